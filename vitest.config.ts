@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+const resolve = { conditions: ['countersign-source', 'node', 'import', 'default'] }
+const ssr = { resolve: { conditions: ['countersign-source', 'node', 'import', 'default'] } }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: { name: 'unit', include: ['packages/**/src/**/*.test.ts', 'conformance/**/*.test.ts', 'tools/**/*.test.ts'] },
+      },
+      {
+        resolve,
+        ssr,
+        test: { name: 'e2e', include: ['e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+      },
+    ],
+  },
+})
