@@ -1,0 +1,39 @@
+export {
+  BundleList,
+  EntryList,
+  Federation,
+  FederationList,
+  JoinToken,
+  NewFederation,
+  NewJoinToken,
+  Node,
+  NodeList,
+  NodeReference,
+  ServerStatus,
+} from './admin.ts'
+export {
+  BundleDocument,
+  Der,
+  Problem,
+  PublicKey,
+  Selector,
+  Timestamp,
+  TrustDomainBundle,
+  TrustDomainName,
+  WorkloadId,
+} from './common.ts'
+export { Entry, EntryChange, NewEntry } from './entry.ts'
+export {
+  AgentCredential,
+  AttestRequest,
+  JwtSvidRequest,
+  JwtSvidResponse,
+  RenewRequest,
+  SyncState,
+  Token,
+  WitSvidRequest,
+  WitSvidResponse,
+  X509Credential,
+  X509SvidRequest,
+  X509SvidResponse,
+} from './machine.ts'

@@ -1,0 +1,88 @@
+/** The machine API: what agents ask of a server, over HTTPS. All but `attest` need the agent's X509-SVID. */
+import { type Static, Type } from 'typebox'
+import { Der, PublicKey, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
+import { Entry } from './entry.ts'
+
+/** A leaf and its intermediates, leaf first, without the root. */
+export const X509Credential = Type.Object({
+  spiffeId: WorkloadId,
+  chain: Type.Array(Der, { minItems: 1, maxItems: 8 }),
+  expiresAt: Timestamp,
+})
+export type X509Credential = Static<typeof X509Credential>
+
+/** `POST /v1/agent/attest`: the node proves where it runs and names the key of its own identity. */
+export const AttestRequest = Type.Object(
+  {
+    attestor: Type.String({ minLength: 1, maxLength: 64 }),
+    /** What the attestor's agent half gathered. Its server half alone knows the shape. */
+    evidence: Type.Unknown(),
+    publicKey: PublicKey,
+  },
+  { additionalProperties: false },
+)
+export type AttestRequest = Static<typeof AttestRequest>
+
+/** Answer to `attest` and to `POST /v1/agent/renew`. `bundle` is the server's own trust domain. */
+export const AgentCredential = Type.Object({ credential: X509Credential, bundle: TrustDomainBundle })
+export type AgentCredential = Static<typeof AgentCredential>
+
+export const RenewRequest = Type.Object({ publicKey: PublicKey }, { additionalProperties: false })
+export type RenewRequest = Static<typeof RenewRequest>
+
+/**
+ * `GET /v1/agent/sync`: all an agent may know, as of one revision. Also the data of each `sync` event of
+ * `GET /v1/agent/events` (server-sent events): the first at once, then one after every change that concerns the agent.
+ */
+export const SyncState = Type.Object({
+  revision: Type.Integer({ minimum: 0 }),
+  trustDomain: TrustDomainName,
+  entries: Type.Array(Entry),
+  /** Own trust domain first, then every federated one that some entry names and that the server knows. */
+  bundles: Type.Array(TrustDomainBundle),
+})
+export type SyncState = Static<typeof SyncState>
+
+/** `POST /v1/agent/x509-svids`. Each entry must belong to the calling agent. */
+export const X509SvidRequest = Type.Object(
+  {
+    requests: Type.Array(
+      Type.Object({ entryId: Type.String({ maxLength: 64 }), publicKey: PublicKey }, { additionalProperties: false }),
+      {
+        minItems: 1,
+        maxItems: 64,
+      },
+    ),
+  },
+  { additionalProperties: false },
+)
+export type X509SvidRequest = Static<typeof X509SvidRequest>
+export const X509SvidResponse = Type.Object({
+  svids: Type.Array(Type.Object({ entryId: Type.String(), credential: X509Credential })),
+})
+export type X509SvidResponse = Static<typeof X509SvidResponse>
+
+/** `POST /v1/agent/wit-svids`. The public key becomes `cnf.jwk` and must carry `alg`. */
+export const WitSvidRequest = X509SvidRequest
+export type WitSvidRequest = Static<typeof WitSvidRequest>
+export const Token = Type.Object({
+  spiffeId: WorkloadId,
+  token: Type.String(),
+  issuedAt: Timestamp,
+  expiresAt: Timestamp,
+})
+export type Token = Static<typeof Token>
+export const WitSvidResponse = Type.Object({ svids: Type.Array(Type.Object({ entryId: Type.String(), wit: Token })) })
+export type WitSvidResponse = Static<typeof WitSvidResponse>
+
+/** `POST /v1/agent/jwt-svids`: one JWT-SVID for one entry and a list of audiences. */
+export const JwtSvidRequest = Type.Object(
+  {
+    entryId: Type.String({ maxLength: 64 }),
+    audience: Type.Array(Type.String({ minLength: 1, maxLength: 2048 }), { minItems: 1, maxItems: 16 }),
+  },
+  { additionalProperties: false },
+)
+export type JwtSvidRequest = Static<typeof JwtSvidRequest>
+export const JwtSvidResponse = Type.Object({ jwt: Token })
+export type JwtSvidResponse = Static<typeof JwtSvidResponse>

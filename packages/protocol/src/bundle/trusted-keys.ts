@@ -1,0 +1,44 @@
+import { algorithmsOf, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import type { CryptoBackend, Eventual, VerificationKey } from '../keys/crypto-backend.ts'
+import type { PublicJwk } from '../keys/public-jwk.ts'
+
+/** What a key lookup can answer: one key, none with that name, or several that could be meant. */
+export type KeySelection = Eventual<VerificationKey> | 'unknown' | 'ambiguous'
+
+/** The keys of one origin for one use. Imported once each, on first need: an import costs as much as a verification. */
+export class TrustedKeys {
+  readonly jwks: readonly PublicJwk[]
+  readonly #crypto: CryptoBackend
+  readonly #imported = new Map<string, Eventual<VerificationKey>>()
+
+  constructor(jwks: readonly PublicJwk[], crypto: CryptoBackend) {
+    this.jwks = jwks
+    this.#crypto = crypto
+  }
+
+  /**
+   * The key a token's header means. A `kid` selects exactly the key with that name; without one, there must be exactly
+   * one key that the algorithm fits. Keys are never tried in turn.
+   *
+   * @see draft-ietf-wimse-workload-creds, "Establishing Trust Anchors"
+   */
+  select(kid: string | undefined, alg: SignatureAlgorithm): KeySelection {
+    const cacheKey = kid === undefined ? ` ${alg}` : `${alg} ${kid}`
+    const known = this.#imported.get(cacheKey)
+    if (known !== undefined) return known
+    const candidates = this.jwks.filter((jwk) => (kid === undefined || jwk.kid === kid) && fits(jwk, alg))
+    const [jwk, second] = candidates
+    if (jwk === undefined) return 'unknown'
+    if (second !== undefined) return 'ambiguous'
+    const key = this.#crypto.importPublicJwk(jwk, alg)
+    this.#imported.set(cacheKey, key)
+    // A backend that fails for a moment must not make the key unusable for good.
+    if (key instanceof Promise) key.catch(() => this.#imported.delete(cacheKey))
+    return key
+  }
+}
+
+/** An anchor key that names its algorithm is used with no other, and one for encryption with none. */
+function fits(jwk: PublicJwk, alg: SignatureAlgorithm): boolean {
+  return algorithmsOf(jwk).includes(alg) && (jwk.alg === undefined || jwk.alg === alg) && jwk.use !== 'enc'
+}

@@ -1,0 +1,95 @@
+/** Identifiers, keys, credentials, proofs and their verification: bytes and values in, values out. */
+export { BundleError, type BundleErrorCode } from './bundle/bundle-error.ts'
+export {
+  formatSpiffeBundle,
+  parseSpiffeBundle,
+  type SpiffeBundle,
+  type SpiffeBundleDocument,
+} from './bundle/spiffe-bundle.ts'
+export { type OriginTrust, type TrustMaterial, TrustStore } from './bundle/trust-store.ts'
+export { type KeySelection, TrustedKeys } from './bundle/trusted-keys.ts'
+export { decodeBase64, encodeBase64 } from './encoding/base64.ts'
+export { decodeBase64url, encodeBase64url } from './encoding/base64url.ts'
+export { EncodingError, type EncodingErrorCode } from './encoding/encoding-error.ts'
+export { type JsonObject, parseJsonObject } from './encoding/strict-json.ts'
+export { decodeUtf8, encodeUtf8 } from './encoding/text.ts'
+export {
+  AuthenticityError,
+  type ErrorContext,
+  errorCode,
+  PolicyError,
+  type PolicyErrorCode,
+  WorkloadIdentityError,
+} from './errors/workload-identity-error.ts'
+export { AudiencePolicy, normalizeAudience, pathOfTarget } from './http/audience.ts'
+export { accessTokenOf } from './http/bearer-token.ts'
+export { RequestError, type RequestErrorCode } from './http/request-error.ts'
+export { collectFields, MAX_HEADER_BYTES, type ReceivedRequest } from './http/request-fields.ts'
+export { IdentifierError, type IdentifierErrorCode } from './identifier/identifier-error.ts'
+export { type IdentifierScheme, parseTrustDomain } from './identifier/trust-domain.ts'
+export { MAX_IDENTIFIER_BYTES, parseOrigin, spiffeId, WorkloadId } from './identifier/workload-id.ts'
+export { IssuanceError, type IssuanceErrorCode } from './issuance/issuance-error.ts'
+export { type JwtSvidContent, JwtSvidIssuer } from './issuance/issue-jwt-svid.ts'
+export { type WitContent, WitIssuer, type WitProfile } from './issuance/issue-wit.ts'
+export { type CompactJws, decodeUnverifiedJws, MAX_TOKEN_BYTES } from './jws/compact-jws.ts'
+export { JwsError, type JwsErrorCode } from './jws/jws-error.ts'
+export { HeaderMemo, isType, type JwsHeader } from './jws/jws-header.ts'
+export { encodeJwsHeader, signJws } from './jws/sign-jws.ts'
+export {
+  algorithmsOf,
+  isSignatureAlgorithm,
+  SIGNATURE_ALGORITHMS,
+  type SignatureAlgorithm,
+  SVID_ALGORITHMS,
+} from './keys/algorithm.ts'
+export {
+  type CryptoBackend,
+  type Eventual,
+  type SigningKey,
+  type VerificationKey,
+  whenReady,
+} from './keys/crypto-backend.ts'
+export { KeyError, type KeyErrorCode } from './keys/key-error.ts'
+export { type PublicJwk, parsePublicJwk, requireAlgorithm, thumbprintInput } from './keys/public-jwk.ts'
+export { jwkThumbprint } from './keys/thumbprint.ts'
+export { type BoundTokens, WptBuilder, type WptContent } from './presentation/build-wpt.ts'
+export { CredentialError, type CredentialErrorCode } from './verification/credential-error.ts'
+export { JwtSvidVerifier, type VerifiedJwtSvid } from './verification/jwt-svid-verifier.ts'
+export { ProofError, type ProofErrorCode } from './verification/proof-error.ts'
+export { InProcessReplayMemory, type ReplayMemory } from './verification/replay-memory.ts'
+export { REQUEST_CHECKS } from './verification/request-checks.ts'
+export { RequestVerifier, type RequestVerifierOptions, type VerifiedRequest } from './verification/request-verifier.ts'
+export { DEFAULT_CLOCK_SKEW_SECONDS, type TimePolicy } from './verification/time-window.ts'
+export { type VerifiedWit, WitVerifier, type WitVerifierOptions } from './verification/wit-verifier.ts'
+export {
+  DEFAULT_MAX_PROOF_LIFETIME_SECONDS,
+  type ProofContext,
+  type VerifiedProof,
+  WptVerifier,
+  type WptVerifierOptions,
+} from './verification/wpt-verifier.ts'
+export {
+  buildCaCertificate,
+  type CaCertificateRequest,
+  type Certificate,
+  CertificateError,
+  type CertificateErrorCode,
+  decodePem,
+  encodePem,
+  issueTlsCertificate,
+  issueX509Svid,
+  type KeyUsage,
+  type NameAttributes,
+  parseCertificate,
+  parseSpki,
+  randomSerial,
+  type TlsCertificateRequest,
+  type TlsUsage,
+  type VerifiedX509Svid,
+  verifyX509Svid,
+  X509Anchors,
+  X509Issuer,
+  type X509IssuerSource,
+  type X509SvidRequest,
+  type X509SvidVerification,
+} from './x509/index.ts'

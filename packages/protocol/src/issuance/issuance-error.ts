@@ -1,0 +1,11 @@
+import { WorkloadIdentityError } from '../errors/workload-identity-error.ts'
+
+export type IssuanceErrorCode =
+  | 'ERR_ISSUANCE_ALGORITHM'
+  | 'ERR_ISSUANCE_KEY_ID'
+  | 'ERR_ISSUANCE_SUBJECT'
+  | 'ERR_ISSUANCE_AUDIENCE'
+  | 'ERR_ISSUANCE_LIFETIME'
+
+/** A credential that must not be issued as asked. */
+export class IssuanceError extends WorkloadIdentityError<IssuanceErrorCode> {}

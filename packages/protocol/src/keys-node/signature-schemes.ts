@@ -1,0 +1,53 @@
+import { constants, type KeyObject, sign, verify } from 'node:crypto'
+import type { SignatureAlgorithm } from '../keys/algorithm.ts'
+import { decodeEcdsaSignature, encodeEcdsaSignature } from '../keys/ecdsa-signature.ts'
+
+/** One JWS algorithm on node's one-shot `sign` and `verify`, with signatures in JOSE's form. */
+export interface SignatureScheme {
+  sign(key: KeyObject, data: Uint8Array): Uint8Array
+  verify(key: KeyObject, data: Uint8Array, signature: Uint8Array): boolean
+}
+
+/** @see RFC 7518 sections 3.3 to 3.5, RFC 8017 section 8, RFC 8037 section 3.1 */
+export const SIGNATURE_SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureScheme>> = {
+  ES256: ecdsa('sha256', 32),
+  ES384: ecdsa('sha384', 48),
+  ES512: ecdsa('sha512', 66),
+  EdDSA: {
+    sign: (key, data) => sign(null, data, key),
+    verify: (key, data, signature) => signature.length === 64 && verify(null, data, key, signature),
+  },
+  RS256: rsa('sha256', constants.RSA_PKCS1_PADDING),
+  RS384: rsa('sha384', constants.RSA_PKCS1_PADDING),
+  RS512: rsa('sha512', constants.RSA_PKCS1_PADDING),
+  PS256: rsa('sha256', constants.RSA_PKCS1_PSS_PADDING),
+  PS384: rsa('sha384', constants.RSA_PKCS1_PSS_PADDING),
+  PS512: rsa('sha512', constants.RSA_PKCS1_PSS_PADDING),
+}
+
+/** Signatures cross node's boundary as DER: its own conversion (`dsaEncoding`) more than doubles the cost of a signature. */
+function ecdsa(digest: string, coordinateBytes: number): SignatureScheme {
+  return {
+    sign(key, data) {
+      const signature = decodeEcdsaSignature(sign(digest, data, key), coordinateBytes)
+      if (signature === undefined) throw new TypeError('the crypto library made a signature that is not DER')
+      return signature
+    },
+    verify: (key, data, signature) =>
+      signature.length === coordinateBytes * 2 && verify(digest, data, key, encodeEcdsaSignature(signature)),
+  }
+}
+
+function rsa(digest: string, padding: number): SignatureScheme {
+  const salt = padding === constants.RSA_PKCS1_PSS_PADDING ? { saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : {}
+  return {
+    sign: (key, data) => sign(digest, data, { key, padding, ...salt }),
+    // OpenSSL takes a PSS signature without its leading zero bytes too, which would be a second spelling of one token.
+    verify: (key, data, signature) =>
+      signature.length === modulusBytes(key) && verify(digest, data, { key, padding, ...salt }, signature),
+  }
+}
+
+function modulusBytes(key: KeyObject): number {
+  return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
+}

@@ -1,0 +1,50 @@
+import type { SignatureAlgorithm } from './algorithm.ts'
+import type { PublicJwk } from './public-jwk.ts'
+
+/**
+ * A value now or later. A synchronous backend returns plain values, so that its users never pay for a promise;
+ * callers write `await`, which accepts both.
+ */
+export type Eventual<T> = T | Promise<T>
+
+/** Signs with one private key under one algorithm. ECDSA signatures are P1363: r and s of equal length. */
+export interface SigningKey {
+  readonly alg: SignatureAlgorithm
+  /** Carries `alg`; `kid` when the key has a name. */
+  readonly publicJwk: PublicJwk
+  sign(data: Uint8Array): Eventual<Uint8Array>
+}
+
+/** Verifies with one public key under one algorithm. A wrong signature is `false`, never an exception. */
+export interface VerificationKey {
+  readonly alg: SignatureAlgorithm
+  verify(data: Uint8Array, signature: Uint8Array): Eventual<boolean>
+}
+
+/**
+ * The cryptography that `protocol` is given instead of importing: key import, hashing, randomness.
+ * `@countersign/protocol/keys-node` is the synchronous one.
+ */
+export interface CryptoBackend {
+  /** @throws KeyError `ERR_KEY_MALFORMED` when the point, modulus or length is not a valid key of that type */
+  importPublicJwk(jwk: PublicJwk, alg: SignatureAlgorithm): Eventual<VerificationKey>
+  /**
+   * DER SubjectPublicKeyInfo.
+   *
+   * @throws KeyError `ERR_KEY_MALFORMED`, `ERR_KEY_UNSUPPORTED`, `ERR_KEY_WEAK`, `ERR_KEY_ALGORITHM_MISMATCH`
+   */
+  importSpki(spki: Uint8Array, alg: SignatureAlgorithm): Eventual<VerificationKey>
+  /** DER SubjectPublicKeyInfo of a public key. */
+  exportSpki(jwk: PublicJwk): Eventual<Uint8Array>
+  /** SHA-256 of the bytes; a string counts as its UTF-8 bytes. 32 bytes. */
+  sha256(data: Uint8Array | string): Eventual<Uint8Array>
+  /** Unpadded base64url of the SHA-256 of a string's UTF-8 bytes: 43 characters. */
+  sha256Base64url(text: string): Eventual<string>
+  /** Cryptographically strong random bytes. */
+  randomBytes(length: number): Uint8Array
+}
+
+/** Runs `next` at once on a value and after resolution on a promise: one code path for both kinds of backend. */
+export function whenReady<T, U>(value: Eventual<T>, next: (value: T) => Eventual<U>): Eventual<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}

@@ -1,0 +1,98 @@
+import type { OriginTrust, TrustStore } from '../bundle/trust-store.ts'
+import type { TrustedKeys } from '../bundle/trusted-keys.ts'
+import { IdentifierError } from '../identifier/identifier-error.ts'
+import { WorkloadId } from '../identifier/workload-id.ts'
+import { type CompactJws, decodeUnverifiedJws } from '../jws/compact-jws.ts'
+import { JwsError } from '../jws/jws-error.ts'
+import type { HeaderMemo } from '../jws/jws-header.ts'
+import { isSignatureAlgorithm, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import type { Eventual, VerificationKey } from '../keys/crypto-backend.ts'
+import { KeyError } from '../keys/key-error.ts'
+import { CredentialError } from './credential-error.ts'
+
+/** {@link decodeUnverifiedJws} with the codes of a credential. */
+export function decodeCredential(token: string, memo: HeaderMemo): CompactJws {
+  try {
+    return decodeUnverifiedJws(token, memo)
+  } catch (error) {
+    if (!(error instanceof JwsError)) throw error
+    const code = error.code === 'ERR_JWS_TOO_LARGE' ? 'ERR_CREDENTIAL_TOO_LARGE' : 'ERR_CREDENTIAL_MALFORMED'
+    throw new CredentialError(code, error.message, { cause: error, ...(error.detail ? { detail: error.detail } : {}) })
+  }
+}
+
+/** @throws CredentialError `ERR_CREDENTIAL_ALGORITHM` unless `alg` is one of `allowed`; never `none` or an HMAC */
+export function requireCredentialAlgorithm(alg: string, allowed: readonly SignatureAlgorithm[]): SignatureAlgorithm {
+  if (isSignatureAlgorithm(alg) && allowed.includes(alg)) return alg
+  throw new CredentialError('ERR_CREDENTIAL_ALGORITHM', 'credential algorithm is not allowed', {
+    detail: `alg ${alg.slice(0, 32)}`,
+  })
+}
+
+/** @throws CredentialError `ERR_CREDENTIAL_SUBJECT` unless `sub` is one Workload Identifier */
+export function parseSubject(sub: unknown): WorkloadId {
+  if (typeof sub !== 'string') throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential has no subject')
+  try {
+    return WorkloadId.parse(sub)
+  } catch (error) {
+    if (!(error instanceof IdentifierError)) throw error
+    throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential subject is not a workload identifier', {
+      detail: `${error.code}: ${error.message}`,
+      cause: error,
+    })
+  }
+}
+
+/**
+ * Trust starts from the origin of `sub` alone. `iss`, `jku`, `jwk`, `x5u` and the request's host say nothing here: they
+ * are the sender's words.
+ *
+ * @throws CredentialError `ERR_CREDENTIAL_TRUST_DOMAIN_UNKNOWN`
+ */
+export function requireOriginTrust(trust: TrustStore, subject: WorkloadId): OriginTrust {
+  const originTrust = trust.get(subject.origin)
+  if (originTrust === undefined) {
+    throw new CredentialError('ERR_CREDENTIAL_TRUST_DOMAIN_UNKNOWN', 'trust domain is not trusted here', {
+      detail: subject.origin,
+    })
+  }
+  return originTrust
+}
+
+/** @throws CredentialError `ERR_CREDENTIAL_KEY_UNKNOWN`, `ERR_CREDENTIAL_KEY_AMBIGUOUS` */
+export function selectCredentialKey(
+  keys: TrustedKeys,
+  kid: string | undefined,
+  alg: SignatureAlgorithm,
+  origin: string,
+): Eventual<VerificationKey> {
+  const wanted = `${origin}, kid ${kid === undefined ? 'absent' : `"${kid.slice(0, 64)}"`}, alg ${alg}`
+  try {
+    const selection = keys.select(kid, alg)
+    if (selection === 'unknown') throw unknownKey(wanted)
+    if (selection === 'ambiguous') {
+      throw new CredentialError(
+        'ERR_CREDENTIAL_KEY_AMBIGUOUS',
+        'credential does not say which of several keys signed it',
+      )
+    }
+    return selection instanceof Promise
+      ? selection.catch((error) => Promise.reject(asUnknownKey(error, wanted)))
+      : selection
+  } catch (error) {
+    throw asUnknownKey(error, wanted)
+  }
+}
+
+/** A trusted key that is no valid key vouches for nothing, as if it were not there. */
+function asUnknownKey(error: unknown, wanted: string): unknown {
+  return error instanceof KeyError ? unknownKey(`${wanted}: ${error.message}`, error) : error
+}
+
+function unknownKey(detail: string, cause?: KeyError): CredentialError {
+  return new CredentialError(
+    'ERR_CREDENTIAL_KEY_UNKNOWN',
+    'no trusted key of the trust domain has this name and type',
+    cause === undefined ? { detail } : { detail, cause },
+  )
+}

@@ -1,0 +1,215 @@
+import type { OriginTrust, TrustStore } from '../bundle/trust-store.ts'
+import type { JsonObject } from '../encoding/strict-json.ts'
+import type { WorkloadId } from '../identifier/workload-id.ts'
+import type { WitProfile } from '../issuance/issue-wit.ts'
+import { type CompactJws, verifyJwsSignature } from '../jws/compact-jws.ts'
+import { HeaderMemo, isType } from '../jws/jws-header.ts'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, SVID_ALGORITHMS } from '../keys/algorithm.ts'
+import { type CryptoBackend, type Eventual, type VerificationKey, whenReady } from '../keys/crypto-backend.ts'
+import { KeyError } from '../keys/key-error.ts'
+import { type PublicJwk, parsePublicJwk, requireAlgorithm } from '../keys/public-jwk.ts'
+import { ConfirmationKeys } from './confirmation-keys.ts'
+import { CredentialError } from './credential-error.ts'
+import {
+  decodeCredential,
+  parseSubject,
+  requireCredentialAlgorithm,
+  requireOriginTrust,
+  selectCredentialKey,
+} from './decode-credential.ts'
+import { type CredentialTimes, parseTimes, type TimePolicy, validateTimes } from './time-window.ts'
+import { VerifiedWitCache } from './verified-wit-cache.ts'
+
+export interface WitVerifierOptions extends TimePolicy {
+  readonly trust: TrustStore
+  readonly crypto: CryptoBackend
+  /** `wimse` (default) or SPIFFE's narrower `wit-svid`. */
+  readonly profile?: WitProfile
+  /** Algorithms accepted, for the token and for its confirmation key. Default: all of the profile. */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  /** Refuse a token without `kid` even where only one key could have signed it. */
+  readonly requireKeyId?: boolean
+  /** A present `iss` must be one of the origin's configured issuers. Without this, `iss` is for audit only. */
+  readonly enforceIssuers?: boolean
+  /** Tokens remembered after verification; 0 turns the memory off. */
+  readonly cacheCapacity?: number
+}
+
+/** What a WIT proves about its holder, once a proof by `confirmationKey` has come with it. */
+export interface VerifiedWit {
+  readonly subject: WorkloadId
+  /** The only key, under the only algorithm, that may sign proofs. */
+  readonly confirmationKey: VerificationKey
+  readonly confirmationJwk: PublicJwk
+  readonly expiresAt: number
+  readonly issuer: string | undefined
+  readonly claims: JsonObject
+  /** base64url SHA-256 of the token's text: what a WPT's `wth` must equal. */
+  readonly digest: string
+  /** The trust it was verified with; another object at the same origin means the trust has changed since. */
+  readonly trust: OriginTrust
+  readonly times: CredentialTimes
+}
+
+/**
+ * Verifies Workload Identity Tokens. A WIT alone authenticates nobody: it says which key speaks for which workload, and
+ * a proof by that key must come with it.
+ *
+ * @see draft-ietf-wimse-workload-creds, "Workload Identity Token"; WIT-SVID section 4
+ */
+export class WitVerifier {
+  readonly #options: WitVerifierOptions
+  readonly #algorithms: readonly SignatureAlgorithm[]
+  readonly #headers = new HeaderMemo()
+  readonly #confirmationKeys: ConfirmationKeys
+  readonly #cache: VerifiedWitCache
+
+  constructor(options: WitVerifierOptions) {
+    this.#options = options
+    const ofProfile = options.profile === 'wit-svid' ? SVID_ALGORITHMS : SIGNATURE_ALGORITHMS
+    this.#algorithms = ofProfile.filter((alg) => options.algorithms?.includes(alg) ?? true)
+    this.#confirmationKeys = new ConfirmationKeys(options.crypto)
+    this.#cache = new VerifiedWitCache(options.cacheCapacity)
+  }
+
+  /**
+   * @param token compact JWS
+   * @param now seconds since the Unix epoch
+   * @throws CredentialError `ERR_CREDENTIAL_*`, one code for each rule of the draft's list
+   */
+  verify(token: string, now: number): Eventual<VerifiedWit> {
+    return whenReady(this.#options.crypto.sha256Base64url(token), (digest) => {
+      const known = this.#cache.get(digest)
+      if (known !== undefined) {
+        if (this.#options.trust.get(known.trust.origin) === known.trust) {
+          validateTimes(known.times, now, this.#options)
+          return known
+        }
+        this.#cache.delete(digest)
+      }
+      return whenReady(this.#verifyUnknown(token, digest, now), (wit) => {
+        this.#cache.set(digest, wit)
+        return wit
+      })
+    })
+  }
+
+  #verifyUnknown(token: string, digest: string, now: number): Eventual<VerifiedWit> {
+    const jws = decodeCredential(token, this.#headers)
+    const alg = this.#requireHeader(jws)
+    const subject = this.#requireSubject(jws.payload)
+    const trust = requireOriginTrust(this.#options.trust, subject)
+    const key = selectCredentialKey(trust.witKeys, jws.header.kid, alg, trust.origin)
+    return whenReady(key, (issuerKey) =>
+      whenReady(verifyJwsSignature(jws, issuerKey), (authentic) => {
+        if (!authentic) {
+          throw new CredentialError('ERR_CREDENTIAL_SIGNATURE', 'credential signature is wrong', {
+            detail: subject.origin,
+          })
+        }
+        const times = parseTimes(jws.payload)
+        validateTimes(times, now, this.#options)
+        const issuer = this.#requireIssuer(jws.payload, trust)
+        this.#rejectAudience(jws.payload)
+        const confirmationJwk = this.#requireConfirmationJwk(jws.payload)
+        return whenReady(this.#importConfirmationKey(confirmationJwk), (confirmationKey) => ({
+          subject,
+          confirmationKey,
+          confirmationJwk,
+          expiresAt: times.expiresAt,
+          issuer,
+          claims: jws.payload,
+          digest,
+          trust,
+          times,
+        }))
+      }),
+    )
+  }
+
+  #requireHeader({ header }: CompactJws): SignatureAlgorithm {
+    if (!isType(header, 'wit+jwt')) {
+      throw new CredentialError('ERR_CREDENTIAL_TYPE', 'credential is not a workload identity token', {
+        detail: `typ ${header.typ?.slice(0, 64) ?? 'absent'}`,
+      })
+    }
+    const alg = requireCredentialAlgorithm(header.alg, this.#algorithms)
+    const needsKeyId = this.#options.requireKeyId === true || this.#options.profile === 'wit-svid'
+    if (needsKeyId && header.kid === undefined) {
+      throw new CredentialError('ERR_CREDENTIAL_HEADER', 'credential does not name its signing key')
+    }
+    return alg
+  }
+
+  #requireSubject(claims: JsonObject): WorkloadId {
+    const subject = parseSubject(claims['sub'])
+    if (this.#options.profile === 'wit-svid' && subject.scheme !== 'spiffe') {
+      throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential subject is not a SPIFFE ID')
+    }
+    return subject
+  }
+
+  #requireIssuer(claims: JsonObject, trust: OriginTrust): string | undefined {
+    const issuer = claims['iss']
+    if (issuer === undefined) return undefined
+    if (typeof issuer !== 'string')
+      throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'credential issuer is not a string')
+    if (this.#options.enforceIssuers === true && !trust.issuers.has(issuer)) {
+      throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'credential issuer is not accepted for its trust domain', {
+        detail: `${trust.origin}, iss ${issuer.slice(0, 200)}`,
+      })
+    }
+    return issuer
+  }
+
+  /** WIT-SVID section 3.8: scoping to a recipient belongs to the proof. A plain WIT leaves `aud` undefined. */
+  #rejectAudience(claims: JsonObject): void {
+    if (this.#options.profile === 'wit-svid' && claims['aud'] !== undefined) {
+      throw new CredentialError('ERR_CREDENTIAL_AUDIENCE', 'a WIT-SVID must not have an audience')
+    }
+  }
+
+  #requireConfirmationJwk(claims: JsonObject): PublicJwk {
+    const confirmation = claims['cnf']
+    if (typeof confirmation !== 'object' || confirmation === null || !('jwk' in confirmation)) {
+      throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'credential has no confirmation key')
+    }
+    try {
+      const jwk = parsePublicJwk(confirmation.jwk)
+      const alg = requireAlgorithm(jwk)
+      if (!this.#algorithms.includes(alg)) {
+        throw new CredentialError(
+          'ERR_CREDENTIAL_CONFIRMATION_ALGORITHM',
+          'confirmation key algorithm is not allowed',
+          {
+            detail: alg,
+          },
+        )
+      }
+      return jwk
+    } catch (error) {
+      throw asConfirmationError(error)
+    }
+  }
+
+  #importConfirmationKey(jwk: PublicJwk): Eventual<VerificationKey> {
+    try {
+      const key = this.#confirmationKeys.import(jwk, requireAlgorithm(jwk))
+      return key instanceof Promise ? key.catch((error) => Promise.reject(asConfirmationError(error))) : key
+    } catch (error) {
+      throw asConfirmationError(error)
+    }
+  }
+}
+
+function asConfirmationError(error: unknown): unknown {
+  if (!(error instanceof KeyError)) return error
+  const code =
+    error.code === 'ERR_KEY_ALGORITHM_MISMATCH'
+      ? 'ERR_CREDENTIAL_CONFIRMATION_ALGORITHM'
+      : 'ERR_CREDENTIAL_CONFIRMATION'
+  return new CredentialError(code, `confirmation key: ${error.message}`, {
+    cause: error,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  })
+}
