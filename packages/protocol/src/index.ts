@@ -60,7 +60,8 @@ export { InProcessReplayMemory, type ReplayMemory } from './verification/replay-
 export { REQUEST_CHECKS } from './verification/request-checks.ts'
 export { RequestVerifier, type RequestVerifierOptions, type VerifiedRequest } from './verification/request-verifier.ts'
 export { DEFAULT_CLOCK_SKEW_SECONDS, type TimePolicy } from './verification/time-window.ts'
-export { type VerifiedWit, WitVerifier, type WitVerifierOptions } from './verification/wit-verifier.ts'
+export type { VerifiedWit } from './verification/verified-wit.ts'
+export { WitVerifier, type WitVerifierOptions } from './verification/wit-verifier.ts'
 export {
   DEFAULT_MAX_PROOF_LIFETIME_SECONDS,
   type ProofContext,

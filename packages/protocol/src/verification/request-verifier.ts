@@ -6,7 +6,8 @@ import { MAX_TOKEN_BYTES } from '../jws/compact-jws.ts'
 import { type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import { CredentialError } from './credential-error.ts'
 import { ProofError } from './proof-error.ts'
-import type { VerifiedWit, WitVerifier } from './wit-verifier.ts'
+import type { VerifiedWit } from './verified-wit.ts'
+import type { WitVerifier } from './wit-verifier.ts'
 import type { VerifiedProof, WptVerifier } from './wpt-verifier.ts'
 
 export interface RequestVerifierOptions {

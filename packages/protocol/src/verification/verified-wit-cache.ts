@@ -1,4 +1,4 @@
-import type { VerifiedWit } from './wit-verifier.ts'
+import type { VerifiedWit } from './verified-wit.ts'
 
 /** Tokens one verifier keeps. A service sees as many as it has callers. */
 const DEFAULT_CAPACITY = 4096

@@ -17,7 +17,8 @@ import {
   requireOriginTrust,
   selectCredentialKey,
 } from './decode-credential.ts'
-import { type CredentialTimes, parseTimes, type TimePolicy, validateTimes } from './time-window.ts'
+import { parseTimes, type TimePolicy, validateTimes } from './time-window.ts'
+import type { VerifiedWit } from './verified-wit.ts'
 import { VerifiedWitCache } from './verified-wit-cache.ts'
 
 export interface WitVerifierOptions extends TimePolicy {
@@ -33,22 +34,6 @@ export interface WitVerifierOptions extends TimePolicy {
   readonly enforceIssuers?: boolean
   /** Tokens remembered after verification; 0 turns the memory off. */
   readonly cacheCapacity?: number
-}
-
-/** What a WIT proves about its holder, once a proof by `confirmationKey` has come with it. */
-export interface VerifiedWit {
-  readonly subject: WorkloadId
-  /** The only key, under the only algorithm, that may sign proofs. */
-  readonly confirmationKey: VerificationKey
-  readonly confirmationJwk: PublicJwk
-  readonly expiresAt: number
-  readonly issuer: string | undefined
-  readonly claims: JsonObject
-  /** base64url SHA-256 of the token's text: what a WPT's `wth` must equal. */
-  readonly digest: string
-  /** The trust it was verified with; another object at the same origin means the trust has changed since. */
-  readonly trust: OriginTrust
-  readonly times: CredentialTimes
 }
 
 /**

@@ -8,7 +8,7 @@ import { type BoundTokens, trimSpaces } from '../presentation/build-wpt.ts'
 import { ProofError, type ProofErrorCode } from './proof-error.ts'
 import type { ReplayMemory } from './replay-memory.ts'
 import { DEFAULT_CLOCK_SKEW_SECONDS } from './time-window.ts'
-import type { VerifiedWit } from './wit-verifier.ts'
+import type { VerifiedWit } from './verified-wit.ts'
 
 /** Furthest a proof's `exp` may lie ahead where a verifier sets nothing, in seconds. */
 export const DEFAULT_MAX_PROOF_LIFETIME_SECONDS = 300

@@ -1,0 +1,15 @@
+import type { ConnectOptions, WorkloadApiClient } from '@countersign/workload-api'
+import type { Program } from './programs/program.ts'
+
+/** Packages that take long to load; a verb loads the one it needs when it runs, so that `--help` stays quick. */
+export interface HeavyModules {
+  server(): Promise<Program>
+  agent(): Promise<Program>
+  workloadApi(): Promise<{ connectWorkloadApi(options: ConnectOptions): WorkloadApiClient }>
+}
+
+export const heavyModules: HeavyModules = {
+  server: async () => (await import('./programs/server-program.ts')).serverProgram,
+  agent: async () => (await import('./programs/agent-program.ts')).agentProgram,
+  workloadApi: () => import('@countersign/workload-api'),
+}

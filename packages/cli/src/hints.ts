@@ -1,0 +1,67 @@
+/** What to do next, by error code. One table, so that the same trouble gets the same advice everywhere. */
+const BY_CODE: Readonly<Record<string, string>> = {
+  ERR_ADMIN_SOCKET_MISSING:
+    'start the server with `countersign server run --config FILE`, or name its socket with --admin-socket or COUNTERSIGN_ADMIN_SOCKET',
+  ERR_ADMIN_SOCKET_REFUSED:
+    'the socket is a leftover of a server that has ended: start it again, or name another socket',
+  ERR_ADMIN_SOCKET_DENIED: 'run this command as the user that runs the server; the socket is open to that user only',
+  ERR_ADMIN_SOCKET_TIMEOUT: 'look at the log of the server; it may be overloaded or waiting for its database',
+  ERR_ADMIN_SOCKET_FAILED: 'check that the path is a Unix socket of a running server',
+  ERR_ADMIN_SOCKET_ANSWER: 'check that --admin-socket names a countersign server and that both have the same version',
+
+  ERR_CLI_FILE_NOT_FOUND: 'check the path; relative paths start at the current folder',
+  ERR_CLI_FILE_UNREADABLE: 'check who may read the file',
+  ERR_CLI_FILE_TOO_LARGE: 'check that this is the file you meant',
+  ERR_CLI_FILE_MALFORMED: 'check that this is the file you meant; `countersign inspect FILE` says what it holds',
+  ERR_CLI_FILE_NOT_WRITABLE: 'name a folder that you may write to',
+  ERR_CLI_INTERNAL: 'this is a fault of countersign itself: please report it with the command you ran',
+
+  ERR_CONFIG_NOT_FOUND: 'name the configuration file with --config',
+  ERR_CONFIG_SYNTAX: 'the file must be YAML; check indentation near the line named',
+  ERR_CONFIG_UNKNOWN_KEY: 'remove the key or correct its name, then run `validate` again',
+  ERR_CONFIG_INVALID: 'correct the value at the path named, then run `validate` again',
+  ERR_CONFIG_VARIABLE: 'set the environment variable, or give it a default, as the configuration reference shows',
+
+  ERR_ENDPOINT_MISSING: 'pass --socket, or set SPIFFE_ENDPOINT_SOCKET as in unix:///run/countersign/workload.sock',
+  ERR_WORKLOAD_API_UNAVAILABLE:
+    'start the agent with `countersign agent run --config FILE`, or name its socket with --socket',
+  ERR_WORKLOAD_API_DENIED:
+    'create an entry whose selectors fit this program, for example `countersign entry create … --selector unix:uid:1000`',
+  ERR_WORKLOAD_API_UNIMPLEMENTED: 'this agent does not offer it; `countersign agent run` does',
+  ERR_WORKLOAD_API_CANCELLED: 'the agent did not answer in time: look at its log',
+
+  ERR_CREDENTIAL_TRUST_DOMAIN_UNKNOWN: 'check that the bundle is for the trust domain in the subject',
+  ERR_CREDENTIAL_KEY_UNKNOWN: 'get a newer bundle: the signing key may have been rotated since',
+  ERR_CREDENTIAL_EXPIRED: 'fetch a new one; if it is new, compare the clocks of both machines',
+  ERR_CREDENTIAL_TYPE: 'check --type; `countersign inspect` says what it is',
+  ERR_PROOF_AUDIENCE: '--audience must be the URL the proof was made for, without query',
+  ERR_PROOF_EXPIRED: 'a proof is good for one request within seconds or minutes: make a new one',
+  ERR_CERTIFICATE_TRUST_DOMAIN_UNKNOWN: 'check that the bundle is for the trust domain of the certificate',
+
+  ERR_INSPECT_PRIVATE_KEY: 'inspect the certificate or the public key instead; a private key is never printed',
+  ERR_INSPECT_UNRECOGNIZED:
+    'give a token, a PEM or DER certificate, a JWK, a JWK Set or a bundle, as text, as a file name, or - for standard input',
+  ERR_INSPECT_MALFORMED: 'check that it was copied whole and without line breaks',
+
+  ERR_CONFORMANCE_FORMAT: 'the format is countersign-conformance/v1; correct the file at the place named',
+  ERR_DEMO_NOT_RUNNING: 'start one in another terminal with `npm start`',
+  ERR_DEMO_PROGRAM_FAILED: 'run the demo again; if it fails again, its log says why',
+  ERR_DEMO_TIMEOUT: 'this machine may be very busy: run the demo again',
+
+  ERR_CONFORMANCE_NO_CASES: 'name files or folders that hold *.json in the format countersign-conformance/v1',
+}
+
+/** For codes with no line of their own: the area tells where to look. */
+const BY_AREA: readonly (readonly [prefix: string, hint: string])[] = [
+  ['ERR_CONFIG_', 'correct the configuration, then run `validate` again'],
+  ['ERR_IDENTIFIER_', 'an identifier looks like spiffe://example.org/service/name'],
+  ['ERR_ENDPOINT_', 'an address looks like unix:///run/countersign/workload.sock'],
+  ['ERR_WORKLOAD_API_', 'look at the log of the agent'],
+  ['ERR_BUNDLE_', 'get the bundle again, for example with `countersign bundle show --format spiffe`'],
+]
+
+/** Advice for an error code, or `undefined` when there is none beyond the message. */
+export function hintFor(code: string): string | undefined {
+  if (Object.hasOwn(BY_CODE, code)) return BY_CODE[code]
+  return BY_AREA.find(([prefix]) => code.startsWith(prefix))?.[1]
+}

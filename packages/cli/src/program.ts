@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import type { CommandContext } from './command-context.ts'
+import { addAgentRun } from './commands/agent-run.ts'
+import { addAgentValidate } from './commands/agent-validate.ts'
+import { addBundleList } from './commands/bundle-list.ts'
+import { addBundleSet } from './commands/bundle-set.ts'
+import { addBundleShow } from './commands/bundle-show.ts'
+import { addConformanceRun } from './commands/conformance-run.ts'
+import { addDemo } from './commands/demo.ts'
+import { addEntryCreate } from './commands/entry-create.ts'
+import { addEntryDelete } from './commands/entry-delete.ts'
+import { addEntryList } from './commands/entry-list.ts'
+import { addEntryShow } from './commands/entry-show.ts'
+import { addEntryUpdate } from './commands/entry-update.ts'
+import { addFederationCreate } from './commands/federation-create.ts'
+import { addFederationDelete } from './commands/federation-delete.ts'
+import { addFederationList } from './commands/federation-list.ts'
+import { addFederationRefresh } from './commands/federation-refresh.ts'
+import { addInspect } from './commands/inspect.ts'
+import { addJwtFetch } from './commands/jwt-fetch.ts'
+import { addNodeBan } from './commands/node-ban.ts'
+import { addNodeEvict } from './commands/node-evict.ts'
+import { addNodeList } from './commands/node-list.ts'
+import { addServerRun } from './commands/server-run.ts'
+import { addServerValidate } from './commands/server-validate.ts'
+import { addTokenCreate } from './commands/token-create.ts'
+import { addVerify } from './commands/verify.ts'
+import { addWitFetch } from './commands/wit-fetch.ts'
+import { addX509Fetch } from './commands/x509-fetch.ts'
+import { type About, addGroup, withExample } from './verb.ts'
+
+type AddCommand = (parent: Command, context: CommandContext) => void
+
+/** Nouns and their verbs, in the order of `--help`. */
+const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonly AddCommand[] })[] = [
+  {
+    name: 'server',
+    does: "a trust domain's server",
+    example: 'server run --config server.yaml',
+    verbs: [addServerRun, addServerValidate],
+  },
+  {
+    name: 'agent',
+    does: 'the agent of one host',
+    example: 'agent run --config agent.yaml',
+    verbs: [addAgentRun, addAgentValidate],
+  },
+  {
+    name: 'entry',
+    does: 'registration entries: which programs are which workload',
+    example: 'entry list',
+    verbs: [addEntryCreate, addEntryList, addEntryShow, addEntryUpdate, addEntryDelete],
+  },
+  {
+    name: 'node',
+    does: 'nodes whose agent has attested',
+    example: 'node list',
+    verbs: [addNodeList, addNodeBan, addNodeEvict],
+  },
+  {
+    name: 'token',
+    does: 'join tokens, with which agents attest',
+    example: 'token create --agent-path /node-1',
+    verbs: [addTokenCreate],
+  },
+  {
+    name: 'bundle',
+    does: 'trust bundles',
+    example: 'bundle show',
+    verbs: [addBundleShow, addBundleSet, addBundleList],
+  },
+  {
+    name: 'federation',
+    does: 'foreign trust domains whose bundle is followed',
+    example: 'federation list',
+    verbs: [addFederationCreate, addFederationList, addFederationDelete, addFederationRefresh],
+  },
+  { name: 'x509', does: 'X509-SVIDs of this program', example: 'x509 fetch', verbs: [addX509Fetch] },
+  { name: 'jwt', does: 'JWT-SVIDs of this program', example: 'jwt fetch --audience a', verbs: [addJwtFetch] },
+  {
+    name: 'wit',
+    does: 'workload identity tokens of this program',
+    example: 'wit fetch',
+    verbs: [addWitFetch],
+  },
+  {
+    name: 'conformance',
+    does: 'conformance cases',
+    example: 'conformance run conformance/cases',
+    verbs: [addConformanceRun],
+  },
+]
+
+/** Verbs without a noun. */
+const VERBS: readonly AddCommand[] = [addDemo, addVerify, addInspect]
+
+/** The whole command line. Prints nothing about errors: whoever parses with it reports what it throws. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('countersign')
+    .description('Workload identity: short-lived, proved on every request, handed out by nobody.')
+    .version(readVersion(), '--version', 'print the version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      outputError: () => {},
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+  withExample(program, { example: ['entry list --output json', 'inspect token.jwt'] })
+  for (const { name, verbs, ...about } of GROUPS) {
+    const group = addGroup(program, name, about)
+    for (const add of verbs) add(group, context)
+  }
+  for (const add of VERBS) add(program, context)
+  return program
+}
+
+function readVersion(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return manifest.version
+}

@@ -1,0 +1,25 @@
+import { createLogger } from '@countersign/plugin-kit'
+import { loadServerConfig, startServer } from '@countersign/server'
+import type { Program } from './program.ts'
+
+export const serverProgram: Program = {
+  async load(configPath, env) {
+    const config = await loadServerConfig(configPath, env)
+    return {
+      async start() {
+        const server = await startServer(config, {
+          log: createLogger({ ...config.log, fields: { program: 'server' } }),
+        })
+        return {
+          summary: [
+            ['trust domain', server.trustDomain],
+            ['machine API', server.machineUrl],
+            ['public API', server.publicUrl],
+            ['admin socket', server.adminSocket],
+          ],
+          stop: () => server.stop(),
+        }
+      },
+    }
+  },
+}
