@@ -1,0 +1,9 @@
+/** One contract suite per plugin type. A plugin's test file calls it with a factory; vitest must be installed. */
+export { describeKeyManager, type KeyManagerFixture } from './key-manager.ts'
+export {
+  type AgentNodeAttestorFixture,
+  describeAgentNodeAttestor,
+  describeServerNodeAttestor,
+  type ServerNodeAttestorFixture,
+} from './node-attestor.ts'
+export { describeWorkloadAttestor, type WorkloadAttestorFixture } from './workload-attestor.ts'

@@ -1,0 +1,32 @@
+export { ConfigError, type ConfigErrorCode } from './config/config-error.ts'
+export { type Environment, interpolate } from './config/interpolate.ts'
+export { loadConfigFile, parseConfigText } from './config/load-config-file.ts'
+export { editDistance, nearestName, suggestion } from './config/nearest-name.ts'
+export { deepFreeze, type ParseConfigOptions, parseConfig } from './config/parse-config.ts'
+export { type LimitedRead, readLimited, readLimitedFrom } from './files/read-limited.ts'
+export {
+  type AdjustableLogger,
+  createLogger,
+  LOG_LEVELS,
+  type LoggerOptions,
+  type LogLevel,
+} from './logging/create-logger.ts'
+export { toLogValue } from './logging/log-value.ts'
+export { type Logger, silentLogger } from './logging/logger.ts'
+export { isSecretName, REDACTED, redactText } from './logging/redact.ts'
+export { AttestationError, type AttestationErrorCode } from './plugin/attestation-error.ts'
+export { PLUGIN_API_VERSION, PluginCatalog } from './plugin/catalog.ts'
+export { type Clock, systemClock } from './plugin/clock.ts'
+export {
+  definePlugin,
+  type PluginContext,
+  type PluginDescriptor,
+  type PluginType,
+  type PluginTypes,
+} from './plugin/define-plugin.ts'
+export type { KeyManager } from './plugin/key-manager.ts'
+export { KeyManagerError, type KeyManagerErrorCode } from './plugin/key-manager-error.ts'
+export { isKeyName, requireKeyName } from './plugin/key-name.ts'
+export type { AgentNodeAttestor, AttestedNode, NodeAttestorHost, ServerNodeAttestor } from './plugin/node-attestor.ts'
+export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
+export type { PeerProcess, WorkloadAttestor } from './plugin/workload-attestor.ts'

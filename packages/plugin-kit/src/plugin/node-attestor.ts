@@ -1,0 +1,38 @@
+import type { Selector } from './selector.ts'
+
+/** The agent's half: gathers evidence of where this node runs. */
+export interface AgentNodeAttestor {
+  /**
+   * JSON-safe evidence for one attempt. Secret: never logged.
+   *
+   * @throws AttestationError when this node cannot (or can no longer) prove itself; the message says what it needs
+   */
+  gatherEvidence(): Promise<unknown>
+}
+
+/** What the server's half concluded. */
+export interface AttestedNode {
+  /** Path of the agent's identifier below `/countersign/agent`, beginning with "/". */
+  readonly agentPath: string
+  readonly selectors: readonly Selector[]
+  /** Whether the same evidence may attest the node again later. A join token may not. */
+  readonly canReattest: boolean
+}
+
+/** What a server lends its attestors: state that must be changed atomically, beside everything else it stores. */
+export interface NodeAttestorHost {
+  /**
+   * Marks a join token used. Exactly one of any number of concurrent callers gets its record; all others, and callers
+   * with an unknown or expired token, get `undefined`.
+   */
+  redeemJoinToken(token: string): Promise<{ readonly agentPath: string } | undefined>
+}
+
+/** The server's half: judges evidence. */
+export interface ServerNodeAttestor {
+  /**
+   * @param evidence hostile JSON, at most 64 KiB
+   * @throws AttestationError `ERR_ATTESTATION_*`; nothing is recorded then
+   */
+  judge(evidence: unknown, host: NodeAttestorHost): Promise<AttestedNode>
+}
