@@ -1,0 +1,14 @@
+import { WorkloadIdentityError } from '@countersign/protocol'
+
+export type AgentErrorCode =
+  | 'ERR_AGENT_PEER_CREDENTIALS'
+  | 'ERR_AGENT_SOCKET_IN_USE'
+  | 'ERR_AGENT_SOCKET_PATH'
+  | 'ERR_AGENT_SOCKET_FOLDER'
+  | 'ERR_AGENT_STATE_CORRUPT'
+  | 'ERR_AGENT_BOOTSTRAP_BUNDLE'
+  | 'ERR_AGENT_NOT_READY'
+  | 'ERR_AGENT_CREDENTIAL'
+
+/** The agent cannot start, or cannot do its work now. */
+export class AgentError extends WorkloadIdentityError<AgentErrorCode> {}

@@ -1,0 +1,195 @@
+import { type Clock, type Logger, type PluginContext, systemClock } from '@countersign/plugin-kit'
+import { AgentError } from './agent-error.ts'
+import { AgentSession } from './attestation/agent-session.ts'
+import { newerBundle, readBootstrapBundle } from './attestation/bootstrap-bundle.ts'
+import { NodeAttestation, verifyOwn } from './attestation/node-attestation.ts'
+import { OwnTrust } from './attestation/own-trust.ts'
+import { WorkloadAttestation } from './attestation/workload-attestation.ts'
+import type { AgentConfig } from './config/agent-config.ts'
+import { NoIdentityLog } from './explain/explain-no-identity.ts'
+import { Issuer } from './issuance/issuer.ts'
+import { HttpsServerClient } from './server-client/https-server-client.ts'
+import { Listener } from './socket/listener.ts'
+import type { AgentIdentity } from './state/agent-identity.ts'
+import { AgentState } from './state/agent-state.ts'
+import { applySync } from './state/apply-sync.ts'
+import { StateStore } from './state/state-store.ts'
+import { CallerResolver } from './workload-api/caller.ts'
+import { createWorkloadApiServer } from './workload-api/workload-api-server.ts'
+
+export interface StartAgentOptions {
+  readonly log: Logger
+  readonly clock?: Clock
+  /** From 0 up to 1; spreads renewals and retries. */
+  readonly random?: () => number
+}
+
+export interface RunningAgent {
+  /** `undefined` until the node has been attested. */
+  agentId(): string | undefined
+  readonly socketPath: string
+  stop(): Promise<void>
+}
+
+/**
+ * Starts an agent. Resolves when the Workload API socket accepts; identities may still be on their way, and until they
+ * are there callers are told to try again.
+ *
+ * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when the socket cannot be served safely
+ * @throws AgentError `ERR_AGENT_BOOTSTRAP_BUNDLE` when the agent would not know whom to believe
+ */
+export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
+  const { log, clock = systemClock, random = Math.random } = options
+  const store = await StateStore.open(config.dataDir, log)
+  const trust = new OwnTrust(config.trustDomain, log)
+  await loadTrust(config, store, trust)
+
+  const state = new AgentState()
+  let session: AgentSession | undefined
+  const server = new HttpsServerClient({
+    url: config.server.url,
+    trust: { trustDomain: config.trustDomain, roots: () => trust.roots(), now: () => clock.now() },
+    identity: () => session?.identity,
+    clock,
+    timeoutMs: config.server.timeout * 1000,
+  })
+  const issuer = new Issuer({ server, clock, log, random, maxCredentials: config.limits.credentials })
+  const target = { state, trust, issuer, log }
+
+  const { dataDir, configDir } = config
+  const plugin = (name: string): PluginContext => ({ clock, log: log.child({ plugin: name }), dataDir, configDir })
+  const identity = await loadIdentity(store, trust, clock, log)
+  const stored = identity && (await store.loadSync())
+  if (identity !== undefined && stored?.trustDomain === config.trustDomain) applySync(target, identity.agentId, stored)
+
+  session = new AgentSession({
+    server,
+    serverUrl: config.server.url,
+    attestation: new NodeAttestation({
+      attestor: config.plugins.nodeAttestor.create(plugin(config.plugins.nodeAttestor.name)),
+      attestorName: config.plugins.nodeAttestor.name,
+      server,
+      trust,
+      store,
+      clock,
+    }),
+    clock,
+    random,
+    log,
+    syncIntervalSeconds: config.server.syncInterval,
+    identity,
+    onSync: (own, sync) => {
+      applySync(target, own.agentId, sync)
+      persist(store, config.trustDomain, sync, log)
+    },
+    onRefused: () => state.refuse(),
+  })
+
+  const api = await openWorkloadApi(config, { state, issuer, clock, log, plugin })
+  const stopping = new AbortController()
+  const running = session.run(stopping.signal)
+  return {
+    agentId: () => session.identity?.agentId,
+    socketPath: config.socket,
+    async stop() {
+      stopping.abort()
+      await api.close()
+      server.close()
+      await running
+      await store.settled()
+    },
+  }
+}
+
+async function loadTrust(config: AgentConfig, store: StateStore, trust: OwnTrust): Promise<void> {
+  const stored = await store.loadBundle()
+  const provided =
+    config.bootstrapBundle === undefined
+      ? undefined
+      : await readBootstrapBundle(config.bootstrapBundle, config.trustDomain).catch((error: unknown) => {
+          // An agent that has met its server does without the file, which may be gone by now.
+          if (stored === undefined) throw error
+          return undefined
+        })
+  const bundle = newerBundle(stored?.trustDomain === config.trustDomain ? stored : undefined, provided)
+  if (bundle === undefined) {
+    throw new AgentError('ERR_AGENT_BOOTSTRAP_BUNDLE', 'agent knows no server to trust: set "bootstrapBundle"')
+  }
+  trust.replace(bundle)
+}
+
+/** The identity of an earlier run, if it can still be used. */
+async function loadIdentity(
+  store: StateStore,
+  trust: OwnTrust,
+  clock: Clock,
+  log: Logger,
+): Promise<AgentIdentity | undefined> {
+  const identity = await store.loadIdentity()
+  if (identity === undefined || identity.expiresAt <= clock.now()) return undefined
+  try {
+    const { id } = await verifyOwn(identity.chain, trust, clock.now())
+    if (id === identity.agentId) return identity
+    log.error({ agentId: identity.agentId }, 'stored identity is under another name and not used')
+    return undefined
+  } catch (error) {
+    log.warn({ agentId: identity.agentId, code: (error as AgentError).code }, 'stored identity is not used any more')
+    return undefined
+  }
+}
+
+function persist(
+  store: StateStore,
+  trustDomain: string,
+  sync: Parameters<StateStore['saveSync']>[0],
+  log: Logger,
+): void {
+  const own = sync.bundles.find((each) => each.trustDomain === trustDomain)
+  const writes = [store.saveSync(sync), ...(own === undefined ? [] : [store.saveBundle(own)])]
+  Promise.all(writes).catch((error: NodeJS.ErrnoException) => {
+    log.error({ reason: error.code }, 'state cannot be written, a restart would begin with older state')
+  })
+}
+
+interface WorkloadApiParts {
+  readonly state: AgentState
+  readonly issuer: Issuer
+  readonly clock: Clock
+  readonly log: Logger
+  readonly plugin: (name: string) => PluginContext
+}
+
+async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log, plugin }: WorkloadApiParts) {
+  const attestation = new WorkloadAttestation({
+    attestors: config.plugins.workloadAttestors.map(({ name, create }) => ({ name, attestor: create(plugin(name)) })),
+    clock,
+    log,
+    timeoutMs: config.attestation.timeout * 1000,
+    cacheSeconds: config.attestation.cache,
+  })
+  const callers = new CallerResolver({
+    state,
+    attestation,
+    clock,
+    peerOf: (key) => listener.peer(key),
+    explain: new NoIdentityLog(clock, log).explain,
+  })
+  const api = createWorkloadApiServer({ callers, issuer, state, trustDomain: config.trustDomain, clock, log })
+  const tellHealth = () => api.health.setServing(state.view.status === 'ready')
+  state.subscribe(tellHealth)
+  tellHealth()
+  const listener: Listener = await Listener.open({
+    path: config.socket,
+    limits: { total: config.limits.connections, perUid: config.limits.connectionsPerUser },
+    handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
+    clock,
+    log,
+    serve: (socket) => api.serve(socket),
+  })
+  return {
+    async close() {
+      await listener.close()
+      api.close()
+    },
+  }
+}

@@ -1,0 +1,243 @@
+import type { SyncState } from '@countersign/api'
+import { AttestationError, type Clock, type Logger } from '@countersign/plugin-kit'
+import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
+import { retryDelayMs } from '@countersign/workload-api'
+import { renewalTime } from '../issuance/renewal-time.ts'
+import { pause } from '../pause.ts'
+import type { ServerClient } from '../server-client/server-client.ts'
+import { isAgentRefused, ServerError } from '../server-client/server-error.ts'
+import type { AgentIdentity } from '../state/agent-identity.ts'
+import type { NodeAttestation } from './node-attestation.ts'
+
+export interface AgentSessionOptions {
+  readonly server: ServerClient
+  readonly serverUrl: string
+  readonly attestation: NodeAttestation
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: Logger
+  /** How often the agent asks by itself, besides being told. */
+  readonly syncIntervalSeconds: number
+  readonly onSync: (identity: AgentIdentity, state: SyncState) => void
+  /** The server no longer accepts the agent. */
+  readonly onRefused: () => void
+  /** From an earlier run. */
+  readonly identity: AgentIdentity | undefined
+}
+
+type Ending = 'refused' | 'expired'
+
+const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
+/** Evidence is judged and audited each time, so it is offered less often than a connection is tried. */
+const ATTESTATION_BACKOFF = { firstMs: 1_000, maxMs: 120_000 }
+
+/** Keeps the agent known to its server: attests, renews its identity, follows changes, and starts over when it must. */
+export class AgentSession {
+  readonly #options: AgentSessionOptions
+  #identity: AgentIdentity | undefined
+  #refused = false
+  #revision = -1
+  #lastSignOfLife = 0
+
+  constructor(options: AgentSessionOptions) {
+    this.#options = options
+    this.#identity = options.identity
+  }
+
+  get identity(): AgentIdentity | undefined {
+    return this.#identity
+  }
+
+  /** Runs until the signal aborts. Failures are logged and tried again, for ever. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#obtainIdentity(signal)
+      if (signal.aborted) return
+      const ending = await this.#serve(signal)
+      if (ending === 'refused') {
+        this.#refused = true
+        this.#options.onRefused()
+        this.#options.log.error(
+          { server: this.#options.serverUrl, agentId: this.#identity?.agentId },
+          'server does not accept this agent any more (banned, evicted or unknown), no identities are served',
+        )
+      }
+    }
+  }
+
+  async #obtainIdentity(signal: AbortSignal): Promise<void> {
+    const { attestation, clock, random, log, serverUrl } = this.#options
+    for (let failures = 0; !signal.aborted && !this.#isUsable(); failures++) {
+      try {
+        this.#identity = await attestation.attest()
+        this.#refused = false
+        log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent attested')
+      } catch (error) {
+        if (await this.#isAcceptedAgain()) return
+        const delayMs = retryDelayMs(failures, ATTESTATION_BACKOFF, random)
+        const fields = { server: serverUrl, ...describe(error), retryInSeconds: Math.ceil(delayMs / 1000) }
+        if (isNodeUnproven(error)) {
+          const needs = `new evidence for node attestor "${attestation.attestorName}"`
+          log.error({ ...fields, needs }, 'this node cannot prove itself to the server')
+        } else log.warn(fields, 'agent is not attested yet, will try again')
+        await pause(clock, delayMs, signal)
+      }
+    }
+  }
+
+  #isUsable(): boolean {
+    return !this.#refused && this.#identity !== undefined && this.#identity.expiresAt > this.#options.clock.now()
+  }
+
+  /** A ban may be lifted while the old credential is still good. */
+  async #isAcceptedAgain(): Promise<boolean> {
+    if (!this.#refused || this.#identity === undefined) return false
+    if (this.#identity.expiresAt <= this.#options.clock.now()) return false
+    try {
+      await this.#options.server.sync()
+      this.#refused = false
+      this.#options.log.info({ agentId: this.#identity.agentId }, 'server accepts this agent again')
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Follows, asks and renews at the same time, until one of them finds that the identity is no longer any good. */
+  async #serve(signal: AbortSignal): Promise<Ending | undefined> {
+    const over = new AbortController()
+    const stop = () => over.abort()
+    signal.addEventListener('abort', stop, { once: true })
+    const endings: Ending[] = []
+    const until = async (loop: Promise<Ending | undefined>) => {
+      const ending = await loop
+      if (ending !== undefined) endings.push(ending)
+      over.abort()
+    }
+    await Promise.all([
+      until(this.#followChanges(over.signal)),
+      until(this.#askRegularly(over.signal)),
+      until(this.#renewIdentity(over.signal)),
+    ])
+    signal.removeEventListener('abort', stop)
+    return endings[0]
+  }
+
+  async #followChanges(signal: AbortSignal): Promise<Ending | undefined> {
+    const { server, clock, random, log, serverUrl } = this.#options
+    let failures = 0
+    while (!signal.aborted) {
+      const stream = new AbortController()
+      this.#restartStream = () => stream.abort()
+      const stopStream = () => stream.abort()
+      signal.addEventListener('abort', stopStream, { once: true })
+      let failure: unknown
+      try {
+        await server.followChanges(
+          (state) => {
+            if (failures > 0 || this.#revision === -1) log.info({ server: serverUrl }, 'connected to the server')
+            failures = 0
+            this.#accept(state)
+          },
+          () => {
+            this.#lastSignOfLife = clock.now()
+          },
+          stream.signal,
+        )
+      } catch (error) {
+        failure = error
+      }
+      signal.removeEventListener('abort', stopStream)
+      if (signal.aborted) return undefined
+      if (stream.signal.aborted) continue
+      if (isAgentRefused(failure)) return 'refused'
+      const delayMs = retryDelayMs(failures, BACKOFF, random)
+      failures += 1
+      log.warn(
+        { server: serverUrl, ...describe(failure), retryInSeconds: Math.ceil(delayMs / 1000) },
+        'connection to the server is lost, valid identities are still served',
+      )
+      await pause(clock, delayMs, signal)
+    }
+    return undefined
+  }
+
+  #restartStream = () => {}
+
+  /** Finds out what a stream that silently died does not tell. */
+  async #askRegularly(signal: AbortSignal): Promise<Ending | undefined> {
+    const { server, clock, syncIntervalSeconds } = this.#options
+    for (;;) {
+      await pause(clock, syncIntervalSeconds * 1000, signal)
+      if (signal.aborted) return undefined
+      if (clock.now() - this.#lastSignOfLife < syncIntervalSeconds) continue
+      try {
+        const state = await server.sync()
+        if (signal.aborted) return undefined
+        if (state.revision <= this.#revision) continue
+        this.#accept(state)
+        this.#restartStream()
+      } catch (error) {
+        if (isAgentRefused(error)) return 'refused'
+        // The stream's own loop says what is wrong with the connection.
+      }
+    }
+  }
+
+  async #renewIdentity(signal: AbortSignal): Promise<Ending | undefined> {
+    const { attestation, clock, random, log, serverUrl } = this.#options
+    let failures = 0
+    for (;;) {
+      const identity = this.#identity
+      if (identity === undefined || identity.expiresAt <= clock.now()) {
+        log.error({ server: serverUrl, agentId: identity?.agentId }, "the agent's own identity has expired")
+        return 'expired'
+      }
+      const due = (renewalTime(identity.issuedAt, identity.expiresAt, random()) - clock.now()) * 1000
+      const untilExpiry = (identity.expiresAt - clock.now()) * 1000
+      const delayMs = failures === 0 ? Math.max(0, due) : retryDelayMs(failures - 1, BACKOFF, random)
+      await pause(clock, Math.min(delayMs, untilExpiry), signal)
+      if (signal.aborted) return undefined
+      if (identity.expiresAt <= clock.now()) continue
+      try {
+        this.#identity = await attestation.renew(identity)
+        failures = 0
+        log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent identity renewed')
+        // The stream lasts no longer than the certificate it was opened with.
+        this.#restartStream()
+      } catch (error) {
+        if (isAgentRefused(error)) return 'refused'
+        failures += 1
+        log.warn(
+          { server: serverUrl, ...describe(error), expiresAt: identity.expiresAt },
+          'agent identity is not renewed yet',
+        )
+      }
+    }
+  }
+
+  #accept(state: SyncState): void {
+    if (this.#identity === undefined) return
+    this.#lastSignOfLife = this.#options.clock.now()
+    this.#revision = state.revision
+    this.#options.onSync(this.#identity, state)
+  }
+}
+
+/** Whether waiting alone will not help: there is no evidence, or the server does not accept it. */
+function isNodeUnproven(error: unknown): boolean {
+  if (error instanceof AttestationError) return true
+  return error instanceof ServerError && /^ERR_AGENT_SERVER_REFUSED_/.test(error.code)
+}
+
+/** What of an error may be logged: codes, and messages that are made for anyone to read. */
+function describe(error: unknown): { code?: string; reason: string; detail?: string } {
+  if (!(error instanceof WorkloadIdentityError))
+    return { reason: error === undefined ? 'stream ended' : 'unexpected error' }
+  const code = errorCode(error)
+  return {
+    ...(code === undefined ? {} : { code }),
+    reason: error.message,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+  }
+}

@@ -1,0 +1,101 @@
+import { AttestationError, type PeerProcess, type Selector, type WorkloadAttestor } from '@countersign/plugin-kit'
+import { describe, expect, it } from 'vitest'
+import { FakeClock } from '../test-support/fake-clock.ts'
+import { RecordingLogger } from '../test-support/recording-logger.ts'
+import { WorkloadAttestation } from './workload-attestation.ts'
+
+const selector = (value: string): Selector => ({ type: 't', value })
+
+function start(...attest: WorkloadAttestor['attest'][]) {
+  const clock = new FakeClock()
+  const log = new RecordingLogger()
+  const peer = { pid: 1, uid: 2, gid: 3, startTime: '4', alive: true, isAlive: () => peer.alive }
+  const attestors = attest.map((each, index) => ({ name: `a${index}`, attestor: { attest: each } }))
+  const attestation = new WorkloadAttestation({ attestors, clock, log, timeoutMs: 10_000, cacheSeconds: 5 })
+  return { clock, log, peer: peer as PeerProcess & { alive: boolean }, attestation }
+}
+
+describe('WorkloadAttestation', () => {
+  it('adds up what all attestors found, each selector once', async () => {
+    const { attestation, peer } = start(
+      async () => [selector('a'), selector('b')],
+      async () => [selector('b'), selector('c')],
+    )
+    expect(await attestation.attest(peer)).toEqual([selector('a'), selector('b'), selector('c')])
+  })
+
+  it('does not answer with a part when one attestor fails', async () => {
+    const { attestation, peer, log } = start(
+      async () => [selector('a')],
+      async () => {
+        throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'no')
+      },
+    )
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_NOT_POSSIBLE' })
+    expect(log.with('workload attestation failed')[0]?.fields).toMatchObject({ attestor: 'a1', pid: 1 })
+  })
+
+  it('refuses a process that has ended before it is asked about', async () => {
+    let asked = 0
+    const { attestation, peer } = start(async () => {
+      asked += 1
+      return []
+    })
+    peer.alive = false
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_PROCESS_GONE' })
+    expect(asked).toBe(0)
+  })
+
+  it('refuses a process that ended while it was asked about', async () => {
+    const { attestation, peer } = start(async () => {
+      peer.alive = false
+      return [selector('a')]
+    })
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_PROCESS_GONE' })
+  })
+
+  it('refuses a process that has ended even when what it was is still remembered', async () => {
+    const { attestation, peer } = start(async () => [selector('a')])
+    await attestation.attest(peer)
+    peer.alive = false
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_PROCESS_GONE' })
+  })
+
+  it('believes what it found for five seconds, and asks only once at a time', async () => {
+    let asked = 0
+    const { attestation, peer, clock } = start(async () => [selector(`${++asked}`)])
+    await Promise.all([attestation.attest(peer), attestation.attest(peer)])
+    await clock.advance(4)
+    expect(await attestation.attest(peer)).toEqual([selector('1')])
+    await clock.advance(1)
+    expect(await attestation.attest(peer)).toEqual([selector('2')])
+  })
+
+  it('does not remember a failure', async () => {
+    let asked = 0
+    const { attestation, peer } = start(async () => {
+      asked += 1
+      if (asked === 1) throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'no')
+      return [selector('a')]
+    })
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_NOT_POSSIBLE' })
+    expect(await attestation.attest(peer)).toEqual([selector('a')])
+  })
+
+  it('gives up on an attestor that neither answers nor heeds the signal', async () => {
+    let signal: AbortSignal | undefined
+    const { attestation, peer, clock } = start((_, given) => {
+      signal = given
+      return new Promise(() => {})
+    })
+    const refused = expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_NOT_POSSIBLE' })
+    await clock.advance(10)
+    await refused
+    expect(signal?.aborted).toBe(true)
+  })
+
+  it('refuses more selectors than any process can have', async () => {
+    const { attestation, peer } = start(async () => Array.from({ length: 1025 }, (_, index) => selector(`${index}`)))
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_TOO_LARGE' })
+  })
+})

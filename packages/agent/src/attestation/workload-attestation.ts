@@ -1,0 +1,114 @@
+import {
+  AttestationError,
+  type Clock,
+  formatSelector,
+  type Logger,
+  type PeerProcess,
+  type Selector,
+  type WorkloadAttestor,
+} from '@countersign/plugin-kit'
+import { errorCode } from '@countersign/protocol'
+
+export interface NamedWorkloadAttestor {
+  readonly name: string
+  readonly attestor: WorkloadAttestor
+}
+
+export interface WorkloadAttestationOptions {
+  readonly attestors: readonly NamedWorkloadAttestor[]
+  readonly clock: Clock
+  readonly log: Logger
+  readonly timeoutMs: number
+  /** How long what was found about a process is believed. Short: a process can become another program at any time. */
+  readonly cacheSeconds: number
+}
+
+interface Finding {
+  readonly selectors: Promise<readonly Selector[]>
+  readonly at: number
+}
+
+const MAX_SELECTORS = 1024
+
+/** Finds out which program is calling, by asking every configured attestor. */
+export class WorkloadAttestation {
+  readonly #options: WorkloadAttestationOptions
+  readonly #findings = new WeakMap<PeerProcess, Finding>()
+
+  constructor(options: WorkloadAttestationOptions) {
+    this.#options = options
+  }
+
+  /**
+   * What is true of the process now. All attestors must answer: with one of them missing, identities would seem to have
+   * been withdrawn that were not.
+   *
+   * @throws AttestationError `ERR_ATTESTATION_PROCESS_GONE` when the process that connected has ended
+   * @throws AttestationError `ERR_ATTESTATION_*` of the attestor that failed
+   */
+  async attest(peer: PeerProcess): Promise<readonly Selector[]> {
+    rejectGone(peer)
+    const selectors = await this.#find(peer)
+    // What was just found may be about a process that took over the pid meanwhile.
+    rejectGone(peer)
+    return selectors
+  }
+
+  #find(peer: PeerProcess): Promise<readonly Selector[]> {
+    const { clock, cacheSeconds } = this.#options
+    const known = this.#findings.get(peer)
+    if (known !== undefined && clock.now() - known.at < cacheSeconds) return known.selectors
+    const selectors = this.#ask(peer)
+    this.#findings.set(peer, { selectors, at: clock.now() })
+    selectors.catch(() => this.#findings.delete(peer))
+    return selectors
+  }
+
+  async #ask(peer: PeerProcess): Promise<readonly Selector[]> {
+    const { attestors, clock, log, timeoutMs } = this.#options
+    const patience = new AbortController()
+    const late = new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'attestation took too long')
+    const cancel = clock.schedule(timeoutMs, () => patience.abort(late))
+    try {
+      const found = await Promise.all(
+        attestors.map(async ({ name, attestor }) => {
+          try {
+            return await orAbort(attestor.attest(peer, patience.signal), patience.signal)
+          } catch (error) {
+            log.warn(
+              { attestor: name, pid: peer.pid, uid: peer.uid, code: errorCode(error) },
+              'workload attestation failed',
+            )
+            throw error
+          }
+        }),
+      )
+      return distinct(found.flat())
+    } finally {
+      cancel()
+    }
+  }
+}
+
+function rejectGone(peer: PeerProcess): void {
+  if (!peer.isAlive()) {
+    throw new AttestationError('ERR_ATTESTATION_PROCESS_GONE', 'the program that connected has ended')
+  }
+}
+
+function distinct(selectors: readonly Selector[]): readonly Selector[] {
+  const byText = new Map(selectors.map((selector) => [formatSelector(selector), selector]))
+  if (byText.size > MAX_SELECTORS) {
+    throw new AttestationError('ERR_ATTESTATION_TOO_LARGE', `process has more than ${MAX_SELECTORS} selectors`)
+  }
+  return [...byText.values()]
+}
+
+/** An attestor that ignores the signal must not hold the caller. */
+function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

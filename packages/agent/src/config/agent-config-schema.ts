@@ -1,0 +1,78 @@
+/** The agent's configuration file: the reference documentation is made from these descriptions and defaults. */
+import { type Static, Type } from 'typebox'
+
+const seconds = (defaultSeconds: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: defaultSeconds, description: `${description}, in seconds` })
+
+const count = (defaultCount: number, maximum: number, description: string) =>
+  Type.Integer({ minimum: 1, maximum, default: defaultCount, description })
+
+const PluginChoice = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 64, description: "the plugin's name" }),
+  config: Type.Optional(Type.Unknown({ description: "the plugin's own settings" })),
+})
+
+export const AgentConfigFile = Type.Object({
+  trustDomain: Type.String({
+    minLength: 1,
+    maxLength: 255,
+    description: 'name of the trust domain, as in example.org',
+  }),
+  dataDir: Type.String({
+    minLength: 1,
+    description: "folder for the agent's own key, identity and last known state; made if absent",
+  }),
+  server: Type.Object({
+    url: Type.String({
+      pattern: '^https://[^/?#@]+/?$',
+      maxLength: 2048,
+      description: "URL of the server's machine listener, as in https://server.example.org:8441",
+    }),
+    timeout: seconds(10, 1, 300, 'patience with one answer of the server'),
+    syncInterval: seconds(30, 1, 3600, 'how often to ask for changes when the server has been silent'),
+  }),
+  bootstrapBundle: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'SPIFFE bundle document of the trust domain: whom to believe before the first attestation',
+    }),
+  ),
+  nodeAttestor: Type.Object(PluginChoice.properties, { description: 'how this node proves where it runs' }),
+  workloadAttestors: Type.Array(PluginChoice, {
+    default: [{ name: 'unix' }],
+    minItems: 1,
+    maxItems: 32,
+    description: 'how programs on this node are told apart',
+  }),
+  socket: Type.String({
+    minLength: 1,
+    default: '/run/countersign/workload.sock',
+    description: 'Unix socket of the Workload API, open to every user of the node',
+  }),
+  limits: Type.Object(
+    {
+      connections: count(1024, 65_536, 'most connections to the socket at once'),
+      connectionsPerUser: count(256, 65_536, 'most connections of one user at once'),
+      handshakeTimeout: seconds(10, 1, 300, 'time for a program that connected to start speaking'),
+      credentials: count(4096, 1_048_576, 'most credentials kept of each kind; the least recently used one goes first'),
+    },
+    { default: {} },
+  ),
+  attestation: Type.Object(
+    {
+      timeout: seconds(10, 1, 300, 'patience with the attestation of one program'),
+      cache: seconds(5, 0, 60, 'how long what was found about a program is believed'),
+    },
+    { default: {} },
+  ),
+  log: Type.Object(
+    {
+      level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {
+        default: 'info',
+        description: 'least severe level that is logged',
+      }),
+    },
+    { default: {} },
+  ),
+})
+export type AgentConfigFile = Static<typeof AgentConfigFile>

@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import { ConfigError, loadConfigFile, parseConfig } from '@countersign/plugin-kit'
+import { errorCode, parseTrustDomain } from '@countersign/protocol'
+import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api'
+import { AgentConfigFile } from './agent-config-schema.ts'
+import { type AgentPlugins, parsePluginChoices } from './agent-plugins.ts'
+
+/** The whole configuration, checked, with defaults filled in and absolute paths. */
+export interface AgentConfig extends Omit<AgentConfigFile, 'nodeAttestor' | 'workloadAttestors'> {
+  readonly plugins: AgentPlugins
+  /** Where relative paths in the settings of plugins start. */
+  readonly configDir: string
+}
+
+/**
+ * Reads the YAML file of an agent.
+ *
+ * @param env for `${NAME}` in values, default `process.env`
+ * @throws ConfigError `ERR_CONFIG_*` with the path of the first wrong key
+ */
+export async function loadAgentConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<AgentConfig> {
+  const absolute = resolve(path)
+  return parseAgentConfig(await loadConfigFile(absolute, env), resolve(absolute, '..'))
+}
+
+/**
+ * Checks a configuration without touching anything it names.
+ *
+ * @param baseDir relative paths start here
+ * @throws ConfigError `ERR_CONFIG_UNKNOWN_KEY`, `ERR_CONFIG_INVALID`
+ */
+export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
+  const { nodeAttestor, workloadAttestors, ...file } = parseConfig(AgentConfigFile, value)
+  rejectTrustDomain(file.trustDomain)
+  const socket = resolve(baseDir, file.socket)
+  if (Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES) {
+    throw new ConfigError('ERR_CONFIG_INVALID', `"socket" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
+  }
+  return {
+    ...file,
+    dataDir: resolve(baseDir, file.dataDir),
+    socket,
+    ...(file.bootstrapBundle !== undefined && { bootstrapBundle: resolve(baseDir, file.bootstrapBundle) }),
+    plugins: parsePluginChoices(nodeAttestor, workloadAttestors),
+    configDir: resolve(baseDir),
+  }
+}
+
+function rejectTrustDomain(text: string): void {
+  try {
+    parseTrustDomain(text)
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause
+    throw new ConfigError('ERR_CONFIG_INVALID', `"trustDomain": ${(cause as Error).message}`, { cause })
+  }
+}

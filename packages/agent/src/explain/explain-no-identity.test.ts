@@ -1,0 +1,65 @@
+import type { PeerProcess } from '@countersign/plugin-kit'
+import { describe, expect, it } from 'vitest'
+import { EntryIndex } from '../issuance/entry-index.ts'
+import { FakeClock } from '../test-support/fake-clock.ts'
+import { entry } from '../test-support/fake-server.ts'
+import { RecordingLogger } from '../test-support/recording-logger.ts'
+import { findNearestEntries, NoIdentityLog } from './explain-no-identity.ts'
+
+const needs = (id: string, ...values: string[]) =>
+  entry(id, `/${id}`, { selectors: values.map((value) => ({ type: 't', value })) })
+const own = [
+  { type: 't', value: 'a' },
+  { type: 't', value: 'b' },
+]
+
+describe('findNearestEntries', () => {
+  it('puts first what fewest selectors keep away, and then what more were found of', () => {
+    const entries = [
+      needs('far', 'x', 'y'),
+      needs('one', 'x'),
+      needs('near', 'a', 'b', 'x'),
+      needs('farther', 'x', 'y', 'z'),
+    ]
+    expect(findNearestEntries(entries, own, 0).map(({ entryId, missing }) => [entryId, missing])).toEqual([
+      ['near', ['t:x']],
+      ['one', ['t:x']],
+      ['far', ['t:x', 't:y']],
+    ])
+  })
+
+  it('says of an entry that only its time is over', () => {
+    const [near] = findNearestEntries([entry('e', '/e', { selectors: own, expiresAt: 5 })], own, 5)
+    expect(near).toMatchObject({ missing: [], expired: true })
+  })
+})
+
+describe('NoIdentityLog', () => {
+  const peer = (pid: number): PeerProcess => ({ pid, uid: 1, gid: 1, startTime: '1', isAlive: () => true })
+  const view = (revision: number) => ({
+    status: 'ready' as const,
+    agentId: 'a',
+    revision,
+    entries: new EntryIndex([]),
+    bundles: new Map(),
+  })
+
+  it('speaks once of a program and a state of the registrations', () => {
+    const log = new RecordingLogger()
+    const { explain } = new NoIdentityLog(new FakeClock(), log)
+    for (let turn = 0; turn < 5; turn++) explain(peer(1), own, view(1))
+    expect(log.records).toHaveLength(1)
+    explain(peer(1), own, view(2))
+    explain(peer(2), own, view(2))
+    expect(log.records).toHaveLength(3)
+    expect(log.records[0]?.fields).toMatchObject({ pid: 1, selectors: ['t:a', 't:b'], nearest: [] })
+  })
+
+  it('does not remember for ever', () => {
+    const log = new RecordingLogger()
+    const { explain } = new NoIdentityLog(new FakeClock(), log)
+    for (let pid = 1; pid <= 1025; pid++) explain(peer(pid), own, view(1))
+    explain(peer(1), own, view(1))
+    expect(log.records).toHaveLength(1026)
+  })
+})

@@ -1,0 +1,77 @@
+import { readlinkSync } from 'node:fs'
+import type { Entry } from '@countersign/api'
+import { type Clock, formatSelector, type Logger, type PeerProcess, type Selector } from '@countersign/plugin-kit'
+import { isCurrent } from '../issuance/entry-index.ts'
+import type { AgentView } from '../state/agent-state.ts'
+
+/** An entry that a program almost has. */
+export interface NearEntry {
+  readonly entryId: string
+  readonly spiffeId: string
+  readonly missing: readonly string[]
+  readonly expired: boolean
+}
+
+const MAX_NEAR_ENTRIES = 3
+const MAX_REMEMBERED = 1024
+
+/** The entries that fewest selectors keep a program from, nearest first. */
+export function findNearestEntries(
+  entries: readonly Entry[],
+  selectors: readonly Selector[],
+  now: number,
+): NearEntry[] {
+  const own = new Set(selectors.map(formatSelector))
+  return entries
+    .map((entry) => {
+      const wanted = entry.selectors.map(formatSelector)
+      const missing = wanted.filter((each) => !own.has(each))
+      const near = { entryId: entry.id, spiffeId: entry.spiffeId, missing, expired: !isCurrent(entry, now) }
+      return { near, held: wanted.length - missing.length }
+    })
+    .sort((a, b) => a.near.missing.length - b.near.missing.length || b.held - a.held)
+    .slice(0, MAX_NEAR_ENTRIES)
+    .map(({ near }) => near)
+}
+
+/** Tells the operator why a program got no identity. Never the program, which could then pretend. */
+export class NoIdentityLog {
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #told = new Set<string>()
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** One event for a program and a state of the registrations: clients ask again and again. */
+  readonly explain = (peer: PeerProcess, selectors: readonly Selector[], view: AgentView): void => {
+    const occasion = `${peer.pid} ${peer.startTime} ${view.revision} ${view.status}`
+    if (this.#told.has(occasion)) return
+    const [oldest] = this.#told
+    if (this.#told.size >= MAX_REMEMBERED && oldest !== undefined) this.#told.delete(oldest)
+    this.#told.add(occasion)
+    this.#log.warn(
+      {
+        pid: peer.pid,
+        uid: peer.uid,
+        path: readProgramPath(peer),
+        selectors: selectors.map(formatSelector),
+        agent: view.status,
+        entries: view.entries.entries.length,
+        nearest: findNearestEntries(view.entries.entries, selectors, this.#clock.now()),
+      },
+      'no identity issued',
+    )
+  }
+}
+
+function readProgramPath(peer: PeerProcess): string | undefined {
+  try {
+    const path = readlinkSync(`/proc/${peer.pid}/exe`)
+    return peer.isAlive() ? path : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,6 @@
+export { type RunningAgent, type StartAgentOptions, startAgent } from './agent.ts'
+export { AgentError, type AgentErrorCode } from './agent-error.ts'
+export { type AgentConfig, loadAgentConfig, parseAgentConfig } from './config/agent-config.ts'
+export { AgentConfigFile } from './config/agent-config-schema.ts'
+export type { AgentPlugins, ChosenPlugin } from './config/agent-plugins.ts'
+export { ServerError, type ServerErrorCode } from './server-client/server-error.ts'

@@ -1,0 +1,108 @@
+import type { Entry } from '@countersign/api'
+import type { Clock, Logger } from '@countersign/plugin-kit'
+import { decodeBase64, thumbprintInput } from '@countersign/protocol'
+import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
+import { AgentError } from '../agent-error.ts'
+import type { ServerClient } from '../server-client/server-client.ts'
+import { type Cached, CredentialCache } from './credential-cache.ts'
+
+export interface WorkloadX509Svid {
+  readonly spiffeId: string
+  /** DER, leaf first. */
+  readonly chain: readonly Uint8Array[]
+  readonly key: NodeSigningKey
+  readonly expiresAt: number
+}
+
+export interface WorkloadWitSvid {
+  readonly spiffeId: string
+  readonly token: string
+  readonly key: NodeSigningKey
+  readonly expiresAt: number
+}
+
+export interface WorkloadJwtSvid {
+  readonly spiffeId: string
+  readonly token: string
+  readonly expiresAt: number
+}
+
+export interface IssuerOptions {
+  readonly server: ServerClient
+  readonly clock: Clock
+  readonly log: Logger
+  readonly random: () => number
+  readonly maxCredentials: number
+}
+
+/** The credentials of the entries that programs of this host use. Keys are made here and never leave but to the program. */
+export class Issuer {
+  readonly #server: ServerClient
+  readonly #x509: CredentialCache<WorkloadX509Svid>
+  readonly #wit: CredentialCache<WorkloadWitSvid>
+  readonly #jwt: CredentialCache<WorkloadJwtSvid>
+
+  constructor(options: IssuerOptions) {
+    const cache = (kind: string) => ({ ...options, maxEntries: options.maxCredentials, kind })
+    this.#server = options.server
+    this.#x509 = new CredentialCache(cache('x509-svid'))
+    this.#wit = new CredentialCache(cache('wit-svid'))
+    this.#jwt = new CredentialCache(cache('jwt-svid'))
+  }
+
+  x509Svid(entry: Entry): Promise<Cached<WorkloadX509Svid>> {
+    const key = JSON.stringify([entry.id, entry.spiffeId, entry.x509SvidTtl, entry.dnsNames])
+    return this.#x509.get(key, async () => {
+      const signingKey = generateSigningKey('ES256')
+      const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entry.id, signingKey.publicJwk)
+      rejectOther(entry, spiffeId)
+      return { spiffeId, chain: chain.map(decodeBase64), key: signingKey, expiresAt }
+    })
+  }
+
+  witSvid(entry: Entry): Promise<Cached<WorkloadWitSvid>> {
+    const key = JSON.stringify([entry.id, entry.spiffeId, entry.witTtl])
+    return this.#wit.get(key, async () => {
+      const signingKey = generateSigningKey('ES256')
+      const { spiffeId, token, expiresAt } = await this.#server.issueWitSvid(entry.id, signingKey.publicJwk)
+      rejectOther(entry, spiffeId)
+      return { spiffeId, token, key: signingKey, expiresAt }
+    })
+  }
+
+  jwtSvid(entry: Entry, audience: readonly string[]): Promise<Cached<WorkloadJwtSvid>> {
+    const key = JSON.stringify([entry.id, entry.spiffeId, entry.jwtSvidTtl, audience])
+    return this.#jwt.get(key, async () => {
+      const { spiffeId, token, expiresAt } = await this.#server.issueJwtSvid(entry.id, audience)
+      rejectOther(entry, spiffeId)
+      return { spiffeId, token, expiresAt }
+    })
+  }
+
+  /** Tells of each X509-SVID or WIT-SVID that was renewed. @returns stops telling */
+  subscribe(listener: () => void): () => void {
+    const stops = [this.#x509.subscribe(listener), this.#wit.subscribe(listener)]
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }
+
+  /** Drops what was signed by an authority that is no longer trusted. */
+  forget(kinds: { readonly x509: boolean; readonly jwt: boolean; readonly wit: boolean }): void {
+    if (kinds.x509) this.#x509.clear()
+    if (kinds.jwt) this.#jwt.clear()
+    if (kinds.wit) this.#wit.clear()
+  }
+}
+
+/** The private key of a WIT-SVID as the Workload API hands it out: JSON text with `alg` and `kid`. Secret. */
+export function formatPrivateJwk(key: NodeSigningKey): string {
+  return JSON.stringify({ ...key.exportJwk(), kid: nodeCrypto.sha256Base64url(thumbprintInput(key.publicJwk)) })
+}
+
+function rejectOther(entry: Entry, spiffeId: string): void {
+  if (spiffeId === entry.spiffeId) return
+  throw new AgentError('ERR_AGENT_CREDENTIAL', 'server issued a credential for another identity', {
+    detail: `asked for ${entry.spiffeId}, got ${spiffeId}`,
+  })
+}

@@ -1,0 +1,169 @@
+import type { IncomingMessage } from 'node:http'
+import {
+  AgentCredential,
+  type AttestRequest,
+  JwtSvidResponse,
+  SyncState,
+  type Token,
+  WitSvidResponse,
+  type X509Credential,
+  X509SvidResponse,
+} from '@countersign/api'
+import type { Clock } from '@countersign/plugin-kit'
+import type { PublicJwk } from '@countersign/protocol'
+import type { Static, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import type { AgentIdentity } from '../state/agent-identity.ts'
+import { EventStreamParser } from './event-stream.ts'
+import { type Exchange, readBody, send, toConnectionError } from './http-exchange.ts'
+import type { ServerClient } from './server-client.ts'
+import { ServerError } from './server-error.ts'
+import { ServerTlsAgent } from './server-tls-agent.ts'
+import type { ServerTrust } from './verify-server.ts'
+
+export interface HttpsServerClientOptions {
+  readonly url: string
+  readonly trust: ServerTrust
+  /** What to show the server; read for each connection, so that a renewal takes effect at once. */
+  readonly identity: () => AgentIdentity | undefined
+  readonly clock: Clock
+  readonly timeoutMs: number
+}
+
+const MAX_BODY_BYTES = 1024 * 1024
+const MAX_SYNC_BYTES = 64 * 1024 * 1024
+
+/** The machine API over HTTPS. */
+export class HttpsServerClient implements ServerClient {
+  readonly #options: HttpsServerClientOptions
+  readonly #anonymous: ServerTlsAgent
+  #own: { readonly identity: AgentIdentity; readonly agent: ServerTlsAgent } | undefined
+
+  constructor(options: HttpsServerClientOptions) {
+    this.#options = options
+    this.#anonymous = new ServerTlsAgent(new URL(options.url), options.trust, undefined)
+  }
+
+  async attest(request: AttestRequest): Promise<AgentCredential> {
+    try {
+      return await this.#exchange('POST', '/v1/agent/attest', AgentCredential, {
+        body: request,
+        agent: this.#anonymous,
+      })
+    } finally {
+      // Used once; an open connection that shows no identity serves nothing more.
+      this.#anonymous.destroy()
+    }
+  }
+
+  renew(publicKey: PublicJwk): Promise<AgentCredential> {
+    return this.#exchange('POST', '/v1/agent/renew', AgentCredential, { body: { publicKey } })
+  }
+
+  sync(): Promise<SyncState> {
+    return this.#exchange('GET', '/v1/agent/sync', SyncState, { maxBytes: MAX_SYNC_BYTES })
+  }
+
+  async followChanges(onState: (state: SyncState) => void, onBytes: () => void, signal: AbortSignal): Promise<void> {
+    const response = await this.#send('GET', '/v1/agent/events', { signal, accept: 'text/event-stream' })
+    const parser = new EventStreamParser(MAX_SYNC_BYTES)
+    const stop = () => response.destroy()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      for await (const chunk of response as AsyncIterable<Uint8Array>) {
+        onBytes()
+        for (const { event, data } of parser.push(chunk)) {
+          if (event === 'sync') onState(parseAs(SyncState, data))
+        }
+      }
+    } catch (error) {
+      throw toConnectionError(error)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      response.destroy()
+    }
+  }
+
+  async issueX509Svid(entryId: string, publicKey: PublicJwk): Promise<X509Credential> {
+    const body = { requests: [{ entryId, publicKey }] }
+    const { svids } = await this.#exchange('POST', '/v1/agent/x509-svids', X509SvidResponse, { body })
+    return requireAnswer(svids.find((svid) => svid.entryId === entryId)).credential
+  }
+
+  async issueWitSvid(entryId: string, publicKey: PublicJwk): Promise<Token> {
+    const body = { requests: [{ entryId, publicKey }] }
+    const { svids } = await this.#exchange('POST', '/v1/agent/wit-svids', WitSvidResponse, { body })
+    return requireAnswer(svids.find((svid) => svid.entryId === entryId)).wit
+  }
+
+  async issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token> {
+    return (await this.#exchange('POST', '/v1/agent/jwt-svids', JwtSvidResponse, { body: { entryId, audience } })).jwt
+  }
+
+  close(): void {
+    this.#anonymous.destroy()
+    this.#own?.agent.destroy()
+  }
+
+  async #exchange<Schema extends TSchema>(
+    method: Exchange['method'],
+    path: string,
+    schema: Schema,
+    { maxBytes = MAX_BODY_BYTES, ...options }: Partial<Exchange> & { readonly maxBytes?: number },
+  ): Promise<Static<Schema>> {
+    const response = await this.#send(method, path, { accept: 'application/json', ...options })
+    const { clock, timeoutMs } = this.#options
+    return parseAs(schema, await readBody(response, clock, timeoutMs, maxBytes))
+  }
+
+  #send(
+    method: Exchange['method'],
+    path: string,
+    options: Partial<Exchange> & Pick<Exchange, 'accept'>,
+  ): Promise<IncomingMessage> {
+    const { clock, timeoutMs, url } = this.#options
+    const agent = options.agent ?? this.#identifiedAgent()
+    return send({ url: new URL(path, url), method, clock, timeoutMs, ...options, agent })
+  }
+
+  #identifiedAgent(): ServerTlsAgent {
+    const identity = this.#options.identity()
+    if (identity === undefined) {
+      throw new ServerError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'agent has no identity to show the server yet')
+    }
+    if (this.#own?.identity !== identity) {
+      // Requests under way keep their connection; idle ones with the old certificate end.
+      const previous = this.#own?.agent
+      const agent = new ServerTlsAgent(new URL(this.#options.url), this.#options.trust, identity)
+      this.#own = { identity, agent }
+      if (previous !== undefined) destroyIdle(previous)
+    }
+    return this.#own.agent
+  }
+}
+
+function destroyIdle(agent: ServerTlsAgent): void {
+  agent.maxFreeSockets = 0
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+}
+
+function parseAs<Schema extends TSchema>(schema: Schema, text: string): Static<Schema> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new ServerError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server is not JSON')
+  }
+  if (!Value.Check(schema, value)) {
+    const [first] = Value.Errors(schema, value)
+    throw new ServerError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server has an unexpected shape', {
+      detail: first?.instancePath ?? '',
+    })
+  }
+  return value
+}
+
+function requireAnswer<T>(answer: T | undefined): T {
+  if (answer === undefined) throw new ServerError('ERR_AGENT_SERVER_RESPONSE', 'server left the asked entry out')
+  return answer
+}

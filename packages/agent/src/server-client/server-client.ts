@@ -1,0 +1,24 @@
+import type { AgentCredential, AttestRequest, SyncState, Token, X509Credential } from '@countersign/api'
+import type { PublicJwk } from '@countersign/protocol'
+
+/**
+ * What the agent asks of its server. All calls but `attest` show the agent's X509-SVID.
+ *
+ * Every method throws `ServerError` `ERR_AGENT_SERVER_*`, after a time limit at the latest.
+ */
+export interface ServerClient {
+  attest(request: AttestRequest): Promise<AgentCredential>
+  renew(publicKey: PublicJwk): Promise<AgentCredential>
+  sync(): Promise<SyncState>
+  /**
+   * Follows the changes that concern this agent until the stream ends or the signal aborts.
+   *
+   * @param onState called with the whole state, the first time at once
+   * @param onBytes called with every sign of life
+   */
+  followChanges(onState: (state: SyncState) => void, onBytes: () => void, signal: AbortSignal): Promise<void>
+  issueX509Svid(entryId: string, publicKey: PublicJwk): Promise<X509Credential>
+  issueWitSvid(entryId: string, publicKey: PublicJwk): Promise<Token>
+  issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token>
+  close(): void
+}

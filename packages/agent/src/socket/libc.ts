@@ -1,0 +1,83 @@
+/** The three system calls that Node has no name for. Linux only. */
+import { Buffer } from 'node:buffer'
+import koffi from 'koffi'
+
+const SOL_SOCKET = 1
+const SO_PEERCRED = 17
+/** Since Linux 6.5. */
+const SO_PEERPIDFD = 77
+const POLLIN = 1
+
+type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: [number]) => number
+type Poll = (entries: Buffer, count: number, timeoutMs: number) => number
+type Close = (fd: number) => number
+
+interface Libc {
+  readonly getsockopt: GetSockOpt
+  readonly poll: Poll
+  readonly close: Close
+}
+
+let loaded: Libc | undefined
+
+/** On first use, so that what only imports this package needs no C library. */
+function libc(): Libc {
+  if (loaded !== undefined) return loaded
+  const library = loadLibrary(['libc.so.6', 'libc.so'])
+  loaded = {
+    getsockopt: library.func(
+      'int getsockopt(int fd, int level, int option, void *value, _Inout_ uint32_t *length)',
+    ) as GetSockOpt,
+    poll: library.func('int poll(void *entries, unsigned long count, int timeout)') as Poll,
+    close: library.func('int close(int fd)') as Close,
+  }
+  return loaded
+}
+
+function loadLibrary(names: readonly string[]) {
+  for (const name of names) {
+    try {
+      return koffi.load(name)
+    } catch {
+      // The next name: glibc and musl call it differently.
+    }
+  }
+  throw new Error('the C library cannot be loaded')
+}
+
+/** Who connected a Unix socket, at the time it connected. `undefined` when the kernel does not say. */
+export function getPeerCredentials(fd: number): { pid: number; uid: number; gid: number } | undefined {
+  const value = getSocketOption(fd, SO_PEERCRED, 12)
+  if (value === undefined) return undefined
+  return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) }
+}
+
+/**
+ * Opens a descriptor of the process that connected. The caller closes it.
+ *
+ * `undefined` when the process has ended already, or the kernel is older than 6.5.
+ */
+export function openPeerPidfd(fd: number): number | undefined {
+  const value = getSocketOption(fd, SO_PEERPIDFD, 4)
+  return value === undefined ? undefined : value.readInt32LE(0)
+}
+
+function getSocketOption(fd: number, option: number, size: number): Buffer | undefined {
+  const value = Buffer.alloc(size)
+  const length: [number] = [size]
+  const result = libc().getsockopt(fd, SOL_SOCKET, option, value, length)
+  return result === 0 && length[0] === size ? value : undefined
+}
+
+/** True once the process behind a pidfd has ended, also while its parent has not yet asked how. */
+export function hasProcessEnded(pidfd: number): boolean {
+  const entry = Buffer.alloc(8)
+  entry.writeInt32LE(pidfd, 0)
+  entry.writeInt16LE(POLLIN, 4)
+  // Anything but "nothing to report" counts as ended: a check that cannot be made must not pass.
+  return libc().poll(entry, 1, 0) !== 0
+}
+
+export function closeDescriptor(fd: number): void {
+  libc().close(fd)
+}

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmod, lstat, unlink } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Clock, Logger, PeerProcess } from '@countersign/plugin-kit'
+import { ConnectionCounter, type ConnectionLimits } from './connection-limits.ts'
+import { holdPeerProcess } from './peer-process.ts'
+import { testPeerCredentials } from './self-test.ts'
+import { hiddenSocketPath, prepareSocketFolder, publishSocket, withdrawSocket } from './socket-path.ts'
+
+export interface ListenerOptions {
+  readonly path: string
+  readonly limits: ConnectionLimits
+  /** How long a peer may take to send the HTTP/2 preface. */
+  readonly handshakeTimeoutMs: number
+  readonly clock: Clock
+  readonly log: Logger
+  /** Takes over an accepted connection whose peer is known. */
+  readonly serve: (socket: Socket) => void
+}
+
+/** Length of "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n". RFC 9113 section 3.4. */
+const PREFACE_BYTES = 24
+
+/**
+ * The agent's Unix socket: accepts connections, asks the kernel who connected before a byte is read, and hands them on.
+ *
+ * gRPC tells a handler nothing about a connection but the socket's `remoteAddress`. A Unix socket has none, so it is set
+ * to a random key, under which {@link Listener.peer} finds the process. A caller never sees the key and cannot guess it.
+ */
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #server: Server
+  readonly #counter: ConnectionCounter
+  readonly #peers = new Map<string, PeerProcess>()
+  readonly #sockets = new Set<Socket>()
+  #inode = -1
+  #pidfd = false
+
+  private constructor(options: ListenerOptions) {
+    this.#options = options
+    this.#counter = new ConnectionCounter(options.limits)
+    // Paused, so that no byte is read before the credentials are.
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket))
+  }
+
+  /**
+   * Listens. The socket appears at its path, open to every user, only after the self-test has passed.
+   *
+   * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS` when the kernel does not name this process as its own peer
+   * @throws AgentError `ERR_AGENT_SOCKET_IN_USE`, `ERR_AGENT_SOCKET_FOLDER`, `ERR_AGENT_SOCKET_PATH`
+   */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    await prepareSocketFolder(options.path)
+    const hidden = hiddenSocketPath(options.path)
+    const pidfd = await testPeerCredentials(hidden)
+    const listener = new Listener(options)
+    listener.#pidfd = pidfd
+    listener.#server.listen(hidden)
+    await once(listener.#server, 'listening')
+    try {
+      // Every program may connect; what it then gets depends on who it is.
+      await chmod(hidden, 0o777)
+      listener.#inode = (await lstat(hidden)).ino
+      await publishSocket(hidden, options.path)
+    } catch (error) {
+      await unlink(hidden).catch(() => {})
+      listener.#server.close()
+      throw error
+    }
+    options.log.info({ socket: options.path, pidfd }, 'workload API socket is open')
+    return listener
+  }
+
+  /** The process behind the connection that gRPC knows by this key; `undefined` once the connection has closed. */
+  peer(connectionKey: string): PeerProcess | undefined {
+    return this.#peers.get(connectionKey)
+  }
+
+  get connections(): number {
+    return this.#counter.total
+  }
+
+  /** Stops accepting and drops what is left of the open connections. */
+  async close(): Promise<void> {
+    // Inode numbers are used again, so this is only known to be ours until it is removed.
+    const inode = this.#inode
+    this.#inode = -1
+    if (inode === -1) return
+    await withdrawSocket(this.#options.path, inode)
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  #accept(socket: Socket): void {
+    // Until HTTP/2 has it, a reset by the peer would otherwise end the program.
+    socket.on('error', () => {})
+    const held = holdPeerProcess(socket, { pidfd: this.#pidfd })
+    if (held === undefined) {
+      this.#options.log.debug({}, 'peer of a connection is unknown or gone, connection dropped')
+      socket.destroy()
+      return
+    }
+    const { pid, uid } = held.process
+    if (!this.#counter.tryAdd(uid)) {
+      this.#options.log.warn({ pid, uid, connections: this.#counter.total }, 'too many connections, connection dropped')
+      held.release()
+      socket.destroy()
+      return
+    }
+    const key = randomBytes(16).toString('base64url')
+    this.#peers.set(key, held.process)
+    this.#sockets.add(socket)
+    const cancelTimeout = this.#options.clock.schedule(this.#options.handshakeTimeoutMs, () => {
+      if (socket.bytesRead < PREFACE_BYTES) socket.destroy()
+    })
+    socket.once('close', () => {
+      cancelTimeout()
+      this.#peers.delete(key)
+      this.#sockets.delete(socket)
+      this.#counter.remove(uid)
+      held.release()
+    })
+    Object.defineProperties(socket, {
+      remoteAddress: { value: key, enumerable: true },
+      remotePort: { value: 0, enumerable: true },
+    })
+    this.#options.serve(socket)
+  }
+}

@@ -1,0 +1,63 @@
+import type { Entry } from '@countersign/api'
+import type { SpiffeBundle } from '@countersign/protocol'
+import { EntryIndex } from '../issuance/entry-index.ts'
+
+/**
+ * - `starting`: no identity or no registration data yet
+ * - `ready`: serves
+ * - `refused`: the server no longer accepts this agent, so no program is given anything
+ */
+export type AgentStatus = 'starting' | 'ready' | 'refused'
+
+/** All the Workload API answers from, as of one moment. Never changed, only replaced. */
+export interface AgentView {
+  readonly status: AgentStatus
+  readonly agentId: string | undefined
+  readonly revision: number
+  readonly entries: EntryIndex
+  /** By trust domain name, the own one included. */
+  readonly bundles: ReadonlyMap<string, SpiffeBundle>
+}
+
+/** The current view, and who wants to know when it changes. */
+export class AgentState {
+  #view: AgentView = {
+    status: 'starting',
+    agentId: undefined,
+    revision: 0,
+    entries: new EntryIndex([]),
+    bundles: new Map(),
+  }
+  readonly #listeners = new Set<() => void>()
+
+  get view(): AgentView {
+    return this.#view
+  }
+
+  /** @returns stops telling */
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Serves what one synchronization with the server said. */
+  apply(
+    agentId: string,
+    revision: number,
+    entries: readonly Entry[],
+    bundles: ReadonlyMap<string, SpiffeBundle>,
+  ): void {
+    const own = entries.filter((entry) => entry.parentId === agentId)
+    this.#replace({ status: 'ready', agentId, revision, entries: new EntryIndex(own), bundles })
+  }
+
+  /** Stops serving, because the server said so. */
+  refuse(): void {
+    this.#replace({ ...this.#view, status: 'refused', entries: new EntryIndex([]) })
+  }
+
+  #replace(view: AgentView): void {
+    this.#view = view
+    for (const listener of [...this.#listeners]) listener()
+  }
+}

@@ -1,0 +1,87 @@
+import type { SyncState } from '@countersign/api'
+import { describe, expect, it } from 'vitest'
+import { OwnTrust } from '../attestation/own-trust.ts'
+import type { Issuer } from '../issuance/issuer.ts'
+import { AGENT_ID, entry, TRUST_DOMAIN } from '../test-support/fake-server.ts'
+import { RecordingLogger } from '../test-support/recording-logger.ts'
+import { TestAuthority } from '../test-support/test-authority.ts'
+import { AgentState } from './agent-state.ts'
+import { applySync } from './apply-sync.ts'
+
+const now = () => 1_700_000_000
+const authority = (name: string, trustDomain = TRUST_DOMAIN) => TestAuthority.create(trustDomain, now, name)
+
+function start() {
+  const log = new RecordingLogger()
+  const forgotten: Parameters<Issuer['forget']>[0][] = []
+  const issuer = { forget: (kinds: Parameters<Issuer['forget']>[0]) => forgotten.push(kinds) } as unknown as Issuer
+  const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log }
+  const apply = (bundles: SyncState['bundles'], overrides: Partial<SyncState> = {}) =>
+    applySync(target, AGENT_ID, { revision: 1, trustDomain: TRUST_DOMAIN, entries: [], bundles, ...overrides })
+  return { ...target, forgotten, apply }
+}
+
+function withKeysOf(...authorities: TestAuthority[]) {
+  const keys = authorities.flatMap((each) => each.bundle().bundle.keys)
+  return { trustDomain: TRUST_DOMAIN, bundle: { keys } }
+}
+
+describe('applySync', () => {
+  it('serves the entries of this agent and no others', () => {
+    const { apply, state } = start()
+    apply([], { entries: [entry('own', '/own'), entry('other', '/other', { parentId: `${AGENT_ID}/two` })] })
+    expect(state.view.status).toBe('ready')
+    expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own'])
+  })
+
+  it('ignores a server that speaks of another trust domain', async () => {
+    const { apply, state, log } = start()
+    apply([(await authority('a')).bundle()], { trustDomain: 'other.example' })
+    expect(state.view.status).toBe('starting')
+    expect(log.records).toHaveLength(1)
+  })
+
+  it('drops what was issued by an authority that was withdrawn, and nothing when one is added', async () => {
+    const [first, second] = await Promise.all([authority('a'), authority('b')])
+    const { apply, forgotten } = start()
+    apply([withKeysOf(first)])
+    apply([withKeysOf(first, second)])
+    apply([withKeysOf(second)])
+    expect(forgotten).toEqual([
+      { x509: false, jwt: false, wit: false },
+      { x509: true, jwt: true, wit: true },
+    ])
+  })
+
+  it('drops only the kind whose authority was withdrawn', async () => {
+    const first = await authority('a')
+    const { apply, forgotten } = start()
+    const without = (use: string) => ({
+      trustDomain: TRUST_DOMAIN,
+      bundle: { keys: first.bundle().bundle.keys.filter((key) => key['use'] !== use) },
+    })
+    apply([withKeysOf(first)])
+    apply([without('jwt-svid')])
+    apply([withKeysOf(first)])
+    apply([without('wit-svid')])
+    expect(forgotten[0]).toEqual({ x509: false, jwt: true, wit: false })
+    expect(forgotten[2]).toEqual({ x509: false, jwt: false, wit: true })
+  })
+
+  it('leaves out a bundle that cannot be read and keeps the others', async () => {
+    const own = (await authority('a')).bundle()
+    const other = (await authority('b', 'other.example')).bundle()
+    const { apply, state, log } = start()
+    const bad = { trustDomain: 'bad.example', bundle: { keys: [], spiffe_sequence: 1.5 } }
+    apply([own, bad, other])
+    expect([...state.view.bundles.keys()].sort()).toEqual(['example.org', 'other.example'])
+    expect(log.with('bundle cannot be read, left out')[0]?.fields).toMatchObject({ trustDomain: 'bad.example' })
+  })
+
+  it('keeps the own bundle when the server leaves it out', async () => {
+    const { apply, state } = start()
+    apply([(await authority('a')).bundle()])
+    apply([])
+    expect(state.view.bundles.has(TRUST_DOMAIN)).toBe(true)
+  })
+})

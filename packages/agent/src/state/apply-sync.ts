@@ -1,0 +1,49 @@
+import type { SyncState } from '@countersign/api'
+import type { Logger } from '@countersign/plugin-kit'
+import { errorCode, type PublicJwk, parseSpiffeBundle, type SpiffeBundle } from '@countersign/protocol'
+import type { OwnTrust } from '../attestation/own-trust.ts'
+import type { Issuer } from '../issuance/issuer.ts'
+import type { AgentState } from './agent-state.ts'
+
+export interface SyncTarget {
+  readonly state: AgentState
+  readonly trust: OwnTrust
+  readonly issuer: Issuer
+  readonly log: Logger
+}
+
+/** Makes the server's word what the Workload API answers from. */
+export function applySync(target: SyncTarget, agentId: string, sync: SyncState): void {
+  const { state, trust, issuer, log } = target
+  if (sync.trustDomain !== trust.trustDomain) {
+    log.error({ trustDomain: sync.trustDomain }, 'server speaks of another trust domain, ignored')
+    return
+  }
+  const before = state.view.bundles.get(trust.trustDomain)
+  const bundles = new Map<string, SpiffeBundle>()
+  for (const each of sync.bundles) {
+    try {
+      const isOwn = each.trustDomain === trust.trustDomain
+      bundles.set(each.trustDomain, isOwn ? trust.replace(each) : parseSpiffeBundle(each.trustDomain, each.bundle))
+    } catch (error) {
+      // One bad bundle must not take the others, or the entries, away.
+      log.error({ trustDomain: each.trustDomain, code: errorCode(error) }, 'bundle cannot be read, left out')
+    }
+  }
+  const after = bundles.get(trust.trustDomain) ?? before
+  if (after !== undefined) bundles.set(trust.trustDomain, after)
+  if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after))
+  state.apply(agentId, sync.revision, sync.entries, bundles)
+}
+
+/** Which kinds of credentials lost an authority: what it signed convinces nobody any more. */
+export function withdrawnAuthorities(before: SpiffeBundle, after: SpiffeBundle) {
+  const lost = (old: readonly string[], now: readonly string[]) => old.some((each) => !now.includes(each))
+  const certificates = (list: readonly Uint8Array[]) => list.map((der) => Buffer.from(der).toString('base64'))
+  const keyIds = (list: readonly PublicJwk[]) => list.map((key) => key.kid ?? '')
+  return {
+    x509: lost(certificates(before.x509Authorities), certificates(after.x509Authorities)),
+    jwt: lost(keyIds(before.jwtAuthorities), keyIds(after.jwtAuthorities)),
+    wit: lost(keyIds(before.witAuthorities), keyIds(after.witAuthorities)),
+  }
+}

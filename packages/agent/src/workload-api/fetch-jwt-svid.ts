@@ -1,0 +1,49 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  type JWTSVIDRequest,
+  type JWTSVIDResponse,
+  JWTSVIDResponseSchema,
+  JWTSVIDSchema,
+} from '@countersign/workload-api'
+import { handleUnary } from './handle-unary.ts'
+import { assignHints } from './hints.ts'
+import { issueForEntries } from './issue-for-entries.ts'
+import { selectEntries, validateRequestedIdentity } from './requested-identity.ts'
+import { invalidArgument } from './rpc-error.ts'
+import type { ServiceContext } from './service-context.ts'
+
+/** What the server accepts in one request. */
+const MAX_AUDIENCES = 16
+const MAX_AUDIENCE_LENGTH = 2048
+
+/** `FetchJWTSVID`: one token for each identity of the caller. @see SPIFFE Workload API section 6.2.1 */
+export function fetchJwtSvid(context: ServiceContext) {
+  const { issuer, log } = context
+  return handleUnary<JWTSVIDRequest, JWTSVIDResponse>(context, {
+    validate(request) {
+      validateAudience(request.audience)
+      validateRequestedIdentity(request.spiffeId)
+    },
+    async answer(request, caller) {
+      const entries = selectEntries(caller.entries, request.spiffeId)
+      const { issued } = await issueForEntries(context, entries, (entry) => issuer.jwtSvid(entry, request.audience))
+      const hints = assignHints(entries, log)
+      const svids = issued.map(({ entry, credential }) =>
+        create(JWTSVIDSchema, {
+          spiffeId: credential.spiffeId,
+          svid: credential.token,
+          hint: hints.get(entry.id) ?? '',
+        }),
+      )
+      return create(JWTSVIDResponseSchema, { svids })
+    },
+  })
+}
+
+function validateAudience(audience: readonly string[]): void {
+  if (audience.length === 0) throw invalidArgument('audience is missing')
+  if (audience.length > MAX_AUDIENCES) throw invalidArgument(`audience has more than ${MAX_AUDIENCES} members`)
+  if (audience.some((each) => each === '' || each.length > MAX_AUDIENCE_LENGTH)) {
+    throw invalidArgument(`audience has a member that is empty or longer than ${MAX_AUDIENCE_LENGTH} characters`)
+  }
+}

@@ -1,0 +1,31 @@
+import { MalformedRequest, type Received } from '@countersign/workload-api'
+import type { handleUnaryCall } from '@grpc/grpc-js'
+import { type Caller, requireSecurityHeader } from './caller.ts'
+import { invalidArgument, toRpcError } from './rpc-error.ts'
+import type { ServiceContext } from './service-context.ts'
+
+export interface UnaryMethod<Request, Response> {
+  /** Checks that need no caller: shape and mandatory fields. */
+  readonly validate: (request: Request) => void
+  readonly answer: (request: Request, caller: Caller) => Promise<Response>
+}
+
+/** Header, shape, caller, answer: the order every unary call goes through. */
+export function handleUnary<Request, Response>(
+  context: ServiceContext,
+  method: UnaryMethod<Request, Response>,
+): handleUnaryCall<Received<Request>, Response> {
+  return (call, callback) => {
+    const respond = async () => {
+      requireSecurityHeader(call)
+      const { request } = call
+      if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
+      method.validate(request)
+      return method.answer(request, await context.callers.resolve(call))
+    }
+    respond().then(
+      (response) => callback(null, response),
+      (error) => callback(toRpcError(error, context.log)),
+    )
+  }
+}

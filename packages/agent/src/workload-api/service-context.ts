@@ -1,0 +1,14 @@
+import type { Clock, Logger } from '@countersign/plugin-kit'
+import type { Issuer } from '../issuance/issuer.ts'
+import type { AgentState } from '../state/agent-state.ts'
+import type { CallerResolver } from './caller.ts'
+
+/** What the handlers of the Workload API work with. */
+export interface ServiceContext {
+  readonly callers: CallerResolver
+  readonly issuer: Issuer
+  readonly state: AgentState
+  readonly trustDomain: string
+  readonly clock: Clock
+  readonly log: Logger
+}

@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net'
+import {
+  addGrpcService,
+  file_grpc_health_v1_health,
+  file_grpc_reflection_v1_reflection,
+  file_workloadapi,
+  HealthService,
+  healthMethods,
+  ReflectionIndex,
+  reflectionAlphaMethods,
+  reflectionHandlers,
+  reflectionMethods,
+  SpiffeWorkloadAPI,
+  workloadApiMethods,
+} from '@countersign/workload-api'
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { fetchJwtBundles } from './fetch-jwt-bundles.ts'
+import { fetchJwtSvid } from './fetch-jwt-svid.ts'
+import { fetchWitBundles } from './fetch-wit-bundles.ts'
+import { fetchWitSvid } from './fetch-wit-svid.ts'
+import { fetchX509Bundles } from './fetch-x509-bundles.ts'
+import { fetchX509Svid } from './fetch-x509-svid.ts'
+import type { ServiceContext } from './service-context.ts'
+import { validateJwtSvid } from './validate-jwt-svid.ts'
+
+export interface WorkloadApiServer {
+  readonly health: HealthService
+  /** Takes over an accepted connection. */
+  serve(socket: Socket): void
+  /** Cancels what is still running. */
+  close(): void
+}
+
+const SERVER_OPTIONS = {
+  'grpc.max_concurrent_streams': 100,
+  // Requests hold a token and a few audiences.
+  'grpc.max_receive_message_length': 64 * 1024,
+  // A connection without a call is closed; clients connect again when they need to.
+  'grpc.max_connection_idle_ms': 600_000,
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.enable_channelz': 0,
+}
+
+/** The gRPC server behind the socket: the Workload API, and health and reflection, which need no security header. */
+export function createWorkloadApiServer(context: ServiceContext): WorkloadApiServer {
+  const server = new Server(SERVER_OPTIONS)
+  const health = new HealthService(['', SpiffeWorkloadAPI.typeName])
+  const files = [file_workloadapi, file_grpc_health_v1_health, file_grpc_reflection_v1_reflection]
+  const reflection = reflectionHandlers(new ReflectionIndex(files))
+  addGrpcService<typeof SpiffeWorkloadAPI>(server, workloadApiMethods, {
+    fetchX509SVID: fetchX509Svid(context),
+    fetchX509Bundles: fetchX509Bundles(context),
+    fetchJWTSVID: fetchJwtSvid(context),
+    fetchJWTBundles: fetchJwtBundles(context),
+    validateJWTSVID: validateJwtSvid(context),
+    fetchWITSVID: fetchWitSvid(context),
+    fetchWITBundles: fetchWitBundles(context),
+  })
+  addGrpcService(server, healthMethods, health.handlers)
+  addGrpcService(server, reflectionMethods, reflection)
+  addGrpcService(server, reflectionAlphaMethods, reflection)
+
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  return {
+    health,
+    serve(socket) {
+      injector.injectConnection(socket)
+      // Accepted paused; only now is there someone to read.
+      socket.resume()
+    },
+    close() {
+      injector.destroy()
+      server.forceShutdown()
+    },
+  }
+}

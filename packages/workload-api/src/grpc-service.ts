@@ -1,0 +1,85 @@
+/** gRPC services as grpc-js wants them, made from generated protobuf descriptors. */
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  Server,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+
+/** Stands in for a request whose bytes are not the message they should be, so that a handler can say so. */
+export class MalformedRequest {}
+
+/** What a handler receives. */
+export type Received<Request> = Request | MalformedRequest
+
+type Service = GenService<GenServiceMethods>
+type Input<Method> = Method extends { input: infer Schema extends DescMessage } ? MessageShape<Schema> : never
+type Output<Method> = Method extends { output: infer Schema extends DescMessage } ? MessageShape<Schema> : never
+
+/** Wire description of each method of a generated service; keys are the generated method names. */
+export type GrpcMethods<S extends Service> = {
+  readonly [Name in keyof S['method']]: MethodDefinition<Input<S['method'][Name]>, Output<S['method'][Name]>>
+}
+
+/** What a server implements for a generated service. */
+export type GrpcHandlers<S extends Service> = {
+  readonly [Name in keyof S['method']]: Handler<S['method'][Name]>
+}
+
+type Handler<Method> = Method extends { methodKind: 'unary' }
+  ? handleUnaryCall<Received<Input<Method>>, Output<Method>>
+  : Method extends { methodKind: 'server_streaming' }
+    ? handleServerStreamingCall<Received<Input<Method>>, Output<Method>>
+    : handleBidiStreamingCall<Received<Input<Method>>, Output<Method>>
+
+/**
+ * Describes a generated service to grpc-js.
+ *
+ * A request that does not decode reaches the handler as `MalformedRequest`: left to itself, grpc-js answers INTERNAL,
+ * which clients read as a passing fault of the server and retry for ever.
+ */
+export function defineGrpcMethods<S extends Service>(service: S): GrpcMethods<S> {
+  const methods: Record<string, MethodDefinition<unknown, unknown>> = {}
+  for (const method of service.methods) {
+    methods[method.localName] = {
+      path: `/${service.typeName}/${method.name}`,
+      requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
+      responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
+      requestSerialize: encoder(method.input),
+      requestDeserialize: (bytes) => decodeRequest(method.input, bytes),
+      responseSerialize: encoder(method.output),
+      responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+      originalName: method.name,
+    }
+  }
+  return methods as unknown as GrpcMethods<S>
+}
+
+/** Registers a service under its typed handlers. */
+export function addGrpcService<S extends Service>(
+  server: Server,
+  methods: GrpcMethods<S>,
+  handlers: GrpcHandlers<S>,
+): void {
+  server.addService(methods as ServiceDefinition, handlers as unknown as UntypedServiceImplementation)
+}
+
+function encoder(schema: DescMessage): (message: unknown) => Buffer {
+  return (message) => {
+    const bytes = toBinary(schema, message as MessageShape<typeof schema>)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+}
+
+function decodeRequest(schema: DescMessage, bytes: Uint8Array): unknown {
+  try {
+    return fromBinary(schema, bytes)
+  } catch {
+    return new MalformedRequest()
+  }
+}
