@@ -1,6 +1,6 @@
 import { AttestationError, type PeerProcess, type Selector, type WorkloadAttestor } from '@countersign/plugin-kit'
+import { FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
-import { FakeClock } from '../test-support/fake-clock.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { WorkloadAttestation } from './workload-attestation.ts'
 

@@ -1,7 +1,7 @@
 import type { PeerProcess } from '@countersign/plugin-kit'
+import { FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { EntryIndex } from '../issuance/entry-index.ts'
-import { FakeClock } from '../test-support/fake-clock.ts'
 import { entry } from '../test-support/fake-server.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { findNearestEntries, NoIdentityLog } from './explain-no-identity.ts'

@@ -1,5 +1,5 @@
+import { FakeClock, settle } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
-import { FakeClock, settle } from '../test-support/fake-clock.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { CredentialCache } from './credential-cache.ts'
 

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { decodeBase64 } from '@countersign/protocol'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
+import { FakeClock } from '@countersign/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { FakeClock } from '../test-support/fake-clock.ts'
 import { AGENT_ID, FakeServer, TRUST_DOMAIN } from '../test-support/fake-server.ts'
 import { eventually } from '../test-support/running-agent.ts'
 import { HttpsServerClient } from './https-server-client.ts'
@@ -73,7 +73,7 @@ describe('HttpsServerClient', () => {
       return true
     })
     const refused = expect(client.sync()).rejects.toMatchObject({ code: 'ERR_AGENT_SERVER_TIMEOUT' })
-    await eventually(() => server.requests.length === 1 && clock.pending > 0)
+    await eventually(() => server.requests.length === 1 && clock.pendingTimers > 0)
     // The header is on its way; time passes until the body's own limit is reached.
     for (let turn = 0; turn < 20; turn++) await clock.advance(10)
     await refused

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Entry, SyncState, TrustDomainBundle } from '@countersign/api'
 import { decodeBase64, encodePem, verifyX509Svid } from '@countersign/protocol'
 import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
-import type { FakeClock } from './fake-clock.ts'
+import type { FakeClock } from '@countersign/testing'
 import { TestAuthority } from './test-authority.ts'
 
 export const TRUST_DOMAIN = 'example.org'

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { create } from '@bufbuild/protobuf'
+import { FakeClock, settle } from '@countersign/testing'
 import { type X509BundlesRequest, type X509BundlesResponse, X509BundlesResponseSchema } from '@countersign/workload-api'
 import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
-import { FakeClock, settle } from '../test-support/fake-clock.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { handleStream } from './handle-stream.ts'
 import { permissionDenied } from './rpc-error.ts'
@@ -138,7 +138,7 @@ describe('handleStream', () => {
     call.emit(event)
     await settle()
     expect(listeners.size).toBe(0)
-    expect(clock.pending).toBe(0)
+    expect(clock.pendingTimers).toBe(0)
     change(2)
     await settle()
     expect(world.snapshots).toBe(1)

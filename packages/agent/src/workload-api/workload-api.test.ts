@@ -5,10 +5,10 @@ import { createConnection } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { decodeUtf8, TrustStore, WitVerifier } from '@countersign/protocol'
 import { importSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
+import { settle } from '@countersign/testing'
 import { healthMethods, workloadApiMethods } from '@countersign/workload-api'
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { settle } from '../test-support/fake-clock.ts'
 import { entry } from '../test-support/fake-server.ts'
 import { reader, startReadyWorld, startWorld, type World } from '../test-support/running-agent.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
@@ -180,7 +180,7 @@ describe('a program that matches no entry', () => {
   })
 
   it('gets nothing from an entry that has expired', async () => {
-    const world = await startReadyWorld(withEntries(entry('e1', '/web', { expiresAt: 1_700_000_050 })))
+    const world = await startReadyWorld(withEntries(entry('e1', '/web', { expiresAt: 1_800_000_050 })))
     const stream = reader(world.client().fetchX509Svid())
     await stream.next()
     const ended = expect(stream.next()).rejects.toMatchObject(isDenied)
