@@ -1,0 +1,52 @@
+import type { JoinToken, NewJoinToken } from '@countersign/api'
+import type { Clock, NodeAttestorHost } from '@countersign/plugin-kit'
+import { type CryptoBackend, encodeBase64url, spiffeId } from '@countersign/protocol'
+import type { Audit } from '../audit/audit.ts'
+import { AGENT_PATH } from '../registration/validate-entry.ts'
+import type { JoinTokenStore } from '../store/join-token-store.ts'
+
+const DEFAULT_TTL_SECONDS = 600
+const TOKEN_BYTES = 32
+
+export interface JoinTokensOptions {
+  readonly tokens: JoinTokenStore
+  readonly audit: Audit
+  readonly clock: Clock
+  readonly crypto: CryptoBackend
+  readonly trustDomain: string
+}
+
+/** Makes join tokens and redeems each of them once. */
+export class JoinTokens implements NodeAttestorHost {
+  readonly #options: JoinTokensOptions
+
+  constructor(options: JoinTokensOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Makes a token for one node.
+   *
+   * @throws IdentifierError when the path asked for is no valid identifier path
+   */
+  async create(request: NewJoinToken): Promise<JoinToken> {
+    const { tokens, audit, clock, crypto, trustDomain } = this.#options
+    const token = encodeBase64url(crypto.randomBytes(TOKEN_BYTES))
+    const hash = await this.#hash(token)
+    const agentPath = request.agentPath ?? `/join-token/${hash}`
+    const agentId = spiffeId(trustDomain, `${AGENT_PATH}${agentPath}`).toString()
+    const expiresAt = clock.now() + (request.ttl ?? DEFAULT_TTL_SECONDS)
+    await tokens.create(hash, agentPath, expiresAt)
+    audit.joinTokenCreated({ tokenHash: hash, agentId, expiresAt })
+    return { token, agentId, expiresAt }
+  }
+
+  async redeemJoinToken(token: string): Promise<{ readonly agentPath: string } | undefined> {
+    return this.#options.tokens.redeem(await this.#hash(token))
+  }
+
+  /** Looking up a hash leaks nothing by its timing that would help to guess a token. */
+  async #hash(token: string): Promise<string> {
+    return Buffer.from(await this.#options.crypto.sha256(token)).toString('hex')
+  }
+}

@@ -1,0 +1,97 @@
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '@countersign/plugin-kit'
+import { type CryptoBackend, errorCode, verifyX509Svid, X509Anchors } from '@countersign/protocol'
+import type { Audit } from '../audit/audit.ts'
+import { AGENT_PATH } from '../registration/validate-entry.ts'
+import type { Authority } from '../store/authority-store.ts'
+import type { NodeStore } from '../store/node-store.ts'
+import type { AuthenticatedNode } from './node-attestation.ts'
+import { NodeError } from './node-error.ts'
+
+export interface NodeAuthenticationOptions {
+  readonly nodes: NodeStore
+  readonly audit: Audit
+  readonly clock: Clock
+  readonly crypto: CryptoBackend
+  readonly trustDomain: string
+  /** All that are published, as known now. */
+  readonly authorities: () => readonly Authority[]
+}
+
+const MAX_CHAIN_LENGTH = 8
+
+/** Finds out which node is at the other end of a TLS connection, by the X509-SVID it shows. */
+export class NodeAuthentication {
+  readonly #options: NodeAuthenticationOptions
+  /** What a connection's certificate proved. Whether that still stands is asked for every request. */
+  readonly #verified = new WeakMap<TLSSocket, AuthenticatedNode>()
+  #anchors: { readonly of: readonly Authority[]; readonly anchors: X509Anchors } | undefined
+
+  constructor(options: NodeAuthenticationOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @throws NodeError `ERR_NODE_NO_CERTIFICATE`, `ERR_NODE_CERTIFICATE` when the certificate is not that of an agent of
+   *   this trust domain or has expired
+   * @throws NodeError `ERR_NODE_UNKNOWN`, `ERR_NODE_BANNED` when the node does not, or no longer, stand
+   */
+  async authenticate(socket: TLSSocket): Promise<AuthenticatedNode> {
+    const { nodes, audit, clock } = this.#options
+    const node = this.#verified.get(socket) ?? (await this.#verify(socket))
+    this.#verified.set(socket, node)
+    if (node.expiresAt < clock.now()) throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate has expired')
+    try {
+      await nodes.requireCurrent(node.agentId, node.serial)
+    } catch (error) {
+      const code = errorCode(error)
+      if (code !== undefined) audit.nodeRefused({ agentId: node.agentId, code })
+      throw error
+    }
+    return node
+  }
+
+  async #verify(socket: TLSSocket): Promise<AuthenticatedNode> {
+    const { clock, crypto, trustDomain } = this.#options
+    const chain = readPeerChain(socket)
+    if (chain.length === 0) throw new NodeError('ERR_NODE_NO_CERTIFICATE', 'client certificate is missing')
+    try {
+      const { id, expiresAt, leaf } = await verifyX509Svid({
+        chain,
+        roots: (origin) => (origin === `spiffe://${trustDomain}` ? this.#ownAnchors() : undefined),
+        now: clock.now(),
+        crypto,
+        usage: 'clientAuth',
+      })
+      if (!id.path.startsWith(`${AGENT_PATH}/`)) {
+        throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate is not that of an agent')
+      }
+      return { agentId: id.toString(), serial: Buffer.from(leaf.serial).toString('hex'), expiresAt }
+    } catch (cause) {
+      if (cause instanceof NodeError || errorCode(cause) === undefined) throw cause
+      const context = { detail: errorCode(cause) ?? '', cause }
+      throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate cannot be verified', context)
+    }
+  }
+
+  #ownAnchors(): X509Anchors {
+    const authorities = this.#options.authorities()
+    if (this.#anchors?.of !== authorities) {
+      const roots = authorities.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate]))
+      this.#anchors = { of: authorities, anchors: new X509Anchors(roots, this.#options.crypto) }
+    }
+    return this.#anchors.anchors
+  }
+}
+
+/** The certificates the peer sent, leaf first. A self-signed one has no issuer of its own. */
+function readPeerChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
+  while (certificate !== undefined && chain.length <= MAX_CHAIN_LENGTH) {
+    chain.push(certificate.raw)
+    certificate = certificate.issuerCertificate
+  }
+  return chain
+}

@@ -1,0 +1,58 @@
+/** One function for each thing an auditor asks about. Identifiers, hashes and codes only; written to the log for now. */
+import type { Entry } from '@countersign/api'
+import type { Logger } from '@countersign/plugin-kit'
+
+export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'wit-svid' | 'agent-svid' | 'server-svid'
+
+export interface IssuedCredential {
+  readonly kind: CredentialKind
+  readonly spiffeId: string
+  readonly expiresAt: number
+  /** Serial number of a certificate, or `jti` of a token. */
+  readonly serial: string
+  /** The authority that signed. */
+  readonly authorityId: string
+  readonly agentId?: string
+  readonly entryId?: string
+}
+
+export interface RefusedAttestation {
+  readonly attestor: string
+  readonly code: string
+}
+
+export type Audit = ReturnType<typeof createAudit>
+
+export function createAudit(log: Logger) {
+  const events = log.child({ audit: true })
+  const write = (event: string, fields: object) => events.info({ event, ...fields }, event)
+  const entryFields = (entry: Entry) => ({
+    entryId: entry.id,
+    revision: entry.revision,
+    spiffeId: entry.spiffeId,
+    parentId: entry.parentId,
+  })
+  return {
+    credentialIssued: (credential: IssuedCredential) => write('credential.issued', credential),
+    credentialRefused: (refusal: { agentId: string; entryId: string; code: string }) =>
+      write('credential.refused', refusal),
+    nodeAttested: (node: { agentId: string; attestor: string; serial: string }) => write('node.attested', node),
+    nodeAttestationRefused: (refusal: RefusedAttestation) => write('node.attestation_refused', refusal),
+    nodeRenewed: (node: { agentId: string; serial: string }) => write('node.renewed', node),
+    nodeRefused: (refusal: { agentId: string; code: string }) => write('node.refused', refusal),
+    nodeBanned: (node: { agentId: string }) => write('node.banned', node),
+    nodeEvicted: (node: { agentId: string }) => write('node.evicted', node),
+    joinTokenCreated: (token: { tokenHash: string; agentId: string; expiresAt: number }) =>
+      write('join_token.created', token),
+    entryCreated: (entry: Entry) => write('entry.created', entryFields(entry)),
+    entryUpdated: (entry: Entry) => write('entry.updated', entryFields(entry)),
+    entryDeleted: (entry: Entry) => write('entry.deleted', entryFields(entry)),
+    entryExpired: (entry: Entry) => write('entry.expired', entryFields(entry)),
+    authorityChanged: (authority: { authorityId: string; kind: string; state: string; notAfter: number }) =>
+      write('authority.changed', authority),
+    federationCreated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>
+      write('federation.created', federation),
+    federationDeleted: (federation: { trustDomain: string }) => write('federation.deleted', federation),
+    federatedBundleChanged: (bundle: { trustDomain: string; sequence?: number }) => write('bundle.changed', bundle),
+  }
+}

@@ -1,0 +1,103 @@
+/** The server's configuration file: the reference documentation is made from these descriptions and defaults. */
+import { type Static, Type } from 'typebox'
+
+const DAY = 86_400
+
+const port = (defaultPort: number) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: defaultPort, description: 'TCP port; 0 takes any free one' })
+
+const seconds = (defaultSeconds: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: defaultSeconds, description: `${description}, in seconds` })
+
+const PluginChoice = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 64, description: "the plugin's name" }),
+  config: Type.Optional(Type.Unknown({ description: "the plugin's own settings" })),
+})
+
+export const ServerConfigFile = Type.Object({
+  trustDomain: Type.String({
+    minLength: 1,
+    maxLength: 255,
+    description: 'name of the trust domain, as in example.org',
+  }),
+  dataDir: Type.String({
+    minLength: 1,
+    description: 'folder for the store, keys and the admin socket; made if absent',
+  }),
+  machine: Type.Object(
+    {
+      host: Type.String({ minLength: 1, default: '0.0.0.0', description: 'address to listen on for agents' }),
+      port: port(8441),
+      advertisedHost: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 253, description: 'host name by which agents reach this server' }),
+      ),
+    },
+    { default: {} },
+  ),
+  public: Type.Object(
+    {
+      host: Type.String({ minLength: 1, default: '0.0.0.0', description: 'address of the bundle endpoint' }),
+      port: port(8443),
+      certFile: Type.Optional(
+        Type.String({ minLength: 1, description: 'PEM certificate chain; without it an own one is made' }),
+      ),
+      keyFile: Type.Optional(Type.String({ minLength: 1, description: 'PEM private key of certFile' })),
+    },
+    { default: {} },
+  ),
+  admin: Type.Object(
+    {
+      socket: Type.Optional(
+        Type.String({ minLength: 1, description: 'Unix socket of the admin API; default admin.sock in dataDir' }),
+      ),
+    },
+    { default: {} },
+  ),
+  authorities: Type.Object(
+    {
+      x509Ttl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a certificate authority'),
+      jwtTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs JWT-SVIDs'),
+      witTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs WIT-SVIDs'),
+    },
+    { default: {} },
+  ),
+  svids: Type.Object(
+    {
+      x509Ttl: seconds(3600, 1, 365 * DAY, 'lifetime of an X509-SVID whose entry names none'),
+      jwtTtl: seconds(300, 1, 365 * DAY, 'lifetime of a JWT-SVID whose entry names none'),
+      witTtl: seconds(3600, 1, 365 * DAY, 'lifetime of a WIT-SVID whose entry names none'),
+      agentTtl: seconds(3600, 1, 365 * DAY, "lifetime of an agent's own X509-SVID"),
+      jwtIssuer: Type.Optional(
+        Type.String({
+          pattern: '^https://[^?#]+$',
+          maxLength: 2048,
+          description: 'https URL that JWT-SVIDs carry as iss; without it they carry none',
+        }),
+      ),
+    },
+    { default: {} },
+  ),
+  bundle: Type.Object(
+    { refreshHint: seconds(60, 1, DAY, 'how often others should fetch the bundle') },
+    { default: {} },
+  ),
+  keyManager: Type.Object(PluginChoice.properties, {
+    default: { name: 'disk' },
+    description: 'where signing keys are kept',
+  }),
+  nodeAttestors: Type.Array(PluginChoice, {
+    default: [{ name: 'join-token' }],
+    maxItems: 32,
+    description: 'how nodes may prove where they run',
+  }),
+  log: Type.Object(
+    {
+      level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {
+        default: 'info',
+        description: 'least severe level that is logged',
+      }),
+    },
+    { default: {} },
+  ),
+})
+export type ServerConfigFile = Static<typeof ServerConfigFile>

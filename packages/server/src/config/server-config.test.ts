@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expectCode } from '@countersign/testing'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../test-support/temporary-folder.ts'
+import { loadServerConfig, parseServerConfig } from './server-config.ts'
+
+const minimal = { trustDomain: 'example.org', dataDir: './data' }
+const parse = (change: object = {}) => parseServerConfig({ ...minimal, ...change }, '/etc/countersign')
+
+describe('parseServerConfig', () => {
+  it('needs a trust domain and a data folder, and has a default for the rest', () => {
+    const { plugins, ...config } = parse()
+    expect(config).toEqual({
+      trustDomain: 'example.org',
+      dataDir: '/etc/countersign/data',
+      machine: { host: '0.0.0.0', port: 8441 },
+      public: { host: '0.0.0.0', port: 8443 },
+      admin: { socket: '/etc/countersign/data/admin.sock' },
+      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400 },
+      svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600 },
+      bundle: { refreshHint: 60 },
+      log: { level: 'info' },
+    })
+    expect([...plugins.nodeAttestors.keys()]).toEqual(['join-token'])
+  })
+
+  it('takes paths from the folder of the file', () => {
+    const config = parse({ admin: { socket: 'a.sock' }, public: { certFile: 'c.pem', keyFile: '/k.pem' } })
+    expect(config.admin.socket).toBe('/etc/countersign/a.sock')
+    expect(config.public).toMatchObject({ certFile: '/etc/countersign/c.pem', keyFile: '/k.pem' })
+  })
+
+  it.each([
+    [{ trustDomian: 'x' }, 'ERR_CONFIG_UNKNOWN_KEY'],
+    [{ svids: { x509TTL: 60 } }, 'ERR_CONFIG_UNKNOWN_KEY'],
+    [{ keyManager: { name: 'disk', config: { path: 'x' } } }, 'ERR_CONFIG_UNKNOWN_KEY'],
+    [{ trustDomain: undefined }, 'ERR_CONFIG_INVALID'],
+    [{ trustDomain: 'Example.org' }, 'ERR_CONFIG_INVALID'],
+    [{ trustDomain: 'spiffe://example.org' }, 'ERR_CONFIG_INVALID'],
+    [{ dataDir: '' }, 'ERR_CONFIG_INVALID'],
+    [{ machine: { port: 65_536 } }, 'ERR_CONFIG_INVALID'],
+    [{ machine: { port: '8441x' } }, 'ERR_CONFIG_INVALID'],
+    [{ authorities: { x509Ttl: 0 } }, 'ERR_CONFIG_INVALID'],
+    [{ svids: { jwtIssuer: 'http://id.example.org' } }, 'ERR_CONFIG_INVALID'],
+    [{ machine: { advertisedHost: 'Host.example' } }, 'ERR_CONFIG_INVALID'],
+    [{ public: { host: '-' } }, 'ERR_CONFIG_INVALID'],
+    [{ public: { certFile: 'c.pem' } }, 'ERR_CONFIG_INVALID'],
+    [{ public: { keyFile: 'k.pem' } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { socket: 'a'.repeat(108) } }, 'ERR_CONFIG_INVALID'],
+    [{ keyManager: { name: 'hsm' } }, 'ERR_CONFIG_INVALID'],
+    [{ nodeAttestors: [{ name: 'tpm' }] }, 'ERR_CONFIG_INVALID'],
+    [{ nodeAttestors: [{ name: 'join-token' }, { name: 'join-token' }] }, 'ERR_CONFIG_INVALID'],
+    [{ log: { level: 'verbose' } }, 'ERR_CONFIG_INVALID'],
+  ])('refuses %j', async (change, code) => {
+    await expectCode(() => parse(change), code)
+  })
+
+  it('names the wrong key and the near one', () => {
+    expect(() => parse({ svids: { x509TTL: 60 } })).toThrow(/svids\.x509TTL.*x509Ttl/)
+  })
+})
+
+describe('loadServerConfig', () => {
+  it('reads a file, with variables', async () => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 'server.yaml')
+    const variable = (name: string) => ['$', '{', name, '}'].join('')
+    const lines = [`trustDomain: ${variable('DOMAIN')}`, 'dataDir: data', 'machine:', `  port: ${variable('PORT:-0')}`]
+    await writeFile(path, lines.join('\n'))
+    const config = await loadServerConfig(path, { DOMAIN: 'example.org' })
+    expect(config).toMatchObject({ trustDomain: 'example.org', dataDir: join(folder, 'data'), machine: { port: 0 } })
+  })
+
+  it('says so when there is no file', async () => {
+    await expectCode(loadServerConfig(join(await temporaryFolder(), 'absent.yaml')), 'ERR_CONFIG_NOT_FOUND')
+  })
+})

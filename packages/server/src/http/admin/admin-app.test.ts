@@ -1,0 +1,136 @@
+import { spawnSync } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expectCode, FakeClock } from '@countersign/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { startServer } from '../../server.ts'
+import { createEntry, entryFor, refusal } from '../../test-support/machine-requests.ts'
+import { RecordingLogger } from '../../test-support/recording-logger.ts'
+import { temporaryFolder } from '../../test-support/temporary-folder.ts'
+import { startTestServer, testConfig } from '../../test-support/test-server.ts'
+
+// Whole servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 })
+
+describe('admin socket', () => {
+  it('is open to its owner only', async () => {
+    const { server } = await startTestServer()
+    expect(statSync(server.adminSocket).mode & 0o777).toBe(0o600)
+    expect(statSync(server.adminSocket).isSocket()).toBe(true)
+  })
+
+  it('creates, lists, shows, changes and deletes entries', async () => {
+    const test = await startTestServer()
+    const { admin } = test
+    const agent = await test.attestedAgent()
+    const entry = await createEntry(test, agent)
+    expect(refusal(await admin('/v1/entries', { body: entryFor(agent) }))).toBe('409 ERR_ENTRY_EXISTS')
+    expect((await admin(`/v1/entries/${entry.id}`)).body).toEqual(entry)
+    const list = await admin(`/v1/entries?parentId=${encodeURIComponent(agent.agentId)}`)
+    expect(list.body).toEqual({ entries: [entry], revision: entry.revision })
+    expect((await admin('/v1/entries?spiffeId=spiffe%3A%2F%2Fexample.org%2Fweb')).body.entries).toEqual([])
+    const change = await admin(`/v1/entries/${entry.id}`, { method: 'PATCH', body: { hint: 'main', x509SvidTtl: 60 } })
+    expect(change.body).toEqual({ ...entry, hint: 'main', x509SvidTtl: 60, revision: entry.revision + 1 })
+    expect((await admin(`/v1/entries/${entry.id}`, { method: 'DELETE' })).status).toBe(204)
+    expect(refusal(await admin(`/v1/entries/${entry.id}`))).toBe('404 ERR_ENTRY_NOT_FOUND')
+    for (const event of ['entry.created', 'entry.updated', 'entry.deleted']) {
+      expect(test.log.events(event)).toHaveLength(1)
+    }
+  })
+
+  it('refuses entries that break a rule, and members it does not know', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const post = async (change: object) => refusal(await test.admin('/v1/entries', { body: entryFor(agent, change) }))
+    expect(await post({ spiffeId: 'spiffe://example.org/countersign/x' })).toBe('400 ERR_ENTRY_RESERVED')
+    expect(await post({ x509SvidTtl: 86_401 })).toBe('400 ERR_ENTRY_TTL')
+    expect(await post({ selectors: [] })).toBe('400 ERR_HTTP_INVALID')
+    expect(await post({ ttl: 5 })).toBe('400 ERR_HTTP_INVALID')
+    expect(await post({ x509SvidTtl: '60' })).toBe('400 ERR_HTTP_INVALID')
+    expect(refusal(await test.admin('/v1/entries?id=1'))).toBe('400 ERR_HTTP_INVALID')
+    const entry = await createEntry(test, agent)
+    const patch = { method: 'PATCH', body: { spiffeId: 'spiffe://other.org/db' } }
+    expect(refusal(await test.admin(`/v1/entries/${entry.id}`, patch))).toBe('400 ERR_ENTRY_IDENTIFIER')
+  })
+
+  it('lists nodes, and says so when one is not there', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent('/node-1')
+    const { nodes } = (await test.admin('/v1/nodes')).body
+    expect(nodes).toEqual([
+      expect.objectContaining({ agentId: agent.agentId, attestor: 'join-token', attestedAt: test.clock.now() }),
+    ])
+    expect(nodes[0]).not.toHaveProperty('serial')
+    const body = { agentId: `${agent.agentId}0` }
+    expect(refusal(await test.admin('/v1/nodes/ban', { body }))).toBe('404 ERR_NODE_NOT_FOUND')
+    expect(refusal(await test.admin('/v1/nodes/evict', { body }))).toBe('404 ERR_NODE_NOT_FOUND')
+  })
+
+  it('tells what runs, and describes itself', async () => {
+    const { server, admin, clock } = await startTestServer()
+    expect((await admin('/v1/status')).body).toMatchObject({
+      trustDomain: 'example.org',
+      startedAt: clock.now(),
+      listeners: { machine: server.machineUrl, public: server.publicUrl, admin: server.adminSocket },
+    })
+    expect(Object.keys((await admin('/v1/openapi.json')).body.paths).sort()).toEqual([
+      '/v1/bundles',
+      '/v1/bundles/{trustDomain}',
+      '/v1/entries',
+      '/v1/entries/{id}',
+      '/v1/federations',
+      '/v1/federations/{trustDomain}',
+      '/v1/federations/{trustDomain}/refresh',
+      '/v1/join-tokens',
+      '/v1/nodes',
+      '/v1/nodes/ban',
+      '/v1/nodes/evict',
+      '/v1/status',
+    ])
+  })
+
+  it('does not let the own bundle be replaced', async () => {
+    const { admin } = await startTestServer()
+    const put = { method: 'PUT', body: { keys: [] } }
+    expect(refusal(await admin('/v1/bundles/example.org', put))).toBe('400 ERR_FEDERATION_OWN_TRUST_DOMAIN')
+    const own = await admin('/v1/bundles/example.org')
+    expect(own.body.bundle.keys).toHaveLength(3)
+    expect(refusal(await admin('/v1/bundles/absent.example'))).toBe('404 ERR_FEDERATION_NOT_FOUND')
+  })
+
+  it('takes bundles larger than other bodies', async () => {
+    const { admin } = await startTestServer()
+    const keys = [{ kty: 'unknown', use: 'unknown', padding: 'a'.repeat(400_000) }]
+    expect((await admin('/v1/bundles/partner.example', { method: 'PUT', body: { keys } })).status).toBe(200)
+  })
+
+  it('replaces a socket that nobody answers on, and none that someone does', async () => {
+    const dataDir = await temporaryFolder()
+    const crashed = join(dataDir, 'admin.sock')
+    await leaveStaleSocket(crashed)
+    const { server } = await startTestServer({ dataDir })
+    expect(server.adminSocket).toBe(crashed)
+    const other = await temporaryFolder()
+    const start = startServer(testConfig(other, { admin: { socket: crashed } }), {
+      log: new RecordingLogger(),
+      clock: new FakeClock(),
+    })
+    await expectCode(start, 'ERR_SERVER_SOCKET_IN_USE')
+  })
+
+  it('does not replace a file', async () => {
+    const dataDir = await temporaryFolder()
+    await writeFile(join(dataDir, 'admin.sock'), 'notes')
+    await expectCode(startTestServer({ dataDir }), 'ERR_SERVER_SOCKET_PATH')
+    expect(await readFile(join(dataDir, 'admin.sock'), 'utf8')).toBe('notes')
+  })
+})
+
+/** What a killed process leaves: a socket file nobody listens on. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  const script =
+    'require("node:net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))'
+  spawnSync(process.execPath, ['-e', script, path])
+  expect(statSync(path).isSocket()).toBe(true)
+}

@@ -1,0 +1,57 @@
+import { Federation, FederationList, NewFederation } from '@countersign/api'
+import type { FastifyInstance } from 'fastify'
+import type { Federations } from '../../federation/federations.ts'
+import { TrustDomainParams } from './bundle-routes.ts'
+
+export interface FederationRoutesOptions {
+  readonly federations: Federations
+}
+
+export function addFederationRoutes(app: FastifyInstance, { federations }: FederationRoutesOptions): void {
+  app.get(
+    '/v1/federations',
+    { schema: { summary: 'List federation relationships', response: { 200: FederationList } } },
+    async () => ({ federations: await federations.list() }),
+  )
+
+  app.post<{ Body: NewFederation }>(
+    '/v1/federations',
+    {
+      schema: {
+        summary: 'Create a federation relationship',
+        description: 'The bundle is fetched in the background; an endpoint that is down blocks nothing.',
+        body: NewFederation,
+        response: { 201: Federation },
+      },
+    },
+    async (request, reply) => reply.code(201).send(await federations.create(request.body)),
+  )
+
+  app.delete<{ Params: TrustDomainParams }>(
+    '/v1/federations/:trustDomain',
+    {
+      schema: {
+        summary: 'End a federation relationship',
+        description: 'The bundle that came from it is deleted too.',
+        params: TrustDomainParams,
+      },
+    },
+    async (request, reply) => {
+      await federations.delete(request.params.trustDomain)
+      return reply.code(204).send()
+    },
+  )
+
+  app.post<{ Params: TrustDomainParams }>(
+    '/v1/federations/:trustDomain/refresh',
+    {
+      schema: {
+        summary: 'Fetch the bundle now',
+        description: 'Answers when the attempt is over; `lastError` tells how it failed.',
+        params: TrustDomainParams,
+        response: { 200: Federation },
+      },
+    },
+    (request) => federations.refresh(request.params.trustDomain),
+  )
+}

@@ -1,0 +1,49 @@
+import { Node, NodeList, NodeReference } from '@countersign/api'
+import type { FastifyInstance } from 'fastify'
+import type { Audit } from '../../audit/audit.ts'
+import type { NodeStore } from '../../store/node-store.ts'
+
+export interface NodeRoutesOptions {
+  readonly nodes: NodeStore
+  readonly audit: Audit
+}
+
+export function addNodeRoutes(app: FastifyInstance, { nodes, audit }: NodeRoutesOptions): void {
+  app.get('/v1/nodes', { schema: { summary: 'List nodes', response: { 200: NodeList } } }, async () => ({
+    nodes: await nodes.list(),
+  }))
+
+  app.post<{ Body: NodeReference }>(
+    '/v1/nodes/ban',
+    {
+      schema: {
+        summary: 'Ban a node',
+        description: 'It is refused at once, for good, even if it attests again.',
+        body: NodeReference,
+        response: { 200: Node },
+      },
+    },
+    async (request) => {
+      const node = await nodes.ban(request.body.agentId)
+      audit.nodeBanned({ agentId: node.agentId })
+      return node
+    },
+  )
+
+  app.post<{ Body: NodeReference }>(
+    '/v1/nodes/evict',
+    {
+      schema: {
+        summary: 'Evict a node',
+        description: 'It is forgotten and refused at once, until it attests again. Lifts a ban.',
+        body: NodeReference,
+        response: { 200: Node },
+      },
+    },
+    async (request) => {
+      const node = await nodes.evict(request.body.agentId)
+      audit.nodeEvicted({ agentId: node.agentId })
+      return node
+    },
+  )
+}

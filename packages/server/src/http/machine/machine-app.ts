@@ -1,0 +1,39 @@
+import type { TLSSocket } from 'node:tls'
+import type { Logger } from '@countersign/plugin-kit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { AuthenticatedNode } from '../../attestation/node-attestation.ts'
+import type { NodeAuthentication } from '../../attestation/node-authentication.ts'
+import { createApp } from '../create-app.ts'
+import { type AttestationRoutesOptions, addAttestationRoutes } from './attestation-routes.ts'
+import { addIssuanceRoutes, type IssuanceRoutesOptions } from './issuance-routes.ts'
+import type { NodeOf } from './node-of.ts'
+import { addSyncRoutes, type SyncRoutesOptions } from './sync-routes.ts'
+
+export interface MachineAppOptions extends AttestationRoutesOptions, IssuanceRoutesOptions, SyncRoutesOptions {
+  readonly authentication: NodeAuthentication
+  readonly log: Logger
+  readonly version: string
+}
+
+const ATTEST = '/v1/agent/attest'
+
+/** What agents ask of a server. Everything but attestation needs the certificate of a node in good standing. */
+export function createMachineApp(options: MachineAppOptions): Promise<FastifyInstance> {
+  const { log, version, authentication } = options
+  const nodes = new WeakMap<FastifyRequest, AuthenticatedNode>()
+  const guard = async (request: FastifyRequest) => {
+    if (request.routeOptions.url === ATTEST) return
+    nodes.set(request, await authentication.authenticate(request.raw.socket as TLSSocket))
+  }
+  const nodeOf: NodeOf = (request) => {
+    const node = nodes.get(request)
+    if (node === undefined) throw new TypeError('route needs an authenticated node')
+    return node
+  }
+  const description = 'What agents ask of a server, over HTTPS with their own X509-SVID as client certificate.'
+  return createApp({ log, version, name: 'machine', description, openapi: true, guard }, (app) => {
+    addAttestationRoutes(app, ATTEST, nodeOf, options)
+    addIssuanceRoutes(app, nodeOf, options)
+    addSyncRoutes(app, nodeOf, options)
+  })
+}

@@ -1,0 +1,55 @@
+import type { StoreChange } from '../../store/change-feed.ts'
+import type { Store } from '../../store/store.ts'
+import type { SyncStream } from './sync-stream.ts'
+
+/** An agent that reconnects may leave half-open connections behind; the oldest give way. */
+const MAX_STREAMS_PER_AGENT = 4
+
+/** All open event streams: wakes those that a change concerns and ends those of refused nodes. */
+export class SyncHub {
+  readonly #streams = new Map<string, Set<SyncStream>>()
+  readonly #unsubscribe: () => void
+
+  constructor(store: Store) {
+    this.#unsubscribe = store.feed.subscribe((change) => this.#onChange(change))
+  }
+
+  add(agentId: string, stream: SyncStream): void {
+    const streams = this.#streams.get(agentId) ?? new Set()
+    this.#streams.set(agentId, streams.add(stream))
+    const [oldest] = streams
+    if (streams.size > MAX_STREAMS_PER_AGENT && oldest !== undefined) {
+      oldest.close()
+      this.remove(agentId, oldest)
+    }
+  }
+
+  remove(agentId: string, stream: SyncStream): void {
+    const streams = this.#streams.get(agentId)
+    streams?.delete(stream)
+    if (streams?.size === 0) this.#streams.delete(agentId)
+  }
+
+  closeAll(): void {
+    this.#unsubscribe()
+    for (const agentId of [...this.#streams.keys()]) this.#closeAgent(agentId)
+  }
+
+  #onChange(change: StoreChange): void {
+    switch (change.kind) {
+      // An attestation ends what earlier certificates of the node were good for.
+      case 'node.attested':
+      case 'node.banned':
+      case 'node.evicted':
+        this.#closeAgent(change.subject)
+        return
+    }
+    const agents = change.agents === 'all' ? this.#streams.keys() : change.agents
+    for (const agentId of agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
+  }
+
+  #closeAgent(agentId: string): void {
+    for (const stream of this.#streams.get(agentId) ?? []) stream.close()
+    this.#streams.delete(agentId)
+  }
+}

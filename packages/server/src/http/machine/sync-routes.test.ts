@@ -1,0 +1,82 @@
+import { describe, expect, it, vi } from 'vitest'
+import { createEntry } from '../../test-support/machine-requests.ts'
+import { startTestServer } from '../../test-support/test-server.ts'
+
+// Whole servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 })
+
+describe('event stream', () => {
+  it('pushes the state at once and after each change that concerns the agent', async () => {
+    const test = await startTestServer()
+    const [one, two] = [await test.attestedAgent('/one'), await test.attestedAgent('/two')]
+    const [events, others] = [await one.events(), await two.events()]
+    await events.until(({ states }) => states.length === 1)
+    await others.until(({ states }) => states.length === 1)
+    expect(events.response.headers['content-type']).toBe('text/event-stream')
+
+    const entry = await createEntry(test, one)
+    await test.clock.advance(1)
+    await events.until(({ states }) => states.length === 2)
+    expect(events.states.at(-1)?.entries).toEqual([entry])
+
+    await test.admin(`/v1/entries/${entry.id}`, { method: 'DELETE' })
+    await test.clock.advance(1)
+    await events.until(({ states }) => states.length === 3)
+    expect(events.states.at(-1)?.entries).toEqual([])
+    expect(others.states).toHaveLength(1)
+
+    await test.clock.advance(15)
+    await events.until(({ comments }) => comments === 1)
+  })
+
+  it('brings a federated bundle to the agents whose entries name its domain', async () => {
+    const test = await startTestServer()
+    const [one, two] = [await test.attestedAgent('/one'), await test.attestedAgent('/two')]
+    const entry = await createEntry(test, one, { federatesWith: ['partner.example'] })
+    expect(entry.federatesWith).toEqual(['partner.example'])
+    const [events, others] = [await one.events(), await two.events()]
+    await events.until(({ states }) => states.length === 1)
+    expect(events.states[0]?.bundles.map(({ trustDomain }) => trustDomain)).toEqual(['example.org'])
+    const put = await test.admin('/v1/bundles/partner.example', {
+      method: 'PUT',
+      body: { keys: [], spiffe_sequence: 7 },
+    })
+    expect(put.status).toBe(200)
+    await test.clock.advance(1)
+    await events.until(({ states }) => states.length === 2)
+    expect(events.states[1]?.bundles.map(({ trustDomain }) => trustDomain)).toEqual(['example.org', 'partner.example'])
+    expect(others.states).toHaveLength(1)
+  })
+
+  it.each(['ban', 'evict'])('ends at once on %s', async (verb) => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const events = await agent.events()
+    await events.until(({ states }) => states.length === 1)
+    await test.admin(`/v1/nodes/${verb}`, { body: { agentId: agent.agentId } })
+    await events.ended()
+    expect(events.states).toHaveLength(1)
+  })
+
+  it('ends with the certificate', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const events = await agent.events()
+    await events.until(({ states }) => states.length === 1)
+    await test.clock.advance(3600)
+    await events.ended()
+  })
+
+  it('keeps four streams of one agent, the newest', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const streams = []
+    for (let index = 0; index < 5; index++) {
+      const events = await agent.events()
+      await events.until(({ states }) => states.length === 1)
+      streams.push(events)
+    }
+    await streams[0]?.ended()
+    expect(streams.map(({ isEnded }) => isEnded)).toEqual([true, false, false, false, false])
+  })
+})

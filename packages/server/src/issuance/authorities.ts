@@ -1,0 +1,164 @@
+import type { Clock, KeyManager, Logger } from '@countersign/plugin-kit'
+import { type SigningKey, X509Issuer } from '@countersign/protocol'
+import type { Audit } from '../audit/audit.ts'
+import { AUTHORITY_KINDS, type Authority, type AuthorityKind, type AuthorityStore } from '../store/authority-store.ts'
+import { AuthorityError } from './authority-error.ts'
+import type { AuthorityFactory } from './authority-factory.ts'
+import { nextRotationAt, planRotation, type RotationStep } from './plan-rotation.ts'
+
+/** An authority with the key it signs with. */
+export interface SigningAuthority {
+  readonly authority: Authority
+  readonly key: SigningKey
+  /** Of an `x509` authority. */
+  readonly x509Issuer?: X509Issuer
+}
+
+export interface AuthoritiesOptions {
+  readonly store: AuthorityStore
+  readonly keyManager: KeyManager
+  readonly factory: AuthorityFactory
+  readonly audit: Audit
+  readonly log: Logger
+  readonly clock: Clock
+  readonly propagationSeconds: number
+}
+
+/** Keys this server made and nothing refers to are left over from a crash. Others are not ours to delete. */
+const OWN_KEY_NAME = /^(?:x509|jwt|wit)-[0-9a-f]{32}$/
+/** No plan needs more: remove, prepare and activate, each once, and some to spare. */
+const MAX_STEPS = 16
+
+/** The trust domain's signing keys: one active of each kind at any time, replaced before they end. */
+export class Authorities {
+  readonly #options: AuthoritiesOptions
+  readonly #active = new Map<AuthorityKind, SigningAuthority>()
+  #known: readonly Authority[] = []
+  #running: Promise<void> = Promise.resolve()
+
+  private constructor(options: AuthoritiesOptions) {
+    this.#options = options
+  }
+
+  /** Recovers from whatever an earlier run left, and ensures one active authority of each kind. */
+  static async open(options: AuthoritiesOptions): Promise<Authorities> {
+    const authorities = new Authorities(options)
+    await authorities.#retireThoseWithoutKey()
+    await authorities.#removeOrphanKeys()
+    await options.store.republish()
+    await authorities.tick()
+    return authorities
+  }
+
+  /**
+   * The authority that signs at present.
+   *
+   * @throws AuthorityError `ERR_AUTHORITY_NONE_ACTIVE`
+   */
+  async active(kind: AuthorityKind): Promise<SigningAuthority> {
+    const isUsable = () => (this.#active.get(kind)?.authority.notAfter ?? 0) > this.#options.clock.now()
+    // A machine that slept may have slept through its timers.
+    if (!isUsable()) await this.tick()
+    const active = this.#active.get(kind)
+    if (active === undefined || !isUsable()) {
+      throw new AuthorityError('ERR_AUTHORITY_NONE_ACTIVE', 'server has no key to sign with')
+    }
+    return active
+  }
+
+  /** Everything published, as of the last step. */
+  list(): readonly Authority[] {
+    return this.#known
+  }
+
+  /** When `tick` has something to do next, at the latest. Seconds since the epoch. */
+  nextTickAt(): number {
+    return nextRotationAt(this.#known)
+  }
+
+  /** Does what is due. Calls may overlap; each step is done once. */
+  tick(): Promise<void> {
+    const run = this.#running.then(() => this.#runSteps())
+    this.#running = run.catch(() => {})
+    return run
+  }
+
+  async #runSteps(): Promise<void> {
+    for (const kind of AUTHORITY_KINDS) {
+      for (let steps = 0; steps < MAX_STEPS; steps++) {
+        const ofKind = (await this.#options.store.list()).filter((authority) => authority.kind === kind)
+        const step = planRotation(ofKind, this.#options.clock.now(), this.#options.propagationSeconds)
+        if (step === undefined) break
+        await this.#perform(kind, step)
+      }
+    }
+    await this.#load()
+  }
+
+  async #perform(kind: AuthorityKind, step: RotationStep): Promise<void> {
+    const { store, keyManager, factory } = this.#options
+    switch (step.do) {
+      case 'prepare': {
+        // The key first: a record without a key could not be told from a lost key.
+        const authority = await factory.create(kind)
+        await store.add(authority)
+        this.#report(authority, 'prepared')
+        return
+      }
+      case 'activate':
+        await store.activate(step.authority)
+        this.#report(step.authority, 'active')
+        return
+      case 'remove':
+        await store.remove(step.authority)
+        await keyManager.deleteKey(step.authority.keyName)
+        this.#report(step.authority, 'removed')
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { store, factory } = this.#options
+    this.#known = await store.list()
+    for (const authority of this.#known) {
+      if (authority.state !== 'active' || this.#active.get(authority.kind)?.authority.id === authority.id) continue
+      const key = await factory.loadKey(authority)
+      if (key !== undefined) this.#active.set(authority.kind, toSigningAuthority(authority, key))
+    }
+  }
+
+  /** A key manager that forgot its keys, or has others under their names: what they signed stays valid. */
+  async #retireThoseWithoutKey(): Promise<void> {
+    const { store, factory, log } = this.#options
+    for (const authority of await store.list()) {
+      if (authority.state === 'retired' || (await factory.loadKey(authority)) !== undefined) continue
+      log.warn(
+        { authorityId: authority.id, kind: authority.kind },
+        'private key of an authority is missing, retiring it',
+      )
+      await store.retire(authority)
+      this.#report(authority, 'retired')
+    }
+  }
+
+  /** A crash between making a key and recording it leaves the key alone. */
+  async #removeOrphanKeys(): Promise<void> {
+    const { store, keyManager, log } = this.#options
+    const referenced = new Set((await store.list()).map((authority) => authority.keyName))
+    for (const name of await keyManager.listKeys()) {
+      if (referenced.has(name) || !OWN_KEY_NAME.test(name)) continue
+      log.info({ keyName: name }, 'removing a key that no authority refers to')
+      await keyManager.deleteKey(name)
+    }
+  }
+
+  #report(authority: Authority, state: string): void {
+    const { id: authorityId, kind, notAfter } = authority
+    this.#options.audit.authorityChanged({ authorityId, kind, state, notAfter })
+  }
+}
+
+function toSigningAuthority(authority: Authority, key: SigningKey): SigningAuthority {
+  const { certificate } = authority
+  if (certificate === undefined) return { authority, key }
+  return { authority, key, x509Issuer: new X509Issuer({ certificate, key }) }
+}

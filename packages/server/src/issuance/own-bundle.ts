@@ -1,0 +1,45 @@
+/** The own trust domain's bundle: what its authorities look like from outside. */
+import { X509Certificate } from 'node:crypto'
+import type { BundleDocument } from '@countersign/api'
+import { formatSpiffeBundle, type PublicJwk, parsePublicJwk } from '@countersign/protocol'
+import type { AuthoritiesPublisher, Authority } from '../store/authority-store.ts'
+import { selectBundles, upsertBundle } from '../store/bundle-store.ts'
+
+/**
+ * Stores the bundle that follows from the authorities. `spiffe_sequence` is the revision of the change, so it grows with
+ * every change of content and never otherwise.
+ */
+export function ownBundlePublisher(trustDomain: string, refreshHintSeconds: number): AuthoritiesPublisher {
+  return async (change, authorities) => {
+    const content = formatOwnBundle(trustDomain, refreshHintSeconds, authorities)
+    const [present] = await selectBundles(change.db, [trustDomain])
+    const { spiffe_sequence: _, ...presentContent } = present?.bundle ?? { keys: [] }
+    if (present !== undefined && JSON.stringify(presentContent) === JSON.stringify(content)) return
+    const sequence = await change.record('bundle.updated', trustDomain, 'all')
+    await upsertBundle(change, trustDomain, { ...content, spiffe_sequence: sequence })
+  }
+}
+
+function formatOwnBundle(
+  trustDomain: string,
+  refreshHintSeconds: number,
+  authorities: readonly Authority[],
+): BundleDocument {
+  const keysOf = (kind: Authority['kind']) =>
+    authorities.flatMap((authority) =>
+      authority.kind === kind && authority.publicJwk !== undefined ? [authority.publicJwk] : [],
+    )
+  const bundle = {
+    trustDomain,
+    x509Authorities: authorities.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate])),
+    jwtAuthorities: keysOf('jwt'),
+    witAuthorities: keysOf('wit'),
+    refreshHintSeconds,
+  }
+  const { keys, ...members } = formatSpiffeBundle(bundle, publicJwkOfCertificate)
+  return { keys: keys.map((key) => ({ ...key })), ...members }
+}
+
+function publicJwkOfCertificate(certificate: Uint8Array): PublicJwk {
+  return parsePublicJwk(new X509Certificate(certificate).publicKey.export({ format: 'jwk' }))
+}

@@ -1,0 +1,48 @@
+/** Decides, from what is stored and the time alone, the next thing to do about one kind of authority. */
+import type { Authority } from '../store/authority-store.ts'
+
+export type RotationStep =
+  | { readonly do: 'prepare' }
+  | { readonly do: 'activate'; readonly authority: Authority }
+  | { readonly do: 'remove'; readonly authority: Authority }
+
+/** A successor is published from here on, so that everyone knows it when it begins to sign. Share of the lifetime. */
+const PREPARE_AT = 1 / 2
+/** And signs from here on. What is left is enough for what the predecessor signed last. */
+const ACTIVATE_AT = 5 / 6
+
+/**
+ * One step; call again after it is done, until there is none. Doing a step twice, or after a crash, does no harm.
+ *
+ * @param authorities of one kind
+ * @param propagationSeconds how long a successor should have been published before it signs: SPIFFE Federation advises
+ *   three to five refresh hints
+ */
+export function planRotation(
+  authorities: readonly Authority[],
+  now: number,
+  propagationSeconds: number,
+): RotationStep | undefined {
+  const ended = authorities.find((authority) => authority.notAfter <= now)
+  if (ended !== undefined) return { do: 'remove', authority: ended }
+  const active = authorities.find((authority) => authority.state === 'active')
+  const prepared = authorities.find((authority) => authority.state === 'prepared')
+  if (active === undefined) return prepared ? { do: 'activate', authority: prepared } : { do: 'prepare' }
+  const lifetime = active.notAfter - active.notBefore
+  const age = now - active.notBefore
+  if (prepared === undefined) return age >= lifetime * PREPARE_AT ? { do: 'prepare' } : undefined
+  // Short-lived authorities cannot wait that long; after an outage this keeps a new one from being used at once.
+  const wait = Math.min(propagationSeconds, lifetime * (1 - ACTIVATE_AT))
+  const isPublished = now - prepared.notBefore >= wait
+  return age >= lifetime * ACTIVATE_AT && isPublished ? { do: 'activate', authority: prepared } : undefined
+}
+
+/** When to plan again at the latest. Seconds since the epoch. */
+export function nextRotationAt(authorities: readonly Authority[]): number {
+  return Math.min(
+    ...authorities.flatMap(({ notBefore, notAfter }) => {
+      const lifetime = notAfter - notBefore
+      return [notBefore + lifetime * PREPARE_AT, notBefore + lifetime * ACTIVATE_AT, notAfter]
+    }),
+  )
+}

@@ -1,0 +1,124 @@
+import type {
+  Entry,
+  JwtSvidRequest,
+  JwtSvidResponse,
+  WitSvidRequest,
+  WitSvidResponse,
+  X509SvidRequest,
+  X509SvidResponse,
+} from '@countersign/api'
+import type { Clock } from '@countersign/plugin-kit'
+import { errorCode, parsePublicJwk, thumbprintInput } from '@countersign/protocol'
+import type { Audit } from '../audit/audit.ts'
+import type { EntryStore } from '../store/entry-store.ts'
+import { EntitlementError } from './entitlement-error.ts'
+import type { SvidIssuer } from './svid-issuer.ts'
+
+export interface WorkloadIssuanceOptions {
+  readonly entries: EntryStore
+  readonly issuer: SvidIssuer
+  readonly audit: Audit
+  readonly clock: Clock
+  /** For entries that name none. Seconds. */
+  readonly defaultTtlSeconds: { readonly x509: number; readonly jwt: number; readonly wit: number }
+}
+
+/** Credentials of workloads, for the agent on whose node they run. */
+export class WorkloadIssuance {
+  readonly #options: WorkloadIssuanceOptions
+
+  constructor(options: WorkloadIssuanceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * All or none.
+   *
+   * @throws EntitlementError `ERR_ENTITLEMENT_ENTRY` when an entry is not this agent's, is over or not there
+   * @throws EntitlementError `ERR_ENTITLEMENT_KEY_REUSED` when one key is named for two identities
+   */
+  async issueX509(agentId: string, { requests }: X509SvidRequest): Promise<X509SvidResponse> {
+    const { issuer, defaultTtlSeconds } = this.#options
+    const granted = await this.#requireEntries(agentId, requests)
+    const svids = await Promise.all(
+      granted.map(async ({ entry, publicKey }) => {
+        const { serial: _, ...credential } = await issuer.issueX509({
+          kind: 'x509-svid',
+          spiffeId: entry.spiffeId,
+          publicKey,
+          ttlSeconds: entry.x509SvidTtl ?? defaultTtlSeconds.x509,
+          endsAt: entry.expiresAt,
+          dnsNames: entry.dnsNames,
+          agentId,
+          entryId: entry.id,
+        })
+        return { entryId: entry.id, credential }
+      }),
+    )
+    return { svids }
+  }
+
+  /** All or none. @throws as `issueX509` */
+  async issueWit(agentId: string, { requests }: WitSvidRequest): Promise<WitSvidResponse> {
+    const { issuer, defaultTtlSeconds } = this.#options
+    const granted = await this.#requireEntries(agentId, requests)
+    const svids = await Promise.all(
+      granted.map(async ({ entry, publicKey }) => ({
+        entryId: entry.id,
+        wit: await issuer.issueWit({
+          spiffeId: entry.spiffeId,
+          publicKey,
+          ttlSeconds: entry.witTtl ?? defaultTtlSeconds.wit,
+          endsAt: entry.expiresAt,
+          agentId,
+          entryId: entry.id,
+        }),
+      })),
+    )
+    return { svids }
+  }
+
+  /** @throws EntitlementError `ERR_ENTITLEMENT_ENTRY` */
+  async issueJwt(agentId: string, { entryId, audience }: JwtSvidRequest): Promise<JwtSvidResponse> {
+    const { issuer, defaultTtlSeconds } = this.#options
+    const entry = await this.#requireEntry(agentId, entryId)
+    const jwt = await issuer.issueJwt({
+      spiffeId: entry.spiffeId,
+      audience,
+      ttlSeconds: entry.jwtSvidTtl ?? defaultTtlSeconds.jwt,
+      endsAt: entry.expiresAt,
+      agentId,
+      entryId,
+    })
+    return { jwt }
+  }
+
+  async #requireEntries(agentId: string, requests: X509SvidRequest['requests']) {
+    const granted: { entry: Entry; publicKey: unknown }[] = []
+    const keys = new Map<string, string>()
+    for (const { entryId, publicKey } of requests) {
+      const entry = await this.#requireEntry(agentId, entryId)
+      // One identity for each key: else a proof by that key would prove either.
+      const thumbprint = thumbprintInput(parsePublicJwk(publicKey))
+      const holder = keys.get(thumbprint) ?? entry.spiffeId
+      if (holder !== entry.spiffeId) {
+        throw new EntitlementError('ERR_ENTITLEMENT_KEY_REUSED', 'one key must not be used for two identities')
+      }
+      keys.set(thumbprint, holder)
+      granted.push({ entry, publicKey })
+    }
+    return granted
+  }
+
+  /** Says the same of an entry that is not there and one of another agent: an agent cannot probe for others' entries. */
+  async #requireEntry(agentId: string, entryId: string): Promise<Entry> {
+    const { entries, clock, audit } = this.#options
+    const entry = await entries.get(entryId)
+    if (entry === undefined || entry.parentId !== agentId || (entry.expiresAt ?? Infinity) <= clock.now()) {
+      const error = new EntitlementError('ERR_ENTITLEMENT_ENTRY', 'no such entry belongs to this agent')
+      audit.credentialRefused({ agentId, entryId, code: errorCode(error) ?? '' })
+      throw error
+    }
+    return entry
+  }
+}

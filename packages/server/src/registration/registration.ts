@@ -1,0 +1,71 @@
+import type { Entry, EntryChange, EntryList, NewEntry } from '@countersign/api'
+import type { Clock } from '@countersign/plugin-kit'
+import type { Audit } from '../audit/audit.ts'
+import type { EntryFilter, EntryStore } from '../store/entry-store.ts'
+import { EntryError } from './entry-error.ts'
+import { type EntryRules, validateEntry } from './validate-entry.ts'
+
+export interface RegistrationOptions {
+  readonly entries: EntryStore
+  readonly audit: Audit
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly trustDomain: string
+  readonly maxTtlSeconds: EntryRules['maxTtlSeconds']
+}
+
+/** Which programs, on which node, are which workload: what operators say about it, checked, stored and audited. */
+export class Registration {
+  readonly #options: RegistrationOptions
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options
+  }
+
+  list(filter: EntryFilter): Promise<EntryList> {
+    return this.#options.entries.list(filter)
+  }
+
+  /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
+  async get(id: string): Promise<Entry> {
+    const entry = await this.#options.entries.get(id)
+    if (entry === undefined) throw new EntryError('ERR_ENTRY_NOT_FOUND', 'no such entry')
+    return entry
+  }
+
+  /** @throws EntryError `ERR_ENTRY_EXISTS`, or as `validateEntry` does */
+  async create(fields: NewEntry): Promise<Entry> {
+    this.#validate(fields)
+    const entry = await this.#options.entries.create(this.#options.newId(), fields)
+    this.#options.audit.entryCreated(entry)
+    return entry
+  }
+
+  /** Replaces the given fields; the others stay. @throws EntryError as `create` does, or `ERR_ENTRY_NOT_FOUND` */
+  async update(id: string, change: EntryChange): Promise<Entry> {
+    const entry = await this.#options.entries.update(id, (present) => {
+      const { id: _id, revision: _revision, createdAt: _createdAt, ...fields } = present
+      const next = { ...fields, ...change }
+      this.#validate(next)
+      return next
+    })
+    this.#options.audit.entryUpdated(entry)
+    return entry
+  }
+
+  /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
+  async delete(id: string): Promise<void> {
+    this.#options.audit.entryDeleted(await this.#options.entries.delete(id))
+  }
+
+  /** Deletes the entries whose `expiresAt` has passed. */
+  async removeExpired(): Promise<void> {
+    const expired = await this.#options.entries.removeExpired(this.#options.clock.now())
+    for (const entry of expired) this.#options.audit.entryExpired(entry)
+  }
+
+  #validate(entry: NewEntry): void {
+    const { trustDomain, maxTtlSeconds, clock } = this.#options
+    validateEntry(entry, { trustDomain, maxTtlSeconds, now: clock.now() })
+  }
+}

@@ -1,0 +1,151 @@
+/** Puts together what a server is made of, before anything can reach it from outside. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock, Logger } from '@countersign/plugin-kit'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { JoinTokens } from './attestation/join-tokens.ts'
+import { NodeAttestation } from './attestation/node-attestation.ts'
+import { NodeAuthentication } from './attestation/node-authentication.ts'
+import { type Audit, createAudit } from './audit/audit.ts'
+import type { Closers } from './closers.ts'
+import type { ServerConfig } from './config/server-config.ts'
+import { Federations } from './federation/federations.ts'
+import { fetchBundle } from './federation/fetch-bundle.ts'
+import { Authorities } from './issuance/authorities.ts'
+import { AuthorityFactory } from './issuance/authority-factory.ts'
+import { ownBundlePublisher } from './issuance/own-bundle.ts'
+import { SvidIssuer } from './issuance/svid-issuer.ts'
+import { WorkloadIssuance } from './issuance/workload-issuance.ts'
+import { Registration } from './registration/registration.ts'
+import { SyncStates } from './registration/sync-state.ts'
+import { ServerError } from './server-error.ts'
+import { AuthorityStore } from './store/authority-store.ts'
+import { BundleStore } from './store/bundle-store.ts'
+import { EntryStore } from './store/entry-store.ts'
+import { FederationStore } from './store/federation-store.ts'
+import { JoinTokenStore } from './store/join-token-store.ts'
+import { NodeStore } from './store/node-store.ts'
+import { Store } from './store/store.ts'
+
+export interface ServerParts {
+  readonly store: Store
+  readonly nodes: NodeStore
+  readonly bundles: BundleStore
+  readonly audit: Audit
+  readonly authorities: Authorities
+  readonly issuer: SvidIssuer
+  readonly registration: Registration
+  readonly joinTokens: JoinTokens
+  readonly attestation: NodeAttestation
+  readonly authentication: NodeAuthentication
+  readonly issuance: WorkloadIssuance
+  readonly federations: Federations
+  readonly states: SyncStates
+}
+
+/** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
+const PROPAGATION_HINTS = 5
+
+/** @throws StoreError, KeyManagerError, ServerError `ERR_SERVER_DATA_DIR` */
+export async function openServerParts(
+  config: ServerConfig,
+  { log, clock }: { readonly log: Logger; readonly clock: Clock },
+  closers: Closers,
+): Promise<ServerParts> {
+  const { trustDomain, dataDir, svids } = config
+  const crypto = nodeCrypto
+  await createDataDir(dataDir)
+  const store = Store.open(join(dataDir, 'server.db'), clock)
+  closers.add(() => store.close())
+  const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
+  const audit = createAudit(log)
+  const entries = new EntryStore(store)
+  const nodes = new NodeStore(store)
+  const bundles = new BundleStore(store)
+
+  const keyManager = config.plugins.keyManager(plugin('key-manager'))
+  const lifetimeSeconds = {
+    x509: config.authorities.x509Ttl,
+    jwt: config.authorities.jwtTtl,
+    wit: config.authorities.witTtl,
+  }
+  const authorities = await Authorities.open({
+    store: new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint)),
+    keyManager,
+    factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds }),
+    audit,
+    log,
+    clock,
+    propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
+  })
+  const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
+
+  const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store), audit, clock, crypto, trustDomain })
+  const attestors = new Map(
+    [...config.plugins.nodeAttestors].map(([name, create]) => [name, create(plugin(name))] as const),
+  )
+  const federations = new Federations({
+    store: new FederationStore(store),
+    bundles,
+    fetchBundle,
+    audit,
+    log,
+    clock,
+    random: Math.random,
+    trustDomain,
+  })
+  closers.add(() => federations.stop())
+
+  return {
+    store,
+    nodes,
+    bundles,
+    audit,
+    authorities,
+    issuer,
+    joinTokens,
+    federations,
+    registration: new Registration({
+      entries,
+      audit,
+      clock,
+      trustDomain,
+      maxTtlSeconds: lifetimeSeconds,
+      newId: () => Buffer.from(crypto.randomBytes(16)).toString('hex'),
+    }),
+    attestation: new NodeAttestation({
+      attestors,
+      host: joinTokens,
+      nodes,
+      issuer,
+      audit,
+      trustDomain,
+      ttlSeconds: svids.agentTtl,
+    }),
+    authentication: new NodeAuthentication({
+      nodes,
+      audit,
+      clock,
+      crypto,
+      trustDomain,
+      authorities: () => authorities.list(),
+    }),
+    issuance: new WorkloadIssuance({
+      entries,
+      issuer,
+      audit,
+      clock,
+      defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
+    }),
+    states: new SyncStates(store, trustDomain),
+  }
+}
+
+async function createDataDir(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    const detail = String((cause as NodeJS.ErrnoException).code ?? '')
+    throw new ServerError('ERR_SERVER_DATA_DIR', 'data folder cannot be created', { detail, cause })
+  }
+}

@@ -1,0 +1,193 @@
+import { createServer } from 'node:http'
+import { isIP } from 'node:net'
+import { type Clock, type Logger, systemClock } from '@countersign/plugin-kit'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { Closers } from './closers.ts'
+import type { ServerConfig } from './config/server-config.ts'
+import { createAdminApp } from './http/admin/admin-app.ts'
+import { SERVER_LIMITS } from './http/listener.ts'
+import { createMachineApp } from './http/machine/machine-app.ts'
+import { SyncHub } from './http/machine/sync-hub.ts'
+import { createPublicApp } from './http/public/public-app.ts'
+import { listenOnSocket } from './http/unix-socket.ts'
+import { Maintenance } from './maintenance.ts'
+import { httpsUrl, reachableHosts } from './server-addresses.ts'
+import { openServerParts, type ServerParts } from './server-parts.ts'
+import { AUTHORITY_KINDS } from './store/authority-store.ts'
+import { CertificateFiles } from './tls/certificate-files.ts'
+import { OwnWebRoot } from './tls/own-web-root.ts'
+import { ServerIdentity } from './tls/server-identity.ts'
+import type { TlsCredentialSource } from './tls/tls-credential.ts'
+import { TlsListener } from './tls/tls-listener.ts'
+import { VERSION } from './version.ts'
+
+export interface StartServerOptions {
+  readonly log: Logger
+  readonly clock?: Clock
+}
+
+/** A server that accepts connections on all its listeners. */
+export interface RunningServer {
+  readonly trustDomain: string
+  readonly machineUrl: string
+  readonly publicUrl: string
+  /** Path of the Unix socket. */
+  readonly adminSocket: string
+  /** Ends event streams, lets requests under way finish for a few seconds, and closes the store. */
+  stop(): Promise<void>
+}
+
+interface Surroundings {
+  readonly config: ServerConfig
+  readonly parts: ServerParts
+  readonly log: Logger
+  readonly clock: Clock
+  readonly closers: Closers
+}
+
+/**
+ * Starts a server. When it cannot start, everything that was opened is closed again.
+ *
+ * @throws StoreError `ERR_STORE_LOCKED` when another server uses the same data folder; `ERR_STORE_CORRUPT`,
+ *   `ERR_STORE_SCHEMA_NEWER`, `ERR_STORE_UNWRITABLE`
+ * @throws ServerError `ERR_SERVER_DATA_DIR`, `ERR_SERVER_ADDRESS`, `ERR_SERVER_SOCKET_PATH`,
+ *   `ERR_SERVER_SOCKET_IN_USE`, `ERR_SERVER_TLS_FILE`
+ * @throws KeyManagerError
+ */
+export async function startServer(config: ServerConfig, options: StartServerOptions): Promise<RunningServer> {
+  const { log, clock = systemClock } = options
+  const closers = new Closers()
+  try {
+    const parts = await openServerParts(config, { log, clock }, closers)
+    const running = await openListeners({ config, parts, log, clock, closers })
+    log.info({ ...running, version: VERSION }, 'server started')
+    return {
+      ...running,
+      async stop() {
+        await closers.close()
+        log.info({ trustDomain: config.trustDomain }, 'server stopped')
+      },
+    }
+  } catch (error) {
+    await closers.close().catch(() => {})
+    throw error
+  }
+}
+
+async function openListeners(surroundings: Surroundings): Promise<Omit<RunningServer, 'stop'>> {
+  const { config, parts, log, clock, closers } = surroundings
+  const { trustDomain } = config
+  const startedAt = clock.now()
+  const machine = await openMachineListener(surroundings)
+  const open = await openPublicListener(surroundings)
+
+  const urls = {
+    machine: httpsUrl(reachableHosts(config.machine.advertisedHost, config.machine.host), machine.port),
+    public: httpsUrl(reachableHosts(config.public.host, config.machine.advertisedHost), open.port),
+  }
+  const listeners = { ...urls, admin: config.admin.socket }
+  const readStatus = async () => ({
+    trustDomain,
+    version: VERSION,
+    revision: await parts.store.revision(),
+    startedAt,
+    listeners,
+  })
+  const adminApp = await createAdminApp({
+    ...parts,
+    readStatus,
+    log: log.child({ listener: 'admin' }),
+    version: VERSION,
+  })
+  closers.add(() => adminApp.close())
+  const adminServer = createServer(SERVER_LIMITS, (request, response) => adminApp.routing(request, response))
+  const admin = await listenOnSocket(adminServer, config.admin.socket)
+  closers.add(() => admin.stop())
+
+  await parts.federations.start()
+  const maintenance = new Maintenance({
+    tasks: [
+      { name: 'rotate authorities', run: () => parts.authorities.tick() },
+      { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
+      { name: 'renew own identity', run: () => machine.renewCredential() },
+      { name: 'renew public certificate', run: () => open.renewCredential() },
+    ],
+    nextAt: () => parts.authorities.nextTickAt(),
+    clock,
+    log,
+  })
+  closers.add(() => maintenance.stop())
+  return { trustDomain, machineUrl: urls.machine, publicUrl: urls.public, adminSocket: admin.path }
+}
+
+async function openMachineListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
+  const { trustDomain, machine, svids } = config
+  const hub = new SyncHub(parts.store)
+  closers.add(() => hub.closeAll())
+  const app = await createMachineApp({
+    ...parts,
+    hub,
+    clock,
+    trustDomain,
+    version: VERSION,
+    log: log.child({ listener: 'machine' }),
+  })
+  closers.add(() => app.close())
+  const identity = new ServerIdentity({
+    issuer: parts.issuer,
+    clock,
+    trustDomain,
+    ttlSeconds: svids.agentTtl,
+    dnsNames: reachableHosts(machine.advertisedHost, 'localhost').filter((host) => isIP(host) === 0),
+  })
+  const listener = await TlsListener.open({
+    app,
+    host: machine.host,
+    port: machine.port,
+    credential: identity,
+    // Certificates are asked for here and judged in `NodeAuthentication`, by the trust domain's rules, not OpenSSL's.
+    tls: { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false },
+  })
+  closers.add(() => {
+    hub.closeAll()
+    return listener.stop()
+  })
+  return listener
+}
+
+async function openPublicListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
+  const isReady = async () => {
+    try {
+      await Promise.all(AUTHORITY_KINDS.map((kind) => parts.authorities.active(kind)))
+      await parts.store.revision()
+      return true
+    } catch {
+      return false
+    }
+  }
+  const app = await createPublicApp({
+    bundles: parts.bundles,
+    trustDomain: config.trustDomain,
+    isReady,
+    log: log.child({ listener: 'public' }),
+    version: VERSION,
+  })
+  closers.add(() => app.close())
+  const listener = await TlsListener.open({
+    app,
+    host: config.public.host,
+    port: config.public.port,
+    credential: publicCredential(config, log, clock),
+    tls: { minVersion: 'TLSv1.2' },
+  })
+  closers.add(() => listener.stop())
+  return listener
+}
+
+function publicCredential(config: ServerConfig, log: Logger, clock: Clock): TlsCredentialSource {
+  const { certFile, keyFile, host } = config.public
+  if (certFile !== undefined && keyFile !== undefined) return new CertificateFiles(certFile, keyFile, log)
+  const { dataDir, trustDomain } = config
+  const hosts = reachableHosts(host, config.machine.advertisedHost)
+  return new OwnWebRoot({ dataDir, trustDomain, hosts, clock, crypto: nodeCrypto })
+}

@@ -1,0 +1,122 @@
+import type { PublicJwk } from '@countersign/protocol'
+import type { ChangeKind } from './change-feed.ts'
+import type { AuthorityRow } from './schema.ts'
+import type { ChangeTransaction, Snapshot, Store } from './store.ts'
+
+export const AUTHORITY_KINDS = ['x509', 'jwt', 'wit'] as const
+export type AuthorityKind = (typeof AUTHORITY_KINDS)[number]
+
+/** `prepared`: published, not used yet. `active`: signs. `retired`: published until nothing it signed can be valid. */
+export type AuthorityState = 'prepared' | 'active' | 'retired'
+
+/** One signing key of the trust domain. Its private half is in the key manager under `keyName`. */
+export interface Authority {
+  readonly id: string
+  readonly kind: AuthorityKind
+  readonly keyName: string
+  readonly state: AuthorityState
+  readonly notBefore: number
+  readonly notAfter: number
+  /** DER; of an `x509` authority. */
+  readonly certificate?: Uint8Array
+  /** Of a `jwt` or `wit` authority. */
+  readonly publicJwk?: PublicJwk
+}
+
+/** Called within the transaction that changed the authorities, so that what is published never lags behind. */
+export type AuthoritiesPublisher = (change: ChangeTransaction, authorities: readonly Authority[]) => Promise<void>
+
+export class AuthorityStore {
+  readonly #store: Store
+  readonly #publish: AuthoritiesPublisher
+
+  constructor(store: Store, publish: AuthoritiesPublisher) {
+    this.#store = store
+    this.#publish = publish
+  }
+
+  list(): Promise<Authority[]> {
+    return this.#store.read(selectAuthorities)
+  }
+
+  /** Publishes the present authorities again, for when what else is published with them may have changed. */
+  republish(): Promise<void> {
+    return this.#store.change(async (change) => this.#publish(change, await selectAuthorities(change.db)))
+  }
+
+  add(authority: Authority): Promise<void> {
+    return this.#change('authority.prepared', authority.id, async ({ db }) => {
+      await db.insertInto('authorities').values(toRow(authority)).execute()
+    })
+  }
+
+  /** Makes a prepared authority the active one of its kind; the one before is retired in the same transaction. */
+  activate(authority: Authority): Promise<void> {
+    return this.#change('authority.activated', authority.id, async (change) => {
+      const previous = await change.db
+        .updateTable('authorities')
+        .set({ state: 'retired' })
+        .where('kind', '=', authority.kind)
+        .where('state', '=', 'active')
+        .returning('id')
+        .execute()
+      for (const { id } of previous) await change.record('authority.retired', id)
+      await setState(change, authority.id, 'active')
+    })
+  }
+
+  /** For an authority that cannot sign any more: what it signed stays valid. */
+  retire(authority: Authority): Promise<void> {
+    return this.#change('authority.retired', authority.id, (change) => setState(change, authority.id, 'retired'))
+  }
+
+  remove(authority: Authority): Promise<void> {
+    return this.#change('authority.removed', authority.id, async ({ db }) => {
+      await db.deleteFrom('authorities').where('id', '=', authority.id).execute()
+    })
+  }
+
+  #change(kind: ChangeKind, id: string, work: (change: ChangeTransaction) => Promise<void>): Promise<void> {
+    return this.#store.change(async (change) => {
+      await work(change)
+      await change.record(kind, id)
+      await this.#publish(change, await selectAuthorities(change.db))
+    })
+  }
+}
+
+/** Oldest first. */
+async function selectAuthorities(snapshot: Snapshot): Promise<Authority[]> {
+  const rows = await snapshot.selectFrom('authorities').selectAll().orderBy('not_before').orderBy('id').execute()
+  return rows.map(fromRow)
+}
+
+async function setState(change: ChangeTransaction, id: string, state: AuthorityState): Promise<void> {
+  await change.db.updateTable('authorities').set({ state }).where('id', '=', id).executeTakeFirstOrThrow()
+}
+
+function toRow(authority: Authority): AuthorityRow {
+  return {
+    id: authority.id,
+    kind: authority.kind,
+    key_name: authority.keyName,
+    state: authority.state,
+    not_before: authority.notBefore,
+    not_after: authority.notAfter,
+    certificate: authority.certificate === undefined ? null : Buffer.from(authority.certificate).toString('base64'),
+    public_jwk: authority.publicJwk === undefined ? null : JSON.stringify(authority.publicJwk),
+  }
+}
+
+function fromRow(row: AuthorityRow): Authority {
+  return {
+    id: row.id,
+    kind: row.kind as AuthorityKind,
+    keyName: row.key_name,
+    state: row.state as AuthorityState,
+    notBefore: row.not_before,
+    notAfter: row.not_after,
+    ...(row.certificate !== null && { certificate: new Uint8Array(Buffer.from(row.certificate, 'base64')) }),
+    ...(row.public_jwk !== null && { publicJwk: JSON.parse(row.public_jwk) as PublicJwk }),
+  }
+}

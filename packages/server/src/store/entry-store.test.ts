@@ -1,0 +1,122 @@
+import type { NewEntry } from '@countersign/api'
+import { expectCode } from '@countersign/testing'
+import { describe, expect, it } from 'vitest'
+import { temporaryStore } from '../test-support/temporary-store.ts'
+import type { StoreChange } from './change-feed.ts'
+import { type EntryFilter, EntryStore } from './entry-store.ts'
+
+const node1 = 'spiffe://example.org/countersign/agent/node-1'
+const node2 = 'spiffe://example.org/countersign/agent/node-2'
+
+const entry: NewEntry = {
+  spiffeId: 'spiffe://example.org/db',
+  parentId: node1,
+  selectors: [
+    { type: 'unix', value: 'uid:1000' },
+    { type: 'unix', value: 'gid:1000' },
+  ],
+}
+
+async function openEntries() {
+  const { store, clock } = await temporaryStore()
+  const changes: StoreChange[] = []
+  store.feed.subscribe((change) => changes.push(change))
+  return { entries: new EntryStore(store), store, clock, changes }
+}
+
+describe('EntryStore', () => {
+  it('gives back what was written, with its revision', async () => {
+    const { entries, clock } = await openEntries()
+    const full: NewEntry = {
+      ...entry,
+      x509SvidTtl: 1,
+      jwtSvidTtl: 2,
+      witTtl: 3,
+      dnsNames: ['db'],
+      hint: 'main',
+      admin: false,
+      downstream: true,
+      federatesWith: ['other.example'],
+      expiresAt: clock.now() + 5,
+    }
+    const created = await entries.create('a', full)
+    expect(created).toEqual({ id: 'a', revision: 1, createdAt: clock.now(), ...full })
+    expect(await entries.get('a')).toEqual(created)
+    expect(await entries.list()).toEqual({ entries: [created], revision: 1 })
+  })
+
+  it('leaves out what was not given', async () => {
+    const { entries, clock } = await openEntries()
+    await entries.create('a', entry)
+    expect(await entries.get('a')).toEqual({ id: 'a', revision: 1, createdAt: clock.now(), ...entry })
+  })
+
+  it('refuses a second entry with the same selectors in another order, and logs no change', async () => {
+    const { entries, store } = await openEntries()
+    await entries.create('a', entry)
+    const twin = { ...entry, selectors: [...entry.selectors].reverse(), hint: 'other' }
+    await expectCode(entries.create('b', twin), 'ERR_ENTRY_EXISTS')
+    expect(await store.revision()).toBe(1)
+  })
+
+  it('takes entries apart by identifier, parent and selectors', async () => {
+    const { entries } = await openEntries()
+    await entries.create('a', entry)
+    await entries.create('b', { ...entry, spiffeId: 'spiffe://example.org/web' })
+    await entries.create('c', { ...entry, parentId: node2 })
+    await entries.create('d', { ...entry, selectors: entry.selectors.slice(1) })
+    const idsOf = async (filter: EntryFilter) => (await entries.list(filter)).entries.map(({ id }) => id)
+    expect(await idsOf({})).toEqual(['a', 'b', 'c', 'd'])
+    expect(await idsOf({ parentId: node2 })).toEqual(['c'])
+    expect(await idsOf({ spiffeId: 'spiffe://example.org/web' })).toEqual(['b'])
+    expect(await idsOf({ spiffeId: 'spiffe://example.org/web', parentId: node2 })).toEqual([])
+  })
+
+  it('updates in one step and tells both agents when the parent changes', async () => {
+    const { entries, changes } = await openEntries()
+    await entries.create('a', entry)
+    const updated = await entries.update('a', ({ id: _, revision: __, createdAt: ___, ...present }) => ({
+      ...present,
+      parentId: node2,
+      hint: 'new',
+    }))
+    expect(updated).toMatchObject({ id: 'a', revision: 2, parentId: node2, hint: 'new' })
+    expect(await entries.get('a')).toEqual(updated)
+    expect(changes.at(-1)).toMatchObject({ kind: 'entry.updated', subject: 'a', agents: [node1, node2] })
+  })
+
+  it('refuses to make an entry the twin of another, and one that is not there', async () => {
+    const { entries } = await openEntries()
+    await entries.create('a', entry)
+    await entries.create('b', { ...entry, parentId: node2 })
+    await expectCode(
+      entries.update('b', () => entry),
+      'ERR_ENTRY_EXISTS',
+    )
+    await expectCode(
+      entries.update('c', () => entry),
+      'ERR_ENTRY_NOT_FOUND',
+    )
+    expect((await entries.get('b'))?.parentId).toBe(node2)
+  })
+
+  it('deletes once', async () => {
+    const { entries, changes } = await openEntries()
+    await entries.create('a', entry)
+    await entries.delete('a')
+    expect(await entries.get('a')).toBe(undefined)
+    expect(changes.at(-1)).toMatchObject({ kind: 'entry.deleted', subject: 'a', agents: [node1] })
+    await expectCode(entries.delete('a'), 'ERR_ENTRY_NOT_FOUND')
+  })
+
+  it('removes what is over, and only then writes', async () => {
+    const { entries, store, clock } = await openEntries()
+    await entries.create('a', { ...entry, expiresAt: clock.now() + 10 })
+    await entries.create('b', { ...entry, parentId: node2 })
+    expect(await entries.removeExpired(clock.now() + 9)).toEqual([])
+    expect(await store.revision()).toBe(2)
+    expect((await entries.removeExpired(clock.now() + 10)).map(({ id }) => id)).toEqual(['a'])
+    expect((await entries.list()).entries.map(({ id }) => id)).toEqual(['b'])
+    expect(await store.revision()).toBe(3)
+  })
+})

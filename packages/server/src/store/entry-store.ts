@@ -1,0 +1,178 @@
+import type { Entry, NewEntry, Selector } from '@countersign/api'
+import { EntryError } from '../registration/entry-error.ts'
+import type { EntryRow } from './schema.ts'
+import { type ChangeTransaction, currentRevision, type Snapshot, type Store } from './store.ts'
+
+/** Which entries to list; an absent member matches all. */
+export interface EntryFilter {
+  readonly spiffeId?: string | undefined
+  readonly parentId?: string | undefined
+}
+
+/** Registration entries. What they mean is checked before, in `registration/`. */
+export class EntryStore {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Oldest first, so that of two entries with one hint the older is met first; with the revision the list is of. */
+  list(filter: EntryFilter = {}): Promise<{ readonly entries: Entry[]; readonly revision: number }> {
+    return this.#store.read(async (snapshot) => ({
+      entries: await selectEntries(snapshot, filter),
+      revision: await currentRevision(snapshot),
+    }))
+  }
+
+  get(id: string): Promise<Entry | undefined> {
+    return this.#store.read((snapshot) => selectEntry(snapshot, id))
+  }
+
+  /** @throws EntryError `ERR_ENTRY_EXISTS` for the same identifier, parent and set of selectors */
+  create(id: string, entry: NewEntry): Promise<Entry> {
+    return this.#store.change(async (change) => {
+      const revision = await change.record('entry.created', id, [entry.parentId])
+      const row = { id, revision, created_at: change.now, ...toColumns(entry) }
+      const { numInsertedOrUpdatedRows: inserted } = await change.db
+        .insertInto('entries')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirstOrThrow()
+      if (inserted !== 1n) throw exists()
+      return fromRow(row)
+    })
+  }
+
+  /**
+   * Replaces an entry by what `derive` makes of the present one, in one transaction.
+   *
+   * @throws EntryError `ERR_ENTRY_NOT_FOUND`, `ERR_ENTRY_EXISTS`, or what `derive` throws
+   */
+  update(id: string, derive: (present: Entry) => NewEntry): Promise<Entry> {
+    return this.#store.change(async (change) => {
+      const present = await selectEntry(change.db, id)
+      if (present === undefined) throw notFound()
+      const next = toColumns(derive(present))
+      const twin = await change.db
+        .selectFrom('entries')
+        .select('id')
+        .where('spiffe_id', '=', next.spiffe_id)
+        .where('parent_id', '=', next.parent_id)
+        .where('selector_key', '=', next.selector_key)
+        .where('id', '!=', id)
+        .executeTakeFirst()
+      if (twin !== undefined) throw exists()
+      const revision = await change.record('entry.updated', id, [present.parentId, next.parent_id])
+      await change.db
+        .updateTable('entries')
+        .set({ ...next, revision })
+        .where('id', '=', id)
+        .execute()
+      return fromRow({ id, revision, created_at: present.createdAt, ...next })
+    })
+  }
+
+  /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
+  delete(id: string): Promise<Entry> {
+    return this.#store.change(async (change) => {
+      const entry = await selectEntry(change.db, id)
+      if (entry === undefined) throw notFound()
+      await removeEntry(change, entry, 'entry.deleted')
+      return entry
+    })
+  }
+
+  /** Removes entries whose time has passed. Returns them. */
+  async removeExpired(now: number): Promise<Entry[]> {
+    const expired = (await this.#store.read((snapshot) => selectExpired(snapshot, now))).length > 0
+    if (!expired) return []
+    return this.#store.change(async (change) => {
+      const entries = await selectExpired(change.db, now)
+      for (const entry of entries) await removeEntry(change, entry, 'entry.expired')
+      return entries
+    })
+  }
+}
+
+export async function selectEntries(snapshot: Snapshot, filter: EntryFilter): Promise<Entry[]> {
+  let query = snapshot.selectFrom('entries').selectAll()
+  if (filter.spiffeId !== undefined) query = query.where('spiffe_id', '=', filter.spiffeId)
+  if (filter.parentId !== undefined) query = query.where('parent_id', '=', filter.parentId)
+  const rows = await query.orderBy('created_at').orderBy('id').execute()
+  return rows.map(fromRow)
+}
+
+export async function selectEntry(snapshot: Snapshot, id: string): Promise<Entry | undefined> {
+  const row = await snapshot.selectFrom('entries').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && fromRow(row)
+}
+
+async function selectExpired(snapshot: Snapshot, now: number): Promise<Entry[]> {
+  const rows = await snapshot.selectFrom('entries').selectAll().where('expires_at', '<=', now).execute()
+  return rows.map(fromRow)
+}
+
+async function removeEntry(change: ChangeTransaction, entry: Entry, kind: 'entry.deleted' | 'entry.expired') {
+  await change.record(kind, entry.id, [entry.parentId])
+  await change.db.deleteFrom('entries').where('id', '=', entry.id).execute()
+}
+
+function exists() {
+  return new EntryError('ERR_ENTRY_EXISTS', 'an entry with this identifier, parent and selectors exists')
+}
+
+function notFound() {
+  return new EntryError('ERR_ENTRY_NOT_FOUND', 'no such entry')
+}
+
+function toColumns(entry: NewEntry) {
+  return {
+    spiffe_id: entry.spiffeId,
+    parent_id: entry.parentId,
+    selectors: JSON.stringify(entry.selectors),
+    selector_key: selectorKey(entry.selectors),
+    x509_svid_ttl: entry.x509SvidTtl ?? null,
+    jwt_svid_ttl: entry.jwtSvidTtl ?? null,
+    wit_ttl: entry.witTtl ?? null,
+    dns_names: toJson(entry.dnsNames),
+    hint: entry.hint ?? null,
+    admin: toFlag(entry.admin),
+    downstream: toFlag(entry.downstream),
+    federates_with: toJson(entry.federatesWith),
+    expires_at: entry.expiresAt ?? null,
+  }
+}
+
+/** JSON of sorted pairs: no separator a value could contain. */
+function selectorKey(selectors: readonly Selector[]): string {
+  return JSON.stringify(selectors.map(({ type, value }) => JSON.stringify([type, value])).sort())
+}
+
+function fromRow(row: EntryRow): Entry {
+  return {
+    id: row.id,
+    revision: row.revision,
+    createdAt: row.created_at,
+    spiffeId: row.spiffe_id,
+    parentId: row.parent_id,
+    selectors: JSON.parse(row.selectors) as Selector[],
+    ...(row.x509_svid_ttl !== null && { x509SvidTtl: row.x509_svid_ttl }),
+    ...(row.jwt_svid_ttl !== null && { jwtSvidTtl: row.jwt_svid_ttl }),
+    ...(row.wit_ttl !== null && { witTtl: row.wit_ttl }),
+    ...(row.dns_names !== null && { dnsNames: JSON.parse(row.dns_names) as string[] }),
+    ...(row.hint !== null && { hint: row.hint }),
+    ...(row.admin !== null && { admin: row.admin === 1 }),
+    ...(row.downstream !== null && { downstream: row.downstream === 1 }),
+    ...(row.federates_with !== null && { federatesWith: JSON.parse(row.federates_with) as string[] }),
+    ...(row.expires_at !== null && { expiresAt: row.expires_at }),
+  }
+}
+
+function toJson(list: readonly string[] | undefined): string | null {
+  return list === undefined ? null : JSON.stringify(list)
+}
+
+function toFlag(value: boolean | undefined): number | null {
+  return value === undefined ? null : Number(value)
+}

@@ -1,0 +1,86 @@
+/** Steps from an empty store to the present schema. Number n brings `user_version` from n - 1 to n; never edit one. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL) STRICT;
+  INSERT INTO revision (id, value) VALUES (1, 0);
+
+  CREATE TABLE change_log (
+    revision INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE entries (
+    id TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    spiffe_id TEXT NOT NULL,
+    parent_id TEXT NOT NULL,
+    selectors TEXT NOT NULL,
+    selector_key TEXT NOT NULL,
+    x509_svid_ttl INTEGER,
+    jwt_svid_ttl INTEGER,
+    wit_ttl INTEGER,
+    dns_names TEXT,
+    hint TEXT,
+    admin INTEGER,
+    downstream INTEGER,
+    federates_with TEXT,
+    expires_at INTEGER,
+    UNIQUE (spiffe_id, parent_id, selector_key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX entries_by_parent ON entries (parent_id);
+  CREATE INDEX entries_by_expiry ON entries (expires_at) WHERE expires_at IS NOT NULL;
+
+  CREATE TABLE nodes (
+    agent_id TEXT PRIMARY KEY,
+    attestor TEXT NOT NULL,
+    selectors TEXT NOT NULL,
+    attested_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    banned_at INTEGER,
+    serial TEXT NOT NULL,
+    previous_serial TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE join_tokens (
+    hash TEXT PRIMARY KEY,
+    agent_path TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE bundles (
+    trust_domain TEXT PRIMARY KEY,
+    document TEXT NOT NULL,
+    sequence INTEGER,
+    updated_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE federations (
+    trust_domain TEXT PRIMARY KEY,
+    bundle_endpoint_url TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    web_roots TEXT,
+    last_refresh_at INTEGER,
+    last_error_code TEXT,
+    last_error_message TEXT,
+    last_error_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE authorities (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('x509', 'jwt', 'wit')),
+    key_name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('prepared', 'active', 'retired')),
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    certificate TEXT,
+    public_jwk TEXT,
+    CHECK ((certificate IS NULL) <> (public_jwk IS NULL))
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX authorities_one_active ON authorities (kind) WHERE state = 'active';
+  `,
+]

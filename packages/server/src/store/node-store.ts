@@ -1,0 +1,155 @@
+import type { Node, Selector } from '@countersign/api'
+import { NodeError } from '../attestation/node-error.ts'
+import type { NodeRow } from './schema.ts'
+import type { ChangeTransaction, Snapshot, Store } from './store.ts'
+
+/** What attestation concluded about a node, and the certificate it got. */
+export interface AttestedNodeRecord {
+  readonly agentId: string
+  readonly attestor: string
+  readonly selectors: readonly Selector[]
+  readonly serial: string
+  readonly expiresAt: number
+}
+
+/** Attested nodes and the certificates each may come with. */
+export class NodeStore {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  list(): Promise<Node[]> {
+    return this.#store.read(async (snapshot) => {
+      const rows = await snapshot.selectFrom('nodes').selectAll().orderBy('agent_id').execute()
+      return rows.map(fromRow)
+    })
+  }
+
+  get(agentId: string): Promise<Node | undefined> {
+    return this.#store.read(async (snapshot) => {
+      const row = await snapshot.selectFrom('nodes').selectAll().where('agent_id', '=', agentId).executeTakeFirst()
+      return row && fromRow(row)
+    })
+  }
+
+  /**
+   * Whether a certificate of this agent still stands.
+   *
+   * @throws NodeError `ERR_NODE_BANNED`
+   * @throws NodeError `ERR_NODE_UNKNOWN` when the node was evicted, or attested again since with another certificate
+   */
+  requireCurrent(agentId: string, serial: string): Promise<void> {
+    return this.#store.read((snapshot) => requireCurrentNode(snapshot, agentId, serial))
+  }
+
+  /**
+   * Records an attestation. Certificates of an earlier attestation of the same node stop being accepted.
+   *
+   * @throws NodeError `ERR_NODE_BANNED`; a ban outlives attestation
+   */
+  recordAttested(node: AttestedNodeRecord): Promise<void> {
+    return this.#store.change(async (change) => {
+      const present = await change.db
+        .selectFrom('nodes')
+        .select('banned_at')
+        .where('agent_id', '=', node.agentId)
+        .executeTakeFirst()
+      if (present !== undefined && present.banned_at !== null) throw banned()
+      const columns = {
+        attestor: node.attestor,
+        selectors: JSON.stringify(node.selectors),
+        attested_at: change.now,
+        expires_at: node.expiresAt,
+        banned_at: null,
+        serial: node.serial,
+        previous_serial: null,
+      }
+      await change.db
+        .insertInto('nodes')
+        .values({ agent_id: node.agentId, ...columns })
+        .onConflict((conflict) => conflict.column('agent_id').doUpdateSet(columns))
+        .execute()
+      await change.record('node.attested', node.agentId)
+    })
+  }
+
+  /**
+   * Records a renewal. The certificate the node renewed with stays valid beside the new one, because the node may never
+   * have got the answer.
+   *
+   * @throws NodeError `ERR_NODE_BANNED`, `ERR_NODE_UNKNOWN` when that changed since the request was admitted
+   */
+  recordRenewed(agentId: string, usedSerial: string, serial: string, expiresAt: number): Promise<void> {
+    return this.#store.change(async (change) => {
+      const result = await change.db
+        .updateTable('nodes')
+        .set({ serial, previous_serial: usedSerial, expires_at: expiresAt })
+        .where('agent_id', '=', agentId)
+        .where('banned_at', 'is', null)
+        .where((row) => row.or([row('serial', '=', usedSerial), row('previous_serial', '=', usedSerial)]))
+        .executeTakeFirstOrThrow()
+      if (result.numUpdatedRows !== 1n) throw unknown()
+      await change.record('node.renewed', agentId)
+    })
+  }
+
+  /** Refuses the node from now on, even if it attests again. @throws NodeError `ERR_NODE_NOT_FOUND` */
+  ban(agentId: string): Promise<Node> {
+    return this.#store.change(async (change) => {
+      const node = await requireNode(change, agentId)
+      if (node.bannedAt !== undefined) return node
+      await change.db.updateTable('nodes').set({ banned_at: change.now }).where('agent_id', '=', agentId).execute()
+      await change.record('node.banned', agentId)
+      return { ...node, bannedAt: change.now }
+    })
+  }
+
+  /** Forgets the node: its certificates stop being accepted, it may attest again. @throws NodeError `ERR_NODE_NOT_FOUND` */
+  evict(agentId: string): Promise<Node> {
+    return this.#store.change(async (change) => {
+      const node = await requireNode(change, agentId)
+      await change.db.deleteFrom('nodes').where('agent_id', '=', agentId).execute()
+      await change.record('node.evicted', agentId)
+      return node
+    })
+  }
+}
+
+/** @throws NodeError as `NodeStore.requireCurrent` */
+export async function requireCurrentNode(snapshot: Snapshot, agentId: string, serial: string): Promise<void> {
+  const row = await snapshot
+    .selectFrom('nodes')
+    .select(['banned_at', 'serial', 'previous_serial'])
+    .where('agent_id', '=', agentId)
+    .executeTakeFirst()
+  if (row === undefined) throw unknown()
+  if (row.banned_at !== null) throw banned()
+  if (serial !== row.serial && serial !== row.previous_serial) throw unknown()
+}
+
+async function requireNode(change: ChangeTransaction, agentId: string): Promise<Node> {
+  const row = await change.db.selectFrom('nodes').selectAll().where('agent_id', '=', agentId).executeTakeFirst()
+  if (row === undefined) throw new NodeError('ERR_NODE_NOT_FOUND', 'no such node')
+  return fromRow(row)
+}
+
+function unknown() {
+  return new NodeError('ERR_NODE_UNKNOWN', 'node is not attested with this certificate')
+}
+
+function banned() {
+  return new NodeError('ERR_NODE_BANNED', 'node is banned')
+}
+
+function fromRow(row: NodeRow): Node {
+  return {
+    agentId: row.agent_id,
+    attestor: row.attestor,
+    selectors: JSON.parse(row.selectors) as Selector[],
+    attestedAt: row.attested_at,
+    expiresAt: row.expires_at,
+    ...(row.banned_at !== null && { bannedAt: row.banned_at }),
+  }
+}

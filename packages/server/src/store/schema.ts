@@ -1,0 +1,92 @@
+/** Rows as they lie in the store. Lists and documents are JSON text, flags are 0 or 1, times are epoch seconds. */
+
+export interface EntryRow {
+  readonly id: string
+  readonly revision: number
+  readonly created_at: number
+  readonly spiffe_id: string
+  readonly parent_id: string
+  readonly selectors: string
+  /** Canonical text of the selector set: equal sets have equal keys. */
+  readonly selector_key: string
+  readonly x509_svid_ttl: number | null
+  readonly jwt_svid_ttl: number | null
+  readonly wit_ttl: number | null
+  readonly dns_names: string | null
+  readonly hint: string | null
+  readonly admin: number | null
+  readonly downstream: number | null
+  readonly federates_with: string | null
+  readonly expires_at: number | null
+}
+
+export interface NodeRow {
+  readonly agent_id: string
+  readonly attestor: string
+  readonly selectors: string
+  readonly attested_at: number
+  readonly expires_at: number
+  readonly banned_at: number | null
+  /** Serial number of the newest X509-SVID, hexadecimal. */
+  readonly serial: string
+  /** The one the node held when it renewed: the answer to a renewal may have been lost. */
+  readonly previous_serial: string | null
+}
+
+export interface JoinTokenRow {
+  /** SHA-256 of the token, hexadecimal. The token itself is never stored. */
+  readonly hash: string
+  readonly agent_path: string
+  readonly created_at: number
+  readonly expires_at: number
+  readonly used_at: number | null
+}
+
+export interface BundleRow {
+  readonly trust_domain: string
+  readonly document: string
+  readonly sequence: number | null
+  readonly updated_at: number
+}
+
+export interface FederationRow {
+  readonly trust_domain: string
+  readonly bundle_endpoint_url: string
+  readonly profile: string
+  readonly web_roots: string | null
+  readonly last_refresh_at: number | null
+  readonly last_error_code: string | null
+  readonly last_error_message: string | null
+  readonly last_error_at: number | null
+}
+
+export interface AuthorityRow {
+  readonly id: string
+  readonly kind: string
+  readonly key_name: string
+  readonly state: string
+  readonly not_before: number
+  readonly not_after: number
+  /** Base64 DER of a certificate authority. */
+  readonly certificate: string | null
+  /** JSON of a token signing key's public half. */
+  readonly public_jwk: string | null
+}
+
+export interface ChangeLogRow {
+  readonly revision: number
+  readonly at: number
+  readonly kind: string
+  readonly subject: string
+}
+
+export interface Schema {
+  readonly revision: { readonly id: number; readonly value: number }
+  readonly change_log: ChangeLogRow
+  readonly entries: EntryRow
+  readonly nodes: NodeRow
+  readonly join_tokens: JoinTokenRow
+  readonly bundles: BundleRow
+  readonly federations: FederationRow
+  readonly authorities: AuthorityRow
+}

@@ -1,0 +1,72 @@
+/** Lets Kysely speak to node:sqlite, and makes every transaction that may write take the write lock at its start. */
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  SqliteDialect,
+  SqliteDriver,
+  type SqliteStatement,
+  type TransactionSettings,
+} from 'kysely'
+import { asStoreError } from './store-error.ts'
+
+export class NodeSqliteDialect extends SqliteDialect {
+  readonly #database: DatabaseSync
+
+  constructor(database: DatabaseSync) {
+    super({ database: adapt(database) })
+    this.#database = database
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateDriver(this.#database)
+  }
+}
+
+/**
+ * A deferred transaction that reads before it writes can find its snapshot outdated at the first write. Taking the
+ * lock first makes commit order equal revision order.
+ */
+class ImmediateDriver extends SqliteDriver {
+  readonly #database: DatabaseSync
+
+  constructor(database: DatabaseSync) {
+    super({ database: adapt(database) })
+    this.#database = database
+  }
+
+  override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
+    const begin = settings?.accessMode === 'read only' ? 'begin' : 'begin immediate'
+    await connection.executeQuery(CompiledQuery.raw(begin))
+  }
+
+  /** SQLite itself rolls back on some errors (disk full, I/O); a second rollback would hide the first error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.isTransaction) await super.rollbackTransaction(connection)
+  }
+}
+
+function adapt(database: DatabaseSync) {
+  return {
+    close: () => database.close(),
+    prepare: (sql: string): SqliteStatement => {
+      const statement = translating(() => database.prepare(sql))
+      const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters) => translating(() => statement.all(...values(parameters))),
+        run: (parameters) => translating(() => statement.run(...values(parameters))),
+        iterate: (parameters) => translating(() => statement.iterate(...values(parameters))),
+      }
+    },
+  }
+}
+
+function translating<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw asStoreError(error)
+  }
+}

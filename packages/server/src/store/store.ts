@@ -1,0 +1,112 @@
+/** The server's one database: transactions, the revision counter and its log. */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '@countersign/plugin-kit'
+import { Kysely, type Transaction } from 'kysely'
+import { ChangeFeed, type ChangeKind, type StoreChange } from './change-feed.ts'
+import type { Schema } from './schema.ts'
+import { openDatabase } from './sqlite-database.ts'
+import { NodeSqliteDialect } from './sqlite-dialect.ts'
+
+/** Older lines are dropped as new ones come: nobody follows from that far back. */
+const CHANGE_LOG_LENGTH = 100_000
+
+/** A consistent view: everything read through one of these belongs to one revision. */
+export type Snapshot = Transaction<Schema>
+
+/** What a writer gets. `record` must be called once for each thing that was changed. */
+export interface ChangeTransaction {
+  readonly db: Transaction<Schema>
+  readonly now: number
+  /** Bumps the revision and appends to the change log. Returns the new revision. */
+  record(kind: ChangeKind, subject: string, agents?: readonly string[] | 'all'): Promise<number>
+}
+
+export class Store {
+  readonly feed = new ChangeFeed()
+  readonly #database: DatabaseSync
+  readonly #db: Kysely<Schema>
+  readonly #clock: Clock
+
+  private constructor(database: DatabaseSync, clock: Clock) {
+    this.#database = database
+    this.#db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database) })
+    this.#clock = clock
+  }
+
+  /** @throws StoreError as `openDatabase` does */
+  static open(path: string, clock: Clock): Store {
+    return new Store(openDatabase(path), clock)
+  }
+
+  /**
+   * Runs `work` in a transaction of its own; one writer at a time. On success its changes are announced, in revision
+   * order, before the next writer starts. Inside `work` use the given transaction only: anything else would wait for
+   * this one to end.
+   *
+   * @throws StoreError `ERR_STORE_UNWRITABLE` when the disk is full or read-only; nothing is changed then
+   */
+  change<T>(work: (change: ChangeTransaction) => Promise<T>): Promise<T> {
+    return this.#db.connection().execute(async (connection) => {
+      const changes: StoreChange[] = []
+      const result = await connection.transaction().execute((db) => {
+        const now = this.#clock.now()
+        const record = async (kind: ChangeKind, subject: string, agents: readonly string[] | 'all' = []) => {
+          const revision = await appendToLog(db, { at: now, kind, subject })
+          changes.push({ revision, at: now, kind, subject, agents })
+          return revision
+        }
+        return work({ db, now, record })
+      })
+      for (const change of changes) this.feed.publish(change)
+      return result
+    })
+  }
+
+  /** Writes what is no change of state (when something was last tried): no revision, no announcement. */
+  note<T>(work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
+    return this.#db.transaction().execute(work)
+  }
+
+  /** Runs `work` on one consistent view of the store. */
+  read<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+    return this.#db.transaction().setAccessMode('read only').execute(work)
+  }
+
+  revision(): Promise<number> {
+    return this.read(currentRevision)
+  }
+
+  /** Waits for the transaction that is running, if any, then closes the file. Later calls fail. */
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return
+    await this.#db.connection().execute(async () => {})
+    await this.#db.destroy()
+    if (this.#database.isOpen) this.#database.close()
+  }
+}
+
+export async function currentRevision(db: Snapshot): Promise<number> {
+  const row = await db.selectFrom('revision').select('value').where('id', '=', 1).executeTakeFirstOrThrow()
+  return row.value
+}
+
+async function appendToLog(
+  db: Transaction<Schema>,
+  line: { readonly at: number; readonly kind: ChangeKind; readonly subject: string },
+): Promise<number> {
+  const { value: revision } = await db
+    .updateTable('revision')
+    .set((row) => ({ value: row('value', '+', 1) }))
+    .where('id', '=', 1)
+    .returning('value')
+    .executeTakeFirstOrThrow()
+  await db
+    .insertInto('change_log')
+    .values({ revision, ...line })
+    .execute()
+  await db
+    .deleteFrom('change_log')
+    .where('revision', '<=', revision - CHANGE_LOG_LENGTH)
+    .execute()
+  return revision
+}
