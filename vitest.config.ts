@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const resolve = { conditions: ['countersign-source', 'node', 'import', 'default'] }
-const ssr = { resolve: { conditions: ['countersign-source', 'node', 'import', 'default'] } }
+const resolve = { conditions: ['countersign-source', 'node', 'default'] }
+const ssr = { resolve: { conditions: ['countersign-source', 'node', 'default'] } }
 
 export default defineConfig({
   test: {
@@ -9,12 +9,21 @@ export default defineConfig({
       {
         resolve,
         ssr,
-        test: { name: 'unit', include: ['packages/**/src/**/*.test.ts', 'conformance/**/*.test.ts', 'tools/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['packages/**/src/**/*.test.ts', 'conformance/**/*.test.ts', 'tools/**/*.test.ts'],
+        },
       },
       {
         resolve,
         ssr,
-        test: { name: 'e2e', include: ['e2e/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false },
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

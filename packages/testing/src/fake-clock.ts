@@ -70,7 +70,10 @@ export class FakeClock {
   }
 }
 
-/** Lets started asynchronous work come to rest: a few turns of the event loop. */
+/** Lets started asynchronous work come to rest: a few turns of the event loop, and whatever it does with files. */
 export async function settle(turns = SETTLE_TURNS): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let turn = 0; turn < turns; turn++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (process.getActiveResourcesInfo().some((resource) => /^(FSReq|CloseReq)/.test(resource))) turn = 0
+  }
 }

@@ -122,6 +122,16 @@ describe('connectWorkloadApi', () => {
     })
   })
 
+  it('takes a cancel that is not its own for a loss, as when an agent shuts down', async () => {
+    const address = await startServer({
+      fetchX509SVID: (call) => void call.emit('error', failure(status.CANCELLED, 'shutting down')),
+      fetchJWTSVID: (_, callback) => callback(failure(status.CANCELLED, 'shutting down')),
+    })
+    const lost = { code: 'ERR_WORKLOAD_API_DISCONNECTED', isRetryable: true }
+    await expect(first(connect(address).fetchX509Svid())).rejects.toMatchObject(lost)
+    await expect(connect(address).fetchJwtSvid({ audience: ['a'] })).rejects.toMatchObject(lost)
+  })
+
   it('says that nobody is there', async () => {
     const client = connect('unix:///nonexistent/api.sock')
     await expect(first(client.fetchX509Svid())).rejects.toMatchObject({ code: 'ERR_WORKLOAD_API_UNAVAILABLE' })

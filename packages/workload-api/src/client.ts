@@ -121,7 +121,7 @@ async function* readStream<In, Out>(
   try {
     for await (const message of call) yield message
   } catch (error) {
-    throw toWorkloadApiError(error)
+    throw withoutForeignCancel(toWorkloadApiError(error), signal)
   } finally {
     signal?.removeEventListener('abort', cancel)
     // A cancelled call still emits an error, which nobody reads once the loop was left.
@@ -150,13 +150,23 @@ function callUnary<In, Out>(
       { deadline: Date.now() + timeoutMs },
       (error, response) => {
         signal?.removeEventListener('abort', cancel)
-        if (error !== null) reject(toWorkloadApiError(error))
+        if (error !== null) reject(withoutForeignCancel(toWorkloadApiError(error), signal))
         else if (response === undefined) reject(new WorkloadApiError('ERR_WORKLOAD_API_FAILED', 'empty answer'))
         else resolve(response)
       },
     )
     signal?.addEventListener('abort', cancel, { once: true })
   })
+}
+
+/**
+ * An endpoint that shuts down cancels its calls. Only a cancel of our own means that nobody wants the answer any more;
+ * the other is a lost connection, to be tried again.
+ */
+function withoutForeignCancel(error: unknown, signal: AbortSignal | undefined): unknown {
+  const isCancel = error instanceof WorkloadApiError && error.code === 'ERR_WORKLOAD_API_CANCELLED'
+  if (!isCancel || signal?.aborted === true) return error
+  return new WorkloadApiError('ERR_WORKLOAD_API_DISCONNECTED', 'workload API cancelled the call', { cause: error })
 }
 
 function securityMetadata(): Metadata {

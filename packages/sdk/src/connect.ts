@@ -1,0 +1,120 @@
+import { WorkloadIdentityError } from '@countersign/protocol'
+import { connectWorkloadApi } from '@countersign/workload-api'
+import { followStream, type OnFailure } from './identity/follow-stream.ts'
+import { readIdentities } from './identity/held-identity.ts'
+import { Readiness } from './identity/readiness.ts'
+import { WitTrust } from './identity/wit-trust.ts'
+import { SdkError } from './sdk-error.ts'
+import { Workload } from './workload.ts'
+import type { WorkloadRuntime } from './workload-runtime.ts'
+
+export interface ConnectOptions {
+  /** Address of the Workload API, `unix:///path`; default `SPIFFE_ENDPOINT_SOCKET`. */
+  readonly address?: string
+  /** How long to wait for the first identity, in milliseconds; default 30 000. */
+  readonly timeoutMs?: number
+  /** Ends the wait, and later closes the workload. */
+  readonly signal?: AbortSignal
+  /** Fields besides `authorization` and `txn-token` that carry tokens: bound by each proof that goes with them. */
+  readonly otherTokenFields?: readonly string[]
+  /**
+   * Told of each failure: a stream that was lost or refused and is opened again after `retryMs`; or, without `retryMs`,
+   * a message that could not be used, or a stream the agent will never offer. Default: a process warning about the first.
+   */
+  readonly onFailure?: OnFailure
+  readonly runtime?: Partial<WorkloadRuntime>
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+/** Beyond this, `setTimeout` would fire at once. */
+const MAX_TIMEOUT_MS = 2_147_483_647
+
+const DEFAULT_RUNTIME: WorkloadRuntime = {
+  now: () => Math.floor(Date.now() / 1000),
+  fetch: (input, init) => globalThis.fetch(input, init),
+  schedule: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/**
+ * Gets this program its identity from the agent on this host, and keeps it current. Nothing has to be handed over: the
+ * agent finds out by itself which program is asking.
+ *
+ * The open workload keeps the process alive: `close()` it, or declare it with `await using`.
+ *
+ * @returns a workload that holds at least one identity and the keys of every trust domain it may believe
+ * @throws SdkError `ERR_SDK_NO_IDENTITY` when none came in time, or none can ever come; the message says what to do
+ * @throws SdkError `ERR_SDK_CLOSED` when the signal ended the wait
+ * @throws EndpointError `ERR_ENDPOINT_*` when the address is missing or malformed
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Workload> {
+  const client = connectWorkloadApi({ address: options.address })
+  const runtime = { ...DEFAULT_RUNTIME, ...options.runtime }
+  const stop = new AbortController()
+  const trust = new WitTrust()
+  const proofFetch = { otherTokenFields: (options.otherTokenFields ?? []).map((name) => name.toLowerCase()) }
+  const workload = new Workload(runtime, trust, proofFetch, () => {
+    stop.abort()
+    client.close()
+  })
+  const readiness = new Readiness(
+    () => workload.identities.length > 0 && trust.isLoaded,
+    options.onFailure ?? warnOnce(workload),
+  )
+  const follow = { signal: stop.signal, schedule: runtime.schedule }
+
+  const timeoutMs = Math.min(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS)
+  const cancelTimeout = runtime.schedule(timeoutMs, () => readiness.expire())
+  const abort = () => {
+    readiness.cancel(new SdkError('ERR_SDK_CLOSED', 'the wait for an identity was cancelled'))
+    workload.close()
+  }
+  if (options.signal?.aborted === true) abort()
+  // Forgotten with the workload: one long-lived signal may see many of them.
+  options.signal?.addEventListener('abort', abort, { once: true, signal: stop.signal })
+
+  followStream({
+    ...follow,
+    open: (signal) => client.fetchWitSvid({}, signal),
+    accept: ({ svids }) => {
+      workload.replaceIdentities(readIdentities(svids))
+      readiness.delivered('identity')
+    },
+    withdraw: () => workload.replaceIdentities([]),
+    onFailure: (failure, retryMs) => readiness.failed('identity', failure, retryMs),
+  })
+  followStream({
+    ...follow,
+    open: (signal) => client.fetchWitBundles(signal),
+    accept: ({ bundles }) => {
+      trust.replace(bundles)
+      readiness.delivered('trust')
+    },
+    withdraw: () => trust.clear(),
+    onFailure: (failure, retryMs) => readiness.failed('trust', failure, retryMs),
+  })
+  try {
+    await readiness.outcome
+    return workload
+  } catch (error) {
+    workload.close()
+    throw error
+  } finally {
+    cancelTimeout()
+  }
+}
+
+/** People see a program that seems to hang; the first reason is worth one line. */
+function warnOnce(workload: Workload): OnFailure {
+  let warned = false
+  return (failure) => {
+    if (warned) return
+    warned = true
+    const state = workload.identities.length === 0 ? 'still waiting for an identity' : 'identity is not kept current'
+    const reason =
+      failure instanceof WorkloadIdentityError ? `${failure.message} (${failure.code})` : 'the agent did not answer'
+    process.emitWarning(`${state}: ${reason}`, 'CountersignWarning')
+  }
+}

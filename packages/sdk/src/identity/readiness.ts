@@ -1,0 +1,65 @@
+import { WorkloadApiError } from '@countersign/workload-api'
+import { SdkError } from '../sdk-error.ts'
+import { isRefusal, type OnFailure } from './follow-stream.ts'
+
+/** The two streams that a program needs. */
+export type StreamName = 'identity' | 'trust'
+
+/** The wait for a first identity and for somebody to trust, and why it takes so long. */
+export class Readiness {
+  readonly #outcome = Promise.withResolvers<void>()
+  readonly #isReady: () => boolean
+  readonly #report: OnFailure
+  readonly #failures = new Map<StreamName, unknown>()
+
+  constructor(isReady: () => boolean, report: OnFailure) {
+    this.#isReady = isReady
+    this.#report = report
+  }
+
+  /** Settles once. @throws SdkError `ERR_SDK_NO_IDENTITY`, or what {@link cancel} was given */
+  get outcome(): Promise<void> {
+    return this.#outcome.promise
+  }
+
+  /** A stream has told its state. */
+  delivered(stream: StreamName): void {
+    this.#failures.delete(stream)
+    if (this.#isReady()) this.#outcome.resolve()
+  }
+
+  failed(stream: StreamName, failure: unknown, retryMs: number | undefined): void {
+    this.#failures.set(stream, failure)
+    this.#report(failure, retryMs)
+    // A dropped message leaves the stream open: the next one may do. A refused protocol does not change.
+    if (retryMs === undefined && failure instanceof WorkloadApiError) this.#outcome.reject(noIdentityError(failure))
+  }
+
+  expire(): void {
+    const failures = [this.#failures.get('identity'), this.#failures.get('trust')]
+    this.#outcome.reject(noIdentityError(failures.find(isRefusal) ?? failures[0] ?? failures[1]))
+  }
+
+  cancel(error: SdkError): void {
+    this.#outcome.reject(error)
+  }
+}
+
+function noIdentityError(cause: unknown): SdkError {
+  return new SdkError('ERR_SDK_NO_IDENTITY', adviceFor(cause), cause === undefined ? {} : { cause })
+}
+
+/** Why there is no identity, and what to do about it. */
+function adviceFor(cause: unknown): string {
+  if (cause instanceof SdkError) return cause.message
+  switch (cause instanceof WorkloadApiError ? cause.code : undefined) {
+    case 'ERR_WORKLOAD_API_DENIED':
+      return 'the agent has no identity for this program: register it with `countersign entry create`, or see the agent log for the nearest entry'
+    case 'ERR_WORKLOAD_API_UNIMPLEMENTED':
+      return 'the agent does not issue workload identity tokens: it must offer the WIT-SVID profile of the Workload API'
+    case 'ERR_WORKLOAD_API_INVALID_ARGUMENT':
+      return 'the agent does not understand the request: does SPIFFE_ENDPOINT_SOCKET name the socket of a SPIFFE agent?'
+    default:
+      return 'no identity came in time: is the agent running, and does SPIFFE_ENDPOINT_SOCKET name its socket?'
+  }
+}

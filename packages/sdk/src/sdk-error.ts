@@ -1,0 +1,12 @@
+import { WorkloadIdentityError } from '@countersign/protocol'
+
+export type SdkErrorCode =
+  | 'ERR_SDK_NO_IDENTITY'
+  | 'ERR_SDK_IDENTITY_WITHDRAWN'
+  | 'ERR_SDK_IDENTITY_EXPIRED'
+  | 'ERR_SDK_CLOSED'
+  | 'ERR_SDK_REQUEST'
+  | 'ERR_SDK_WORKLOAD_API'
+
+/** This program cannot prove who it is right now, or was asked to prove it in a way it cannot. */
+export class SdkError extends WorkloadIdentityError<SdkErrorCode> {}
