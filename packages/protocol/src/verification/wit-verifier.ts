@@ -2,7 +2,7 @@ import type { OriginTrust, TrustStore } from '../bundle/trust-store.ts'
 import type { JsonObject } from '../encoding/strict-json.ts'
 import type { WorkloadId } from '../identifier/workload-id.ts'
 import type { WitProfile } from '../issuance/issue-wit.ts'
-import { type CompactJws, verifyJwsSignature } from '../jws/compact-jws.ts'
+import { type CompactJws, MAX_TOKEN_BYTES, verifyJwsSignature } from '../jws/compact-jws.ts'
 import { HeaderMemo, isType } from '../jws/jws-header.ts'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, SVID_ALGORITHMS } from '../keys/algorithm.ts'
 import { type CryptoBackend, type Eventual, type VerificationKey, whenReady } from '../keys/crypto-backend.ts'
@@ -63,6 +63,10 @@ export class WitVerifier {
    * @throws CredentialError `ERR_CREDENTIAL_*`, one code for each rule of the draft's list
    */
   verify(token: string, now: number): Eventual<VerifiedWit> {
+    // Before the hash: an oversized token must not cost anything.
+    if (token.length > MAX_TOKEN_BYTES) {
+      throw new CredentialError('ERR_CREDENTIAL_TOO_LARGE', `credential is longer than ${MAX_TOKEN_BYTES} bytes`)
+    }
     return whenReady(this.#options.crypto.sha256Base64url(token), (digest) => {
       const known = this.#cache.get(digest)
       if (known !== undefined) {

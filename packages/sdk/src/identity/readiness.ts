@@ -7,7 +7,10 @@ export type StreamName = 'identity' | 'trust'
 
 /** The wait for a first identity and for somebody to trust, and why it takes so long. */
 export class Readiness {
-  readonly #outcome = Promise.withResolvers<void>()
+  /** Settles once. Rejects with `ERR_SDK_NO_IDENTITY`, or with what {@link cancel} was given. */
+  readonly outcome: Promise<void>
+  #resolve!: () => void
+  #reject!: (error: SdkError) => void
   readonly #isReady: () => boolean
   readonly #report: OnFailure
   readonly #failures = new Map<StreamName, unknown>()
@@ -15,33 +18,33 @@ export class Readiness {
   constructor(isReady: () => boolean, report: OnFailure) {
     this.#isReady = isReady
     this.#report = report
-  }
-
-  /** Settles once. @throws SdkError `ERR_SDK_NO_IDENTITY`, or what {@link cancel} was given */
-  get outcome(): Promise<void> {
-    return this.#outcome.promise
+    // Not Promise.withResolvers: this package also serves programs on Node 20.
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
   }
 
   /** A stream has told its state. */
   delivered(stream: StreamName): void {
     this.#failures.delete(stream)
-    if (this.#isReady()) this.#outcome.resolve()
+    if (this.#isReady()) this.#resolve()
   }
 
   failed(stream: StreamName, failure: unknown, retryMs: number | undefined): void {
     this.#failures.set(stream, failure)
     this.#report(failure, retryMs)
     // A dropped message leaves the stream open: the next one may do. A refused protocol does not change.
-    if (retryMs === undefined && failure instanceof WorkloadApiError) this.#outcome.reject(noIdentityError(failure))
+    if (retryMs === undefined && failure instanceof WorkloadApiError) this.#reject(noIdentityError(failure))
   }
 
   expire(): void {
     const failures = [this.#failures.get('identity'), this.#failures.get('trust')]
-    this.#outcome.reject(noIdentityError(failures.find(isRefusal) ?? failures[0] ?? failures[1]))
+    this.#reject(noIdentityError(failures.find(isRefusal) ?? failures[0] ?? failures[1]))
   }
 
   cancel(error: SdkError): void {
-    this.#outcome.reject(error)
+    this.#reject(error)
   }
 }
 

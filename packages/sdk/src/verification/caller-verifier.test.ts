@@ -137,3 +137,12 @@ describe('CallerVerifier', () => {
     }
   })
 })
+
+describe('the life of an identity token', () => {
+  it('is a day at most, unless configured', async () => {
+    const now = programs.clock.now()
+    await verifierWith().verify(call('/', storefront.wit(now, 86_400)))
+    await expectCode(verifierWith().verify(call('/', storefront.wit(now, 86_500))), 'ERR_CREDENTIAL_LIFETIME')
+    await verifierWith({ maxCredentialLifetimeSeconds: 100_000 }).verify(call('/', storefront.wit(now, 86_500)))
+  })
+})

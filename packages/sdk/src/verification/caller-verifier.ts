@@ -16,6 +16,8 @@ import type { WorkloadRuntime } from '../workload-runtime.ts'
 import type { Caller } from './caller.ts'
 import { problemOf } from './problem.ts'
 
+const DEFAULT_MAX_CREDENTIAL_LIFETIME_SECONDS = 86_400
+
 export interface VerifyCallerOptions {
   /** Supplies whom to trust and the clock. */
   readonly workload: { readonly trust: TrustStore; readonly runtime: Pick<WorkloadRuntime, 'now'> }
@@ -30,6 +32,8 @@ export interface VerifyCallerOptions {
   readonly otherTokenFields?: readonly string[]
   /** Tolerated clock difference in seconds, default 30. */
   readonly clockSkewSeconds?: number
+  /** Longest life of an identity token in seconds, default 86 400: "hours or less", says the draft. */
+  readonly maxCredentialLifetimeSeconds?: number
   /** Furthest a proof may expire ahead, in seconds, default 300. */
   readonly maxProofLifetimeSeconds?: number
   /** Default: exact memory of this process. Replicas that share an audience need a shared one. */
@@ -59,7 +63,13 @@ export class CallerVerifier {
     this.#options = options
     this.#report = options.onError ?? warn
     this.#verifier = new RequestVerifier({
-      wit: new WitVerifier({ trust: options.workload.trust, crypto, profile: 'wit-svid', ...skew }),
+      wit: new WitVerifier({
+        trust: options.workload.trust,
+        crypto,
+        profile: 'wit-svid',
+        maxLifetimeSeconds: options.maxCredentialLifetimeSeconds ?? DEFAULT_MAX_CREDENTIAL_LIFETIME_SECONDS,
+        ...skew,
+      }),
       wpt: new WptVerifier({
         crypto,
         audience,
