@@ -1,0 +1,64 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spiffe/go-spiffe/v2/federation"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+)
+
+// bundleEndpoint is where other trust domains fetch this one's bundle (https_web profile).
+type bundleEndpoint struct {
+	url      string
+	rootFile string
+}
+
+func (s subject) bundleEndpointChecks() []check {
+	return []check{
+		{"federation: bundle of the endpoint verifies the SVID", s.fetchBundle},
+		{"federation: endpoint is refused without its root", s.fetchBundleWithoutRoot},
+	}
+}
+
+func (s subject) fetchBundle() (string, error) {
+	pem, err := os.ReadFile(s.bundle.rootFile)
+	if err != nil {
+		return "", err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return "", errors.New("root file holds no certificate")
+	}
+	bundle, err := federation.FetchBundle(s.ctx, s.id.TrustDomain(), s.bundle.url, federation.WithWebPKIRoots(roots))
+	if err != nil {
+		return "", err
+	}
+	svid, err := s.client.FetchX509SVID(s.ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, _, err := x509svid.Verify(svid.Certificates, bundle); err != nil {
+		return "", err
+	}
+	if len(bundle.JWTAuthorities()) == 0 {
+		return "", errors.New("bundle has no JWT authority")
+	}
+	sequence, ok := bundle.SequenceNumber()
+	if !ok {
+		return "", errors.New("bundle has no sequence number")
+	}
+	hint, ok := bundle.RefreshHint()
+	if !ok {
+		return "", errors.New("bundle has no refresh hint")
+	}
+	return fmt.Sprintf("sequence %d, refresh every %s", sequence, hint), nil
+}
+
+func (s subject) fetchBundleWithoutRoot() (string, error) {
+	nobody := federation.WithWebPKIRoots(x509.NewCertPool())
+	_, err := federation.FetchBundle(s.ctx, s.id.TrustDomain(), s.bundle.url, nobody)
+	return refused("unknown authority", err)
+}

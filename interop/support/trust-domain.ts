@@ -1,0 +1,115 @@
+import type { ChildProcess } from 'node:child_process'
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBundle } from '@countersign/api'
+import { callAdminApi } from './admin-api.ts'
+import { hasExited, type Processes } from './processes.ts'
+
+const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
+const READY_PATIENCE_MS = 30_000
+const READY_POLL_MS = 50
+
+/** A server and the agent of this host, each a process of the built command. */
+export interface InteropTrustDomain {
+  readonly name: string
+  /** Address of the Workload API, as `SPIFFE_ENDPOINT_SOCKET` wants it. */
+  readonly endpointSocket: string
+  readonly bundleEndpointUrl: string
+  /** PEM of the root that the bundle endpoint's certificate leads to. */
+  readonly publicRootFile: string
+  /** Registers programs of this host. */
+  readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
+  /** The end of both logs, for a failure. */
+  readonly logTail: () => Promise<string>
+}
+
+/** Starts both and returns when the agent has attested. Whoever owns `processes` ends them. */
+export async function startTrustDomain(
+  processes: Processes,
+  folder: string,
+  name: string,
+): Promise<InteropTrustDomain> {
+  const serverFolder = join(folder, 'server')
+  const agentFolder = join(folder, 'agent')
+  for (const path of [serverFolder, agentFolder]) await mkdir(path, { recursive: true, mode: 0o700 })
+  const logFiles = [join(serverFolder, 'server.log'), join(agentFolder, 'agent.log')] as const
+  try {
+    const adminSocket = join(serverFolder, 'admin.sock')
+    const server = processes.start(process.execPath, await serverCommand(serverFolder, name), { logFile: logFiles[0] })
+    const { listeners } = await untilReady(server, 'server', () =>
+      callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'),
+    )
+
+    const joinToken = await callAdminApi<JoinToken>(adminSocket, 'POST', '/v1/join-tokens', { agentPath: '/interop' })
+    const { bundle } = await callAdminApi<TrustDomainBundle>(adminSocket, 'GET', `/v1/bundles/${name}`)
+    await writeFile(join(agentFolder, 'bundle.json'), JSON.stringify(bundle))
+    const args = await agentCommand(agentFolder, name, listeners.machine, joinToken.token)
+    const agent = processes.start(process.execPath, args, { logFile: logFiles[1] })
+    const workloadSocket = join(agentFolder, 'workload.sock')
+    await untilReady(agent, 'agent', async () => {
+      await access(workloadSocket)
+      const { nodes } = await callAdminApi<NodeList>(adminSocket, 'GET', '/v1/nodes')
+      if (!nodes.some((node) => node.agentId === joinToken.agentId)) throw new Error('agent has not attested')
+    })
+    return {
+      name,
+      endpointSocket: `unix://${workloadSocket}`,
+      bundleEndpointUrl: new URL('/bundle', listeners.public).href,
+      publicRootFile: join(serverFolder, 'public-root.pem'),
+      register: (entry) =>
+        callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
+      logTail: () => tailOf(logFiles),
+    }
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${await tailOf(logFiles)}`, { cause: error })
+  }
+}
+
+/** Configuration files are YAML, and JSON is YAML. */
+async function serverCommand(folder: string, trustDomain: string): Promise<string[]> {
+  const config = join(folder, 'server.yaml')
+  const loopback = { host: '127.0.0.1', port: 0 }
+  await writeFile(config, JSON.stringify({ trustDomain, dataDir: '.', machine: loopback, public: loopback }))
+  return [COMMAND, 'server', 'run', '--config', config]
+}
+
+async function agentCommand(folder: string, trustDomain: string, serverUrl: string, token: string): Promise<string[]> {
+  const config = join(folder, 'agent.yaml')
+  await writeFile(
+    config,
+    JSON.stringify({
+      trustDomain,
+      dataDir: '.',
+      server: { url: serverUrl },
+      bootstrapBundle: './bundle.json',
+      nodeAttestor: { name: 'join-token', config: { token } },
+      socket: './workload.sock',
+    }),
+    { mode: 0o600 },
+  )
+  return [COMMAND, 'agent', 'run', '--config', config]
+}
+
+/** Asks until the answer comes, or the program ends, or patience does. */
+async function untilReady<T>(program: ChildProcess, name: string, ask: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + READY_PATIENCE_MS
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (hasExited(program)) throw new Error(`${name} ended before it was ready`, { cause: error })
+      if (Date.now() > deadline) throw new Error(`${name} is not ready: ${(error as Error).message}`, { cause: error })
+      await pause(READY_POLL_MS)
+    }
+  }
+}
+
+async function tailOf(logFiles: readonly string[]): Promise<string> {
+  const tails = logFiles.map(async (file) => {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    return text.trimEnd().split('\n').slice(-15)
+  })
+  return (await Promise.all(tails)).flat().filter(Boolean).join('\n')
+}
