@@ -29,7 +29,7 @@ export function renderTerminal(lines: readonly string[]): string {
     const colour = COLOURS.find(([pattern]) => pattern.test(line))?.[1] ?? DEFAULT_COLOUR
     const weight = /^\S/.test(line) ? ' font-weight="bold"' : ''
     const y = TITLE_BAR + PADDING + (index + 0.8) * LINE_HEIGHT
-    return `<text x="${PADDING}" y="${y}" fill="${colour}"${weight} xml:space="preserve">${escape(line)}</text>`
+    return `<text x="${PADDING}" y="${y}" fill="${colour}"${weight} xml:space="preserve">${escapeXml(line)}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${FONT_SIZE}">
 <rect width="${width}" height="${height}" rx="8" fill="#0d1117"/>
@@ -39,7 +39,7 @@ ${body.join('\n')}
 `
 }
 
-function escape(line: string): string {
+function escapeXml(line: string): string {
   return line.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 

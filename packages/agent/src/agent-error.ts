@@ -5,9 +5,7 @@ export type AgentErrorCode =
   | 'ERR_AGENT_SOCKET_IN_USE'
   | 'ERR_AGENT_SOCKET_PATH'
   | 'ERR_AGENT_SOCKET_FOLDER'
-  | 'ERR_AGENT_STATE_CORRUPT'
   | 'ERR_AGENT_BOOTSTRAP_BUNDLE'
-  | 'ERR_AGENT_NOT_READY'
   | 'ERR_AGENT_CREDENTIAL'
 
 /** The agent cannot start, or cannot do its work now. */

@@ -4,8 +4,8 @@ import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
 import { retryDelayMs } from '@countersign/workload-api'
 import { renewalTime } from '../issuance/renewal-time.ts'
 import { pause } from '../pause.ts'
+import { isAgentRefused, ServerCallError } from '../server-client/server-call-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
-import { isAgentRefused, ServerError } from '../server-client/server-error.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import type { NodeAttestation } from './node-attestation.ts'
 
@@ -227,7 +227,7 @@ export class AgentSession {
 /** Whether waiting alone will not help: there is no evidence, or the server does not accept it. */
 function isNodeUnproven(error: unknown): boolean {
   if (error instanceof AttestationError) return true
-  return error instanceof ServerError && /^ERR_AGENT_SERVER_REFUSED_/.test(error.code)
+  return error instanceof ServerCallError && /^ERR_AGENT_SERVER_REFUSED_/.test(error.code)
 }
 
 /** What of an error may be logged: codes, and messages that are made for anyone to read. */

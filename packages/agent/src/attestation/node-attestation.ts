@@ -33,7 +33,7 @@ export class NodeAttestation {
    * Proves to the server where this node runs. The identity is on the disk when this resolves.
    *
    * @throws AttestationError when the node cannot prove itself; the message says what it needs
-   * @throws ServerError, AgentError `ERR_AGENT_CREDENTIAL`
+   * @throws ServerCallError, AgentError `ERR_AGENT_CREDENTIAL`
    */
   async attest(): Promise<AgentIdentity> {
     const { attestor, attestorName, server } = this.#options

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
-import { ServerError } from './server-error.ts'
+import { ServerCallError } from './server-call-error.ts'
 
 /** One event of a `text/event-stream`. */
 export interface ServerSentEvent {
@@ -27,7 +27,7 @@ export class EventStreamParser {
 
   /**
    * @returns the events that this piece completed
-   * @throws ServerError `ERR_AGENT_SERVER_RESPONSE` when an event grows over the limit
+   * @throws ServerCallError `ERR_AGENT_SERVER_RESPONSE` when an event grows over the limit
    */
   push(bytes: Uint8Array): ServerSentEvent[] {
     const events: ServerSentEvent[] = []
@@ -72,7 +72,7 @@ export class EventStreamParser {
 
   #limit(pending: number): void {
     if (this.#size + pending > this.#maxEventBytes) {
-      throw new ServerError('ERR_AGENT_SERVER_RESPONSE', `event is larger than ${this.#maxEventBytes} bytes`)
+      throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', `event is larger than ${this.#maxEventBytes} bytes`)
     }
   }
 }

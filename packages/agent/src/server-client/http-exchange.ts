@@ -5,7 +5,7 @@ import { request } from 'node:https'
 import { Problem } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
 import { Value } from 'typebox/value'
-import { ServerError } from './server-error.ts'
+import { ServerCallError } from './server-call-error.ts'
 
 export interface Exchange {
   readonly url: URL
@@ -22,7 +22,7 @@ export interface Exchange {
 /**
  * Sends a request and waits for the header of an answer in the 200 range; the caller reads the body.
  *
- * @throws ServerError `ERR_AGENT_SERVER_UNREACHABLE`, `ERR_AGENT_SERVER_TIMEOUT`, `ERR_AGENT_SERVER_IDENTITY`, and what
+ * @throws ServerCallError `ERR_AGENT_SERVER_UNREACHABLE`, `ERR_AGENT_SERVER_TIMEOUT`, `ERR_AGENT_SERVER_IDENTITY`, and what
  *   {@link toRefusal} makes of another status
  */
 export async function send(exchange: Exchange): Promise<IncomingMessage> {
@@ -45,14 +45,14 @@ function sendOnly(exchange: Exchange): Promise<IncomingMessage> {
     }
     const outgoing = request(url, { method, agent, headers })
     // A request that has no connection yet does not report its own end, so the caller is told here.
-    const giveUp = (error: ServerError) => {
+    const giveUp = (error: ServerCallError) => {
       settle()
       reject(error)
       outgoing.destroy(error)
     }
-    const abort = () => giveUp(new ServerError('ERR_AGENT_SERVER_UNREACHABLE', 'call to the server was stopped'))
+    const abort = () => giveUp(new ServerCallError('ERR_AGENT_SERVER_UNREACHABLE', 'call to the server was stopped'))
     const cancelTimeout = clock.schedule(timeoutMs, () => {
-      giveUp(new ServerError('ERR_AGENT_SERVER_TIMEOUT', 'server did not answer in time'))
+      giveUp(new ServerCallError('ERR_AGENT_SERVER_TIMEOUT', 'server did not answer in time'))
     })
     const settle = () => {
       cancelTimeout()
@@ -72,7 +72,7 @@ function sendOnly(exchange: Exchange): Promise<IncomingMessage> {
   })
 }
 
-/** Reads a whole body. @throws ServerError `ERR_AGENT_SERVER_TIMEOUT`, `ERR_AGENT_SERVER_RESPONSE` when it is too large */
+/** Reads a whole body. @throws ServerCallError `ERR_AGENT_SERVER_TIMEOUT`, `ERR_AGENT_SERVER_RESPONSE` when it is too large */
 export async function readBody(
   response: IncomingMessage,
   clock: Clock,
@@ -80,7 +80,7 @@ export async function readBody(
   maxBytes: number,
 ): Promise<string> {
   const cancelTimeout = clock.schedule(timeoutMs, () => {
-    response.destroy(new ServerError('ERR_AGENT_SERVER_TIMEOUT', 'server did not finish its answer in time'))
+    response.destroy(new ServerCallError('ERR_AGENT_SERVER_TIMEOUT', 'server did not finish its answer in time'))
   })
   const chunks: Uint8Array[] = []
   let size = 0
@@ -88,7 +88,7 @@ export async function readBody(
     for await (const chunk of response as AsyncIterable<Uint8Array>) {
       size += chunk.length
       if (size > maxBytes) {
-        throw new ServerError('ERR_AGENT_SERVER_RESPONSE', `answer is larger than ${maxBytes} bytes`)
+        throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', `answer is larger than ${maxBytes} bytes`)
       }
       chunks.push(chunk)
     }
@@ -101,23 +101,26 @@ export async function readBody(
 }
 
 /** Gives a failed connection its code. The system's own ("ECONNREFUSED") is what an operator needs to see. */
-export function toConnectionError(error: unknown): ServerError {
-  if (error instanceof ServerError) return error
+export function toConnectionError(error: unknown): ServerCallError {
+  if (error instanceof ServerCallError) return error
   const reason = (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : 'unknown reason')
-  return new ServerError('ERR_AGENT_SERVER_UNREACHABLE', 'server cannot be reached', { detail: reason, cause: error })
+  return new ServerCallError('ERR_AGENT_SERVER_UNREACHABLE', 'server cannot be reached', {
+    detail: reason,
+    cause: error,
+  })
 }
 
 /** Only the server's own word on a node ends this agent's standing; a gateway's 403 on the way does not. */
-function toRefusal(status: number, body: string): ServerError {
+function toRefusal(status: number, body: string): ServerCallError {
   const code = readProblemCode(body)
   const detail = `status ${status}${code === undefined ? '' : ` ${code}`}`
   if ((status === 401 || status === 403) && code?.startsWith('ERR_NODE_')) {
-    return new ServerError('ERR_AGENT_SERVER_REFUSED_AGENT', 'server does not accept this agent', { detail })
+    return new ServerCallError('ERR_AGENT_SERVER_REFUSED_AGENT', 'server does not accept this agent', { detail })
   }
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
-    return new ServerError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'server refused the request', { detail })
+    return new ServerCallError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'server refused the request', { detail })
   }
-  return new ServerError('ERR_AGENT_SERVER_FAILED', 'server could not answer', { detail })
+  return new ServerCallError('ERR_AGENT_SERVER_FAILED', 'server could not answer', { detail })
 }
 
 function readProblemCode(body: string): string | undefined {

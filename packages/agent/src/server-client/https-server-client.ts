@@ -16,8 +16,8 @@ import { Value } from 'typebox/value'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import { EventStreamParser } from './event-stream.ts'
 import { type Exchange, readBody, send, toConnectionError } from './http-exchange.ts'
+import { ServerCallError } from './server-call-error.ts'
 import type { ServerClient } from './server-client.ts'
-import { ServerError } from './server-error.ts'
 import { ServerTlsAgent } from './server-tls-agent.ts'
 import type { ServerTrust } from './verify-server.ts'
 
@@ -129,7 +129,7 @@ export class HttpsServerClient implements ServerClient {
   #identifiedAgent(): ServerTlsAgent {
     const identity = this.#options.identity()
     if (identity === undefined) {
-      throw new ServerError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'agent has no identity to show the server yet')
+      throw new ServerCallError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'agent has no identity to show the server yet')
     }
     if (this.#own?.identity !== identity) {
       // Requests under way keep their connection; idle ones with the old certificate end.
@@ -152,11 +152,11 @@ function parseAs<Schema extends TSchema>(schema: Schema, text: string): Static<S
   try {
     value = JSON.parse(text)
   } catch {
-    throw new ServerError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server is not JSON')
+    throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server is not JSON')
   }
   if (!Value.Check(schema, value)) {
     const [first] = Value.Errors(schema, value)
-    throw new ServerError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server has an unexpected shape', {
+    throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server has an unexpected shape', {
       detail: first?.instancePath ?? '',
     })
   }
@@ -164,6 +164,6 @@ function parseAs<Schema extends TSchema>(schema: Schema, text: string): Static<S
 }
 
 function requireAnswer<T>(answer: T | undefined): T {
-  if (answer === undefined) throw new ServerError('ERR_AGENT_SERVER_RESPONSE', 'server left the asked entry out')
+  if (answer === undefined) throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'server left the asked entry out')
   return answer
 }

@@ -4,7 +4,7 @@ import type { PublicJwk } from '@countersign/protocol'
 /**
  * What the agent asks of its server. All calls but `attest` show the agent's X509-SVID.
  *
- * Every method throws `ServerError` `ERR_AGENT_SERVER_*`, after a time limit at the latest.
+ * Every method throws `ServerCallError` `ERR_AGENT_SERVER_*`, after a time limit at the latest.
  */
 export interface ServerClient {
   attest(request: AttestRequest): Promise<AgentCredential>

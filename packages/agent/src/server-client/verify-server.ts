@@ -1,7 +1,7 @@
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import { errorCode, verifyX509Svid } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
-import { ServerError } from './server-error.ts'
+import { ServerCallError } from './server-call-error.ts'
 
 export interface ServerTrust {
   readonly trustDomain: string
@@ -16,7 +16,7 @@ const MAX_CHAIN_LENGTH = 8
  * Checks that the other end of a TLS connection is this trust domain's server and nobody else: not another workload of
  * the domain, whose certificate the same root signed, and not whoever the Web PKI or DNS would name.
  *
- * @throws ServerError `ERR_AGENT_SERVER_IDENTITY`
+ * @throws ServerCallError `ERR_AGENT_SERVER_IDENTITY`
  */
 export async function verifyServer(socket: TLSSocket, trust: ServerTrust): Promise<void> {
   const expected = `spiffe://${trust.trustDomain}/countersign/server`
@@ -31,13 +31,13 @@ export async function verifyServer(socket: TLSSocket, trust: ServerTrust): Promi
     })
     found = id.toString()
   } catch (cause) {
-    throw new ServerError('ERR_AGENT_SERVER_IDENTITY', 'certificate of the server cannot be verified', {
+    throw new ServerCallError('ERR_AGENT_SERVER_IDENTITY', 'certificate of the server cannot be verified', {
       detail: errorCode(cause) ?? 'unexpected error',
       cause,
     })
   }
   if (found !== expected) {
-    throw new ServerError('ERR_AGENT_SERVER_IDENTITY', 'the certificate is not that of the server', {
+    throw new ServerCallError('ERR_AGENT_SERVER_IDENTITY', 'the certificate is not that of the server', {
       detail: `expected ${expected}, got ${found}`,
     })
   }

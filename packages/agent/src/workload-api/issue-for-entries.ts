@@ -1,7 +1,7 @@
 import type { Entry } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 import type { Cached } from '../issuance/credential-cache.ts'
-import { ServerError } from '../server-client/server-error.ts'
+import { ServerCallError } from '../server-client/server-call-error.ts'
 import type { ServiceContext } from './service-context.ts'
 
 export interface IssuedForEntry<Credential> {
@@ -46,11 +46,11 @@ export async function issueForEntries<Credential>(
   return { issued, freshUntil }
 }
 
-function isRefusal(error: unknown): error is ServerError {
-  return error instanceof ServerError && error.code === 'ERR_AGENT_SERVER_REFUSED_REQUEST'
+function isRefusal(error: unknown): error is ServerCallError {
+  return error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_REFUSED_REQUEST'
 }
 
-function logRefusal(log: Logger, entry: Entry, error: ServerError): void {
+function logRefusal(log: Logger, entry: Entry, error: ServerCallError): void {
   const { code, detail } = error
   log.error({ entryId: entry.id, spiffeId: entry.spiffeId, code, detail }, 'server refused a credential of an entry')
 }

@@ -2,7 +2,7 @@ import { AttestationError, type Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
 import { type StatusObject, status } from '@grpc/grpc-js'
 import { AgentError } from '../agent-error.ts'
-import { ServerError } from '../server-client/server-error.ts'
+import { ServerCallError } from '../server-client/server-call-error.ts'
 
 /** How a call of the Workload API ends when it is not answered. `message` goes to the caller. */
 export class RpcError extends Error implements Partial<StatusObject> {
@@ -31,7 +31,8 @@ export const permissionDenied = (details: string) => new RpcError(status.PERMISS
 export function toRpcError(error: unknown, log: Logger): RpcError {
   if (error instanceof RpcError) return error
   if (error instanceof AttestationError) return unavailable('the calling program could not be attested')
-  if (error instanceof ServerError || error instanceof AgentError) return unavailable('identity is not available now')
+  if (error instanceof ServerCallError || error instanceof AgentError)
+    return unavailable('identity is not available now')
   log.error({ code: errorCode(error), error }, 'workload API call failed unexpectedly')
   return new RpcError(status.INTERNAL, 'internal error')
 }

@@ -47,7 +47,7 @@ export class NodeAttestation {
       return await this.#attest(request)
     } catch (error) {
       const attestor = this.#options.attestors.has(request.attestor) ? request.attestor : 'unknown'
-      this.#options.audit.nodeAttestationRefused({ attestor, code: errorCode(error) ?? 'ERR_SERVER_INTERNAL' })
+      this.#options.audit.nodeAttestationRefused({ attestor, code: errorCode(error) ?? 'ERR_HTTP_INTERNAL' })
       throw error
     }
   }

@@ -1,6 +1,6 @@
 import { WorkloadIdentityError } from '@countersign/protocol'
 
-export type ServerErrorCode =
+export type ServerCallErrorCode =
   | 'ERR_AGENT_SERVER_UNREACHABLE'
   | 'ERR_AGENT_SERVER_TIMEOUT'
   | 'ERR_AGENT_SERVER_IDENTITY'
@@ -10,9 +10,9 @@ export type ServerErrorCode =
   | 'ERR_AGENT_SERVER_REFUSED_AGENT'
 
 /** A call to the server did not bring what it should. `detail` holds the server's own code where it gave one. */
-export class ServerError extends WorkloadIdentityError<ServerErrorCode> {}
+export class ServerCallError extends WorkloadIdentityError<ServerCallErrorCode> {}
 
 /** Whether the server no longer counts this agent as one of its nodes. */
 export function isAgentRefused(error: unknown): boolean {
-  return error instanceof ServerError && error.code === 'ERR_AGENT_SERVER_REFUSED_AGENT'
+  return error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_REFUSED_AGENT'
 }

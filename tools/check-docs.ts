@@ -1,0 +1,81 @@
+/**
+ * Holds the documentation against the source.
+ *
+ *     node tools/check-docs.ts            says what is wrong
+ *     node tools/check-docs.ts --write    makes the generated pages, then says what is still wrong
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import {
+  type ConfigPage,
+  type ConfigSchema,
+  checkConfigReference,
+  formatConfigReference,
+} from './docs/config-reference.ts'
+import { readErrorCodes } from './docs/error-codes.ts'
+import { checkErrorReference, ERROR_REFERENCE, formatErrorReference } from './docs/error-reference.ts'
+import { checkForbiddenWords } from './docs/forbidden-words.ts'
+import { checkLinks } from './docs/links.ts'
+import { samePage } from './docs/markdown.ts'
+import { checkMentionedCommands } from './docs/mentioned-commands.ts'
+import { checkPluginReadmes } from './docs/plugin-readmes.ts'
+import { checkRepositoryPaths } from './docs/repository-paths.ts'
+import { repositoryTree, type Tree } from './docs/tree.ts'
+import { type Problem, reportProblems } from './problem.ts'
+
+/** Everything that is wrong with the documentation of a repository. */
+export function checkDocs(tree: Tree, configPages: readonly ConfigPage[]): Problem[] {
+  const { areas, problems } = readErrorCodes(tree)
+  return [
+    ...problems,
+    ...checkErrorReference(readOrEmpty(tree, ERROR_REFERENCE), areas),
+    ...configPages.flatMap((page) => checkConfigReference(page, readOrEmpty(tree, page.file))),
+    ...checkMentionedCommands(tree),
+    ...checkLinks(tree),
+    ...checkPluginReadmes(tree),
+    ...checkRepositoryPaths(tree),
+    ...checkForbiddenWords(tree),
+  ]
+}
+
+/** The generated pages as they should be: path to text. */
+export function generatePages(tree: Tree, configPages: readonly ConfigPage[]): ReadonlyMap<string, string> {
+  const { areas } = readErrorCodes(tree)
+  return new Map([
+    [ERROR_REFERENCE, formatErrorReference(readOrEmpty(tree, ERROR_REFERENCE), areas)],
+    ...configPages.map((page) => [page.file, formatConfigReference(page)] as const),
+  ])
+}
+
+function readOrEmpty(tree: Tree, path: string): string {
+  return tree.has(path) ? tree.read(path) : ''
+}
+
+/** From the built packages: the pages say what the programs that would be published accept. */
+async function readConfigPages(): Promise<ConfigPage[]> {
+  const { ServerConfigFile } = await import('@countersign/server')
+  const { AgentConfigFile } = await import('@countersign/agent')
+  return [
+    { file: 'docs/reference/config-server.md', program: 'server', schema: jsonOf(ServerConfigFile) },
+    { file: 'docs/reference/config-agent.md', program: 'agent', schema: jsonOf(AgentConfigFile) },
+  ]
+}
+
+/** A schema of the programs is JSON Schema with more types. */
+function jsonOf(schema: object): ConfigSchema {
+  return JSON.parse(JSON.stringify(schema))
+}
+
+if (import.meta.main) {
+  const root = resolve(import.meta.dirname, '..')
+  const configPages = await readConfigPages()
+  if (process.argv.includes('--write')) {
+    const tree = repositoryTree(root)
+    for (const [path, text] of generatePages(tree, configPages)) {
+      if (samePage(readOrEmpty(tree, path), text)) continue
+      mkdirSync(dirname(join(root, path)), { recursive: true })
+      writeFileSync(join(root, path), text)
+    }
+  }
+  reportProblems('documentation', checkDocs(repositoryTree(root), configPages))
+}
