@@ -120,8 +120,11 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   return { trustDomain, machineUrl: urls.machine, publicUrl: urls.public, adminSocket: admin.path }
 }
 
+/** Its own identity's, so that no setting for agents or workloads can make it run out between two rounds of maintenance. */
+const OWN_SVID_TTL_SECONDS = 3600
+
 async function openMachineListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
-  const { trustDomain, machine, svids } = config
+  const { trustDomain, machine } = config
   const hub = new SyncHub(parts.store)
   closers.add(() => hub.closeAll())
   const app = await createMachineApp({
@@ -137,7 +140,7 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
     issuer: parts.issuer,
     clock,
     trustDomain,
-    ttlSeconds: svids.agentTtl,
+    ttlSeconds: OWN_SVID_TTL_SECONDS,
     dnsNames: reachableHosts(machine.advertisedHost, 'localhost').filter((host) => isIP(host) === 0),
   })
   const listener = await TlsListener.open({
