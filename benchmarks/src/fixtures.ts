@@ -25,7 +25,7 @@ export function makeIssuer(alg: SignatureAlgorithm) {
   const key = generateSigningKey(alg, { kid: 'k1' })
   const trust = new TrustStore(nodeCrypto)
   trust.set(SUBJECT.origin, { witKeys: [key.publicJwk] })
-  const issuer = new WitIssuer(key, 'wimse')
+  const issuer = new WitIssuer(key, 'wimse', nodeCrypto.codec)
   const issue = (workload: NodeSigningKey) =>
     issuer.issue({
       subject: SUBJECT,

@@ -10,6 +10,7 @@ export { type OriginTrust, type TrustMaterial, TrustStore } from './bundle/trust
 export { type KeySelection, TrustedKeys } from './bundle/trusted-keys.ts'
 export { decodeBase64, encodeBase64 } from './encoding/base64.ts'
 export { decodeBase64url, encodeBase64url } from './encoding/base64url.ts'
+export { type Codec, portableCodec } from './encoding/codec.ts'
 export { EncodingError, type EncodingErrorCode } from './encoding/encoding-error.ts'
 export { type JsonObject, parseJsonObject } from './encoding/strict-json.ts'
 export { decodeUtf8, encodeUtf8 } from './encoding/text.ts'

@@ -1,3 +1,4 @@
+import type { Codec } from '../encoding/codec.ts'
 import type { WorkloadId } from '../identifier/workload-id.ts'
 import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
 import { SVID_ALGORITHMS } from '../keys/algorithm.ts'
@@ -24,18 +25,20 @@ export interface JwtSvidContent {
 export class JwtSvidIssuer {
   readonly #key: SigningKey
   readonly #header: string
+  readonly #codec: Codec | undefined
 
   /**
    * @throws IssuanceError `ERR_ISSUANCE_ALGORITHM` for EdDSA
    * @throws IssuanceError `ERR_ISSUANCE_KEY_ID` without a `kid`, which deployed validators demand
    */
-  constructor(key: SigningKey) {
+  constructor(key: SigningKey, codec?: Codec) {
     const kid = key.publicJwk.kid
     if (!SVID_ALGORITHMS.includes(key.alg)) {
       throw new IssuanceError('ERR_ISSUANCE_ALGORITHM', `a JWT-SVID must not use ${key.alg}`)
     }
     if (kid === undefined) throw new IssuanceError('ERR_ISSUANCE_KEY_ID', 'a JWT-SVID needs a signing key with a kid')
     this.#key = key
+    this.#codec = codec
     this.#header = encodeJwsHeader({ alg: key.alg, typ: 'JWT', kid })
   }
 
@@ -59,6 +62,6 @@ export class JwtSvidIssuer {
       exp: now + ttlSeconds,
       ...(content.id === undefined ? {} : { jti: content.id }),
     }
-    return signJws(this.#header, claims, this.#key)
+    return signJws(this.#header, claims, this.#key, this.#codec)
   }
 }

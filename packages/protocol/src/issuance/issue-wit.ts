@@ -1,3 +1,4 @@
+import type { Codec } from '../encoding/codec.ts'
 import type { WorkloadId } from '../identifier/workload-id.ts'
 import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
 import { SVID_ALGORITHMS } from '../keys/algorithm.ts'
@@ -30,18 +31,20 @@ export class WitIssuer {
   readonly #key: SigningKey
   readonly #profile: WitProfile
   readonly #header: string
+  readonly #codec: Codec | undefined
 
   /**
    * @throws IssuanceError `ERR_ISSUANCE_ALGORITHM` when the profile does not allow the key's algorithm
    * @throws IssuanceError `ERR_ISSUANCE_KEY_ID` when the profile is `wit-svid` and the key has no `kid`
    */
-  constructor(key: SigningKey, profile: WitProfile) {
+  constructor(key: SigningKey, profile: WitProfile, codec?: Codec) {
     const kid = key.publicJwk.kid
     if (profile === 'wit-svid') {
       rejectAlgorithm(key.alg)
       if (kid === undefined) throw new IssuanceError('ERR_ISSUANCE_KEY_ID', 'a WIT-SVID needs a signing key with a kid')
     }
     this.#key = key
+    this.#codec = codec
     this.#profile = profile
     this.#header = encodeJwsHeader({ alg: key.alg, typ: 'wit+jwt', ...(kid === undefined ? {} : { kid }) })
   }
@@ -71,7 +74,7 @@ export class WitIssuer {
       ...(content.id === undefined ? {} : { jti: content.id }),
       cnf: { jwk },
     }
-    return signJws(this.#header, claims, this.#key)
+    return signJws(this.#header, claims, this.#key, this.#codec)
   }
 }
 

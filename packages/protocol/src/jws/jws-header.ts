@@ -1,6 +1,5 @@
-import { decodeBase64url } from '../encoding/base64url.ts'
+import { type Codec, portableCodec } from '../encoding/codec.ts'
 import { type JsonObject, parseJsonObject } from '../encoding/strict-json.ts'
-import { decodeUtf8 } from '../encoding/text.ts'
 import { JwsError } from './jws-error.ts'
 
 /** The header parameters this system reads. Others are ignored, as RFC 7515 section 4 asks. */
@@ -38,10 +37,10 @@ export class HeaderMemo {
  * @throws EncodingError when it is not base64url, UTF-8 or strict JSON
  * @see RFC 7515 section 4.1
  */
-export function parseJwsHeader(segment: string, memo?: HeaderMemo): JwsHeader {
+export function parseJwsHeader(segment: string, memo?: HeaderMemo, codec: Codec = portableCodec): JwsHeader {
   const known = memo?.get(segment)
   if (known !== undefined) return known
-  const parameters = parseJsonObject(decodeUtf8(decodeBase64url(segment)))
+  const parameters = parseJsonObject(codec.decodeBase64urlText(segment))
   if (parameters['crit'] !== undefined) {
     throw new JwsError('ERR_JWS_CRITICAL', 'token demands a header extension that is not supported')
   }

@@ -1,5 +1,4 @@
-import { encodeBase64url } from '../encoding/base64url.ts'
-import { encodeUtf8 } from '../encoding/text.ts'
+import { type Codec, portableCodec } from '../encoding/codec.ts'
 import type { Eventual, SigningKey } from '../keys/crypto-backend.ts'
 import { whenReady } from '../keys/crypto-backend.ts'
 
@@ -13,7 +12,7 @@ export function encodeJwsHeader(header: {
   readonly typ?: string
   readonly kid?: string
 }): string {
-  return `${encodeBase64url(encodeUtf8(JSON.stringify(header)))}.`
+  return `${portableCodec.encodeBase64urlText(JSON.stringify(header))}.`
 }
 
 /**
@@ -22,7 +21,15 @@ export function encodeJwsHeader(header: {
  * @param headerSegment from {@link encodeJwsHeader}; its `alg` must be the key's
  * @see RFC 7515 section 5.1
  */
-export function signJws(headerSegment: string, claims: object, key: SigningKey): Eventual<string> {
-  const signingInput = headerSegment + encodeBase64url(encodeUtf8(JSON.stringify(claims)))
-  return whenReady(key.sign(encodeUtf8(signingInput)), (signature) => `${signingInput}.${encodeBase64url(signature)}`)
+export function signJws(
+  headerSegment: string,
+  claims: object,
+  key: SigningKey,
+  codec: Codec = portableCodec,
+): Eventual<string> {
+  const signingInput = headerSegment + codec.encodeBase64urlText(JSON.stringify(claims))
+  return whenReady(
+    key.sign(codec.encodeAscii(signingInput)),
+    (signature) => `${signingInput}.${codec.encodeBase64url(signature)}`,
+  )
 }

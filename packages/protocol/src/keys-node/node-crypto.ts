@@ -4,6 +4,7 @@ import { algorithmsOf, type SignatureAlgorithm } from '../keys/algorithm.ts'
 import type { CryptoBackend, VerificationKey } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
 import { type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
+import { nodeCodec } from './node-codec.ts'
 import { SIGNATURE_SCHEMES, type SignatureScheme } from './signature-schemes.ts'
 
 /** Random bytes are drawn in one larger piece: each call of the operating system costs as much as half a signature. */
@@ -13,6 +14,8 @@ let poolUsed = POOL_BYTES
 
 /** The synchronous backend on node:crypto: plain values, no promises. */
 export const nodeCrypto = {
+  codec: nodeCodec,
+
   importPublicJwk(jwk: PublicJwk, alg: SignatureAlgorithm): NodeVerificationKey {
     requireFit(jwk, alg)
     return new NodeVerificationKey(importJwk(jwk), alg)

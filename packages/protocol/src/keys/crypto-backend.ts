@@ -1,3 +1,4 @@
+import type { Codec } from '../encoding/codec.ts'
 import type { SignatureAlgorithm } from './algorithm.ts'
 import type { PublicJwk } from './public-jwk.ts'
 
@@ -40,6 +41,8 @@ export interface CryptoBackend {
   sha256(data: Uint8Array | string): Eventual<Uint8Array>
   /** Unpadded base64url of the SHA-256 of a string's UTF-8 bytes: 43 characters. */
   sha256Base64url(text: string): Eventual<string>
+  /** The runtime's own codec, where it has one that is faster than the portable one. */
+  readonly codec?: Codec
   /** Cryptographically strong random bytes. */
   randomBytes(length: number): Uint8Array
 }

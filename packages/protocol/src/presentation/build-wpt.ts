@@ -63,6 +63,7 @@ export class WptBuilder {
             ...hashes,
           },
           this.#key,
+          this.#crypto.codec,
         ),
       ),
     )

@@ -1,5 +1,6 @@
 import type { OriginTrust, TrustStore } from '../bundle/trust-store.ts'
 import type { TrustedKeys } from '../bundle/trusted-keys.ts'
+import type { Codec } from '../encoding/codec.ts'
 import { IdentifierError } from '../identifier/identifier-error.ts'
 import { WorkloadId } from '../identifier/workload-id.ts'
 import { type CompactJws, decodeUnverifiedJws } from '../jws/compact-jws.ts'
@@ -11,9 +12,9 @@ import { KeyError } from '../keys/key-error.ts'
 import { CredentialError } from './credential-error.ts'
 
 /** {@link decodeUnverifiedJws} with the codes of a credential. */
-export function decodeCredential(token: string, memo: HeaderMemo): CompactJws {
+export function decodeCredential(token: string, memo: HeaderMemo, codec?: Codec): CompactJws {
   try {
-    return decodeUnverifiedJws(token, memo)
+    return decodeUnverifiedJws(token, memo, codec)
   } catch (error) {
     if (!(error instanceof JwsError)) throw error
     const code = error.code === 'ERR_JWS_TOO_LARGE' ? 'ERR_CREDENTIAL_TOO_LARGE' : 'ERR_CREDENTIAL_MALFORMED'

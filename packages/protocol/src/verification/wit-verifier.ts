@@ -84,7 +84,7 @@ export class WitVerifier {
   }
 
   #verifyUnknown(token: string, digest: string, now: number): Eventual<VerifiedWit> {
-    const jws = decodeCredential(token, this.#headers)
+    const jws = decodeCredential(token, this.#headers, this.#options.crypto.codec)
     const alg = this.#requireHeader(jws)
     const subject = this.#requireSubject(jws.payload)
     const trust = requireOriginTrust(this.#options.trust, subject)

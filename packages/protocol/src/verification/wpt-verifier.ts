@@ -73,7 +73,7 @@ export class WptVerifier {
 
   #decode(proof: string): CompactJws {
     try {
-      return decodeUnverifiedJws(proof, this.#headers)
+      return decodeUnverifiedJws(proof, this.#headers, this.#options.crypto.codec)
     } catch (error) {
       if (!(error instanceof JwsError)) throw error
       const code = error.code === 'ERR_JWS_TOO_LARGE' ? 'ERR_PROOF_TOO_LARGE' : 'ERR_PROOF_MALFORMED'

@@ -10,6 +10,7 @@ import {
   WitIssuer,
   WorkloadId,
 } from '@countersign/protocol'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { Audit, CredentialKind } from '../audit/audit.ts'
 import type { Authorities, SigningAuthority } from './authorities.ts'
 import { AuthorityError } from './authority-error.ts'
@@ -93,7 +94,7 @@ export class SvidIssuer {
   /** @throws KeyError, IssuanceError for a confirmation key that the profile does not allow; AuthorityError */
   async issueWit(request: WitIssueRequest): Promise<Token> {
     const signing = await this.#options.authorities.active('wit')
-    const issuer = this.#witIssuers.get(signing) ?? new WitIssuer(signing.key, 'wit-svid')
+    const issuer = this.#witIssuers.get(signing) ?? new WitIssuer(signing.key, 'wit-svid', nodeCrypto.codec)
     this.#witIssuers.set(signing, issuer)
     const confirmationKey = parsePublicJwk(request.publicKey)
     return this.#issueToken('wit-svid', request, signing, (common) => issuer.issue({ ...common, confirmationKey }))
@@ -102,7 +103,7 @@ export class SvidIssuer {
   /** @throws IssuanceError for an empty audience; AuthorityError `ERR_AUTHORITY_NONE_ACTIVE` */
   async issueJwt(request: JwtIssueRequest): Promise<Token> {
     const signing = await this.#options.authorities.active('jwt')
-    const issuer = this.#jwtIssuers.get(signing) ?? new JwtSvidIssuer(signing.key)
+    const issuer = this.#jwtIssuers.get(signing) ?? new JwtSvidIssuer(signing.key, nodeCrypto.codec)
     this.#jwtIssuers.set(signing, issuer)
     const { audience } = request
     const issuerClaim = this.#options.jwtIssuer === undefined ? {} : { issuer: this.#options.jwtIssuer }
