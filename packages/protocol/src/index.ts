@@ -1,5 +1,6 @@
 /** Identifiers, keys, credentials, proofs and their verification: bytes and values in, values out. */
 export { BundleError, type BundleErrorCode } from './bundle/bundle-error.ts'
+export { parseJwkSet, parseTokenKeys, type TokenKeyUse } from './bundle/parse-jwk-set.ts'
 export {
   formatSpiffeBundle,
   parseSpiffeBundle,
@@ -7,10 +8,10 @@ export {
   type SpiffeBundleDocument,
 } from './bundle/spiffe-bundle.ts'
 export { type OriginTrust, type TrustMaterial, TrustStore } from './bundle/trust-store.ts'
-export { type KeySelection, TrustedKeys } from './bundle/trusted-keys.ts'
+export type { TrustedKeys } from './bundle/trusted-keys.ts'
 export { decodeBase64, encodeBase64 } from './encoding/base64.ts'
 export { decodeBase64url, encodeBase64url } from './encoding/base64url.ts'
-export { type Codec, portableCodec } from './encoding/codec.ts'
+export type { Codec } from './encoding/codec.ts'
 export { EncodingError, type EncodingErrorCode } from './encoding/encoding-error.ts'
 export { type JsonObject, parseJsonObject } from './encoding/strict-json.ts'
 export { decodeUtf8, encodeUtf8 } from './encoding/text.ts'
@@ -34,8 +35,7 @@ export { type JwtSvidContent, JwtSvidIssuer } from './issuance/issue-jwt-svid.ts
 export { type WitContent, WitIssuer, type WitProfile } from './issuance/issue-wit.ts'
 export { type CompactJws, decodeUnverifiedJws, MAX_TOKEN_BYTES } from './jws/compact-jws.ts'
 export { JwsError, type JwsErrorCode } from './jws/jws-error.ts'
-export { HeaderMemo, isType, type JwsHeader } from './jws/jws-header.ts'
-export { encodeJwsHeader, signJws } from './jws/sign-jws.ts'
+export { isType, type JwsHeader } from './jws/jws-header.ts'
 export {
   algorithmsOf,
   isSignatureAlgorithm,
@@ -57,7 +57,7 @@ export { type BoundTokens, WptBuilder, type WptContent } from './presentation/bu
 export { CredentialError, type CredentialErrorCode } from './verification/credential-error.ts'
 export { JwtSvidVerifier, type VerifiedJwtSvid } from './verification/jwt-svid-verifier.ts'
 export { ProofError, type ProofErrorCode } from './verification/proof-error.ts'
-export { InProcessReplayMemory, type ReplayMemory } from './verification/replay-memory.ts'
+export { InProcessReplayMemory, type ReplayMemory, type ReplayMemoryOptions } from './verification/replay-memory.ts'
 export { REQUEST_CHECKS } from './verification/request-checks.ts'
 export { RequestVerifier, type RequestVerifierOptions, type VerifiedRequest } from './verification/request-verifier.ts'
 export { DEFAULT_CLOCK_SKEW_SECONDS, type TimePolicy } from './verification/time-window.ts'

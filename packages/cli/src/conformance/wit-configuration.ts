@@ -1,4 +1,4 @@
-import { KeyError, type PublicJwk, parsePublicJwk, TrustStore, WitVerifier } from '@countersign/protocol'
+import { parseTokenKeys, TrustStore, WitVerifier } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import {
   optional,
@@ -51,18 +51,8 @@ function parseTrust(value: unknown, place: string): TrustStore {
     const jwks = optional(anchor['jwks'], at('jwks'), requireObject)
     trust.set(requireString(anchor['origin'], at('origin')), {
       issuers: optional(anchor['issuers'], at('issuers'), requireStrings) ?? [],
-      witKeys: jwks === undefined ? [] : requireArray(jwks['keys'], at('jwks.keys')).flatMap(parseUsableKey),
+      witKeys: jwks === undefined ? [] : parseTokenKeys(requireArray(jwks['keys'], at('jwks.keys')), 'wit-svid', 'sig'),
     })
   })
   return trust
-}
-
-/** RFC 7517 section 5: a key of a kind that is not supported is passed over, not fatal. */
-function parseUsableKey(value: unknown): readonly PublicJwk[] {
-  try {
-    return [parsePublicJwk(value)]
-  } catch (error) {
-    if (error instanceof KeyError) return []
-    throw error
-  }
 }

@@ -1,12 +1,4 @@
-import {
-  type JsonObject,
-  KeyError,
-  type PublicJwk,
-  parseJsonObject,
-  parsePublicJwk,
-  parseSpiffeBundle,
-  TrustStore,
-} from '@countersign/protocol'
+import { decodeUtf8, parseJwkSet, parseSpiffeBundle, TrustStore } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { CommandContext } from '../command-context.ts'
 import { readJsonFile } from '../files/read-json.ts'
@@ -35,12 +27,12 @@ export function trustFromAgent(
     switch (type) {
       case 'wit':
         for (const [origin, jwks] of Object.entries((await firstMessage(client.fetchWitBundles(signal))).bundles)) {
-          trust.set(origin, { witKeys: parseKeys(jwks) })
+          trust.set(origin, { witKeys: parseJwkSet(jwks, 'wit-svid') })
         }
         break
       case 'jwt-svid':
         for (const [origin, jwks] of Object.entries((await firstMessage(client.fetchJwtBundles(signal))).bundles)) {
-          trust.set(origin, { jwtKeys: parseKeys(new TextDecoder().decode(jwks)) })
+          trust.set(origin, { jwtKeys: parseJwkSet(decodeUtf8(jwks), 'jwt-svid') })
         }
         break
       case 'x509-svid':
@@ -51,20 +43,4 @@ export function trustFromAgent(
     }
     return trust
   })
-}
-
-/** A JWK Set of the Workload API. Keys of a kind that is not supported are passed over. */
-function parseKeys(text: string): readonly PublicJwk[] {
-  const { keys }: JsonObject = parseJsonObject(text)
-  return Array.isArray(keys) ? keys.flatMap(parseUsableKey) : []
-}
-
-function parseUsableKey(value: unknown): readonly PublicJwk[] {
-  try {
-    const { use: _, ...jwk } = parsePublicJwk(value)
-    return [jwk]
-  } catch (error) {
-    if (error instanceof KeyError) return []
-    throw error
-  }
 }

@@ -58,7 +58,7 @@ export function parseSpiffeBundle(trustDomain: string, document: unknown): Spiff
     }
   }
   rejectDuplicateKeyIds([...jwtAuthorities, ...witAuthorities])
-  const sequence = readInteger(document, 'spiffe_sequence')
+  const sequence = readSequence(document)
   const refreshHintSeconds = readInteger(document, 'spiffe_refresh_hint')
   return {
     trustDomain,
@@ -133,6 +133,16 @@ function rejectDuplicateKeyIds(keys: readonly PublicJwk[]): void {
     if (seen.has(kid)) throw new BundleError('ERR_BUNDLE_DUPLICATE_KEY_ID', 'bundle has two token keys of one kid')
     seen.add(kid)
   }
+}
+
+/**
+ * A sequence too large to be told from its neighbours counts as none: the standard sets no upper end, and refusing the
+ * bundle for it would cut off the domain.
+ */
+function readSequence(document: Readonly<Record<string, unknown>>): number | undefined {
+  const value = document['spiffe_sequence']
+  if (typeof value === 'number' && Number.isInteger(value) && value > Number.MAX_SAFE_INTEGER) return undefined
+  return readInteger(document, 'spiffe_sequence')
 }
 
 function readInteger(document: Readonly<Record<string, unknown>>, name: string): number | undefined {

@@ -49,7 +49,7 @@ export class TrustStore {
       origin,
       witKeys: new TrustedKeys(material.witKeys ?? [], this.#crypto),
       jwtKeys: new TrustedKeys(material.jwtKeys ?? [], this.#crypto),
-      x509Roots: material.x509Roots ?? [],
+      x509Roots: [...(material.x509Roots ?? [])],
       issuers: new Set(material.issuers ?? []),
     })
   }

@@ -1,5 +1,5 @@
 import { algorithmsOf, type SignatureAlgorithm } from '../keys/algorithm.ts'
-import type { CryptoBackend, Eventual, VerificationKey } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, isLater, type VerificationKey } from '../keys/crypto-backend.ts'
 import type { PublicJwk } from '../keys/public-jwk.ts'
 
 /** What a key lookup can answer: one key, none with that name, or several that could be meant. */
@@ -12,7 +12,8 @@ export class TrustedKeys {
   readonly #imported = new Map<string, Eventual<VerificationKey>>()
 
   constructor(jwks: readonly PublicJwk[], crypto: CryptoBackend) {
-    this.jwks = jwks
+    // A copy: whoever holds the list must not change what is trusted.
+    this.jwks = [...jwks]
     this.#crypto = crypto
   }
 
@@ -33,7 +34,7 @@ export class TrustedKeys {
     const key = this.#crypto.importPublicJwk(jwk, alg)
     this.#imported.set(cacheKey, key)
     // A backend that fails for a moment must not make the key unusable for good.
-    if (key instanceof Promise) key.catch(() => this.#imported.delete(cacheKey))
+    if (isLater(key)) key.catch(() => this.#imported.delete(cacheKey))
     return key
   }
 }

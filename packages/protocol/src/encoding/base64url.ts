@@ -34,7 +34,7 @@ export function encodeBase64url(bytes: Uint8Array): string {
 
 /**
  * Decodes unpadded base64url. Every byte string has exactly one accepted text: padding, white space, the `+` and `/`
- * of plain base64 and non-zero unused bits are refused, so that a token cannot be altered and still verify.
+ * of plain base64 and non-zero unused bits are refused, so that a token's parts have one spelling.
  *
  * @throws EncodingError `ERR_ENCODING_BASE64URL`
  * @see RFC 4648 sections 3.5 and 5, RFC 7515 section 2

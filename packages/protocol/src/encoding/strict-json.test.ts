@@ -9,6 +9,7 @@ describe('parseJsonObject', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ unit: 'binary' }), member), (value) => {
         const text = JSON.stringify(value)
+        fc.pre(!/\\.(?:[^"\\]|\\.)*"\s*:/s.test(text))
         expect(parseJsonObject(text)).toEqual(JSON.parse(text))
         expect(parseJsonObject(JSON.stringify(value, undefined, '\t'))).toEqual(JSON.parse(text))
       }),
@@ -40,10 +41,6 @@ describe('parseJsonObject', () => {
     ['with equal values', '{"a":{},"a":{}}'],
     ['in an object', '{"x":{"a":1,"b":2,"a":3}}'],
     ['in an array in an object', '{"x":[1,[{"a":1,"a":2}]]}'],
-    ['of which one is escaped', '{"a":1,"\\u0061":2}'],
-    ['both escaped, differently', '{"\\u002f":1,"\\/":2}'],
-    ['with an escaped quote in the name', '{"a\\"b":1,"a\\"b":2}'],
-    ['with a backslash at the end of the name', '{"a\\\\":1,"a\\\\":2}'],
     ['that are empty', '{"":1,"":2}'],
     ['called __proto__', '{"__proto__":1,"__proto__":2}'],
     ['called __proto__ with objects', '{"__proto__":{"a":1},"__proto__":{"a":1}}'],
@@ -54,13 +51,30 @@ describe('parseJsonObject', () => {
   })
 
   it.each([
+    ['an escaped letter', '{"\\u0061":2}'],
+    ['an escaped slash', '{"\\/":2}'],
+    ['an escaped quote', '{"a\\"b":1}'],
+    ['a backslash at its end', '{"a\\\\":1}'],
+    ['an escape, deep down and before white space', '{"x":[{"\\u0061" \t\n\r:2}]}'],
+  ])('refuses a member name with %s: it is another spelling of a name', async (_, text) => {
+    await expectCode(() => parseJsonObject(text), 'ERR_ENCODING_JSON')
+  })
+
+  it('is not led astray by what was parsed before', async () => {
+    // Some versions of V8 take an escaped name for a shorter one they have seen in the same place.
+    await expectCode(() => parseJsonObject('{"sub":"a","exp":1,"\\u0":"z"}'), 'ERR_ENCODING_JSON')
+    await expectCode(() => parseJsonObject('{"sub":"a","exp":1,"\\u0073ub":"b"}'), 'ERR_ENCODING_JSON')
+  })
+
+  it.each([
     ['colons in values', '{"a":"b:c","d":":"}'],
     ['colons in names', '{"a:a":1,":":2}'],
     ['quotes and colons behind escapes', '{"a":"\\":\\"","b":"\\\\","c":"\\\\\\":"}'],
     ['brackets in strings', '{"a":"{{{{[[[[{{{{[[[[{{{{[[[["}'],
     ['one name in two objects', '{"a":{"a":1},"b":[{"a":1},{"a":1}]}'],
     ['names that differ in case', '{"a":1,"A":2}'],
-    ['names that differ in normalization', '{"\\u00e9":1,"e\\u0301":2}'],
+    ['names that differ in normalization', '{"\u00e9":1,"e\u0301":2}'],
+    ['escapes in values', '{"a":"\\u0061\\n\\\\","b":["\\""],"c":"\\\\"}'],
   ])('accepts %s', (_, text) => {
     expect(parseJsonObject(text)).toEqual(JSON.parse(text))
   })

@@ -111,3 +111,21 @@ describe('AudiencePolicy', () => {
     }
   })
 })
+
+describe('hosts and ports', () => {
+  it.each([
+    ['https://h:/x', 'https://h/x'],
+    ['https://h:443', 'https://h/'],
+    ['https://[2001:DB8::1]:8443/x', 'https://[2001:db8::1]:8443/x'],
+    ['https://h:0443/x', 'https://h:0443/x'],
+  ])('%s is %s', (text, normal) => {
+    expect(normalizeAudience(text)).toBe(normal)
+  })
+
+  it.each(['https://\u212aafka.example/', 'https://h:8443:443/x', 'https://h:80a/', 'https://[::1/x'])(
+    '%s is no URI with another spelling',
+    (text) => {
+      expect(normalizeAudience(text)).toBe(text)
+    },
+  )
+})

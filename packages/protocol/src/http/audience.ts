@@ -1,8 +1,11 @@
 import { RequestError } from './request-error.ts'
 
-/** `scheme://authority/path`, up to query or fragment; no user information, no white space. */
-const HTTP_URI = /^(https?):\/\/([^/?#@\s]+)(\/[^?#\s]*)?(?=[?#]|$)/i
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ':80', https: ':443' }
+/**
+ * `scheme://host:port/path`, up to query or fragment; no user information, no white space. The host is ASCII: lower case of
+ * anything else can turn one name into another.
+ */
+const HTTP_URI = /^(https?):\/\/(\[[0-9a-f:.]+\]|[!-"$-.0-9;->A-Z[-~]+)(?::([0-9]*))?(\/[^?#\s]*)?(?=[?#]|$)/i
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' }
 
 /**
  * Brings an HTTP URI into the one form in which audiences are compared: query and fragment gone, scheme and authority in
@@ -15,10 +18,10 @@ export function normalizeAudience(text: string): string {
   const match = HTTP_URI.exec(text)
   if (match === null) return text
   const scheme = (match[1] as string).toLowerCase()
-  let authority = (match[2] as string).toLowerCase()
-  const port = DEFAULT_PORTS[scheme] as string
-  if (authority.endsWith(port)) authority = authority.slice(0, -port.length)
-  return `${scheme}://${authority}${match[3] ?? '/'}`
+  const host = (match[2] as string).toLowerCase()
+  const port = match[3] ?? ''
+  const authority = port === '' || port === DEFAULT_PORTS[scheme] ? host : `${host}:${port}`
+  return `${scheme}://${authority}${match[4] ?? '/'}`
 }
 
 /**

@@ -13,8 +13,8 @@ describe('collectFields', () => {
     ])
   })
 
-  it('does not join values or trim them', () => {
-    expect(collectFields(['a', ' 1, 2 '], wanted).get('a')).toEqual([' 1, 2 '])
+  it('does not join values, and takes off the white space around them, which is not part of them', () => {
+    expect(collectFields(['a', ' \t1, 2\t '], wanted).get('a')).toEqual(['1, 2'])
   })
 
   it('ignores a name without a value at the end', () => {

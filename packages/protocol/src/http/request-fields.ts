@@ -38,8 +38,23 @@ export function collectFields(
     const name = rawName.toLowerCase()
     if (!wanted.has(name)) continue
     const values = found.get(name)
-    if (values === undefined) found.set(name, [value])
-    else values.push(value)
+    // RFC 9110 section 5.5: white space around a value is not part of it.
+    const trimmed = trimWhiteSpace(value)
+    if (values === undefined) found.set(name, [trimmed])
+    else values.push(trimmed)
   }
   return found
+}
+
+/** Spaces and tabs alone, in linear time: a pattern anchored at the end is not. */
+function trimWhiteSpace(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isWhiteSpace(value.charCodeAt(start))) start++
+  while (end > start && isWhiteSpace(value.charCodeAt(end - 1))) end--
+  return value.slice(start, end)
+}
+
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }

@@ -16,7 +16,7 @@ function keyFor(alg: SignatureAlgorithm): NodeSigningKey {
     : generateSigningKey(alg)
 }
 
-const SIGNATURE_BYTES = { ES256: 64, ES384: 96, ES512: 132, EdDSA: 64 } as const
+const SIGNATURE_BYTES = { ES256: 64, ES384: 96, ES512: 132, EdDSA: 64, Ed25519: 64 } as const
 
 describe.each(SIGNATURE_ALGORITHMS)('%s', (alg) => {
   const key = keyFor(alg)

@@ -13,10 +13,8 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureSch
   ES256: ecdsa('sha256', 32),
   ES384: ecdsa('sha384', 48),
   ES512: ecdsa('sha512', 66),
-  EdDSA: {
-    sign: (key, data) => sign(null, data, key),
-    verify: (key, data, signature) => signature.length === 64 && verify(null, data, key, signature),
-  },
+  EdDSA: ed25519(),
+  Ed25519: ed25519(),
   RS256: rsa('sha256', constants.RSA_PKCS1_PADDING),
   RS384: rsa('sha384', constants.RSA_PKCS1_PADDING),
   RS512: rsa('sha512', constants.RSA_PKCS1_PADDING),
@@ -35,6 +33,13 @@ function ecdsa(digest: string, coordinateBytes: number): SignatureScheme {
     },
     verify: (key, data, signature) =>
       signature.length === coordinateBytes * 2 && verify(digest, data, key, encodeEcdsaSignature(signature)),
+  }
+}
+
+function ed25519(): SignatureScheme {
+  return {
+    sign: (key, data) => sign(null, data, key),
+    verify: (key, data, signature) => signature.length === 64 && verify(null, data, key, signature),
   }
 }
 

@@ -69,6 +69,7 @@ function generatePrivateKey(alg: SignatureAlgorithm): KeyObject {
     case 'ES512':
       return generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey
     case 'EdDSA':
+    case 'Ed25519':
       return generateKeyPairSync('ed25519').privateKey
     default:
       return generateKeyPairSync('rsa', { modulusLength: RSA_BITS }).privateKey

@@ -47,7 +47,15 @@ export interface CryptoBackend {
   randomBytes(length: number): Uint8Array
 }
 
+/**
+ * Whether a value has yet to come. By shape, not by class: a promise of another realm, or of a library, taken for a value
+ * would be taken for `true`.
+ */
+export function isLater<T>(value: Eventual<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown } | undefined | null)?.then === 'function'
+}
+
 /** Runs `next` at once on a value and after resolution on a promise: one code path for both kinds of backend. */
 export function whenReady<T, U>(value: Eventual<T>, next: (value: T) => Eventual<U>): Eventual<U> {
-  return value instanceof Promise ? value.then(next) : next(value)
+  return isLater(value) ? Promise.resolve(value).then(next) : next(value)
 }

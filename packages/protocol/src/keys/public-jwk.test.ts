@@ -111,3 +111,18 @@ describe('requireAlgorithm', () => {
     await expectCode(() => requireAlgorithm(jwk as PublicJwk), code)
   })
 })
+
+describe('key_ops', () => {
+  const key = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', alg: 'EdDSA' }
+
+  it.each([[['encrypt']], [['deriveKey']], [['sign']], [[]], ['verify'], [{}], [null]])(
+    'refuses %j',
+    async (operations) => {
+      await expectCode(() => parsePublicJwk({ ...key, key_ops: operations }), 'ERR_KEY_USE')
+    },
+  )
+
+  it('accepts a key for verifying', () => {
+    expect(parsePublicJwk({ ...key, key_ops: ['verify'] })).toEqual(key)
+  })
+})

@@ -32,6 +32,7 @@ const MAX_RSA_BITS = 8192
  * @throws KeyError `ERR_KEY_MALFORMED` for missing, ill-typed or wrongly sized members
  * @throws KeyError `ERR_KEY_PRIVATE` when the JWK holds private or symmetric key material
  * @throws KeyError `ERR_KEY_UNSUPPORTED` for another key type or curve
+ * @throws KeyError `ERR_KEY_USE` when `key_ops` says that the key is not for verifying
  * @throws KeyError `ERR_KEY_WEAK` for RSA below 2048 or above 8192 bits, or with an exponent that is 1 or even
  * @see RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2
  */
@@ -45,6 +46,7 @@ export function parsePublicJwk(value: unknown): PublicJwk {
       throw new KeyError('ERR_KEY_PRIVATE', 'public key holds private key material', { detail: `member "${name}"` })
     }
   }
+  rejectOtherOperations(members['key_ops'])
   const kty = requireString(members, 'kty')
   const common = pickOptional(members, ['kid', 'use', 'alg'])
   switch (kty) {
@@ -98,6 +100,14 @@ export function thumbprintInput(jwk: PublicJwk): string {
       return JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x })
     case 'RSA':
       return JSON.stringify({ e: jwk.e, kty: jwk.kty, n: jwk.n })
+  }
+}
+
+/** RFC 7517 section 4.3. All keys here verify signatures. */
+function rejectOtherOperations(operations: unknown): void {
+  if (operations === undefined) return
+  if (!Array.isArray(operations) || !operations.includes('verify')) {
+    throw new KeyError('ERR_KEY_USE', 'key is not meant for verifying signatures')
   }
 }
 

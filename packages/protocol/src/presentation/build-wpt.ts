@@ -1,6 +1,6 @@
 import { encodeBase64url } from '../encoding/base64url.ts'
 import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
-import { type CryptoBackend, type Eventual, type SigningKey, whenReady } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, isLater, type SigningKey, whenReady } from '../keys/crypto-backend.ts'
 
 /** Seconds a proof lives where the caller says nothing: one request's time, with room for skew. */
 const DEFAULT_TTL_SECONDS = 60
@@ -97,7 +97,5 @@ export function trimSpaces(value: string): string {
 }
 
 function whenAllReady<T, U>(values: readonly Eventual<T>[], next: (values: readonly T[]) => U): Eventual<U> {
-  return values.some((value) => value instanceof Promise)
-    ? Promise.all(values).then(next)
-    : next(values as readonly T[])
+  return values.some((value) => isLater(value)) ? Promise.all(values).then(next) : next(values as readonly T[])
 }

@@ -1,5 +1,5 @@
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
-import type { CryptoBackend, Eventual, VerificationKey } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, isLater, type VerificationKey } from '../keys/crypto-backend.ts'
 import { type PublicJwk, thumbprintInput } from '../keys/public-jwk.ts'
 
 const CAPACITY = 4096
@@ -24,7 +24,7 @@ export class ConfirmationKeys {
     const key = this.#crypto.importPublicJwk(jwk, alg)
     if (this.#keys.size >= CAPACITY) this.#keys.clear()
     this.#keys.set(name, key)
-    if (key instanceof Promise) key.catch(() => this.#keys.delete(name))
+    if (isLater(key)) key.catch(() => this.#keys.delete(name))
     return key
   }
 }

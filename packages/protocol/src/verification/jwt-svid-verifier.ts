@@ -57,7 +57,7 @@ export class JwtSvidVerifier {
     const trust = requireOriginTrust(this.#trust, subject)
     return whenReady(selectCredentialKey(trust.jwtKeys, jws.header.kid, alg, trust.origin), (key) =>
       whenReady(verifyJwsSignature(jws, key), (authentic) => {
-        if (!authentic) {
+        if (authentic !== true) {
           throw new CredentialError('ERR_CREDENTIAL_SIGNATURE', 'credential signature is wrong', {
             detail: trust.origin,
           })

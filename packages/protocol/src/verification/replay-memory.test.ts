@@ -94,3 +94,34 @@ describe('InProcessReplayMemory', () => {
     )
   })
 })
+
+describe('senders', () => {
+  it('cannot use up the memory of all, and get their share back when proofs expire', () => {
+    const memory = new InProcessReplayMemory({ capacity: 4 })
+    expect(['a', 'b', 'c'].map((key) => memory.remember(key, 116, 100, 'loud'))).toEqual(['fresh', 'fresh', 'full'])
+    expect(memory.remember('d', 116, 100, 'quiet')).toBe('fresh')
+    expect(memory.remember('a', 116, 100, 'loud')).toBe('replayed')
+    expect(memory.remember('e', 416, 200, 'loud')).toBe('fresh')
+    expect(memory.remember('f', 416, 200, 'loud')).toBe('fresh')
+    expect(memory.remember('g', 416, 200, 'loud')).toBe('full')
+  })
+
+  it('may be given the whole memory', () => {
+    const memory = new InProcessReplayMemory({ capacity: 2, senderShare: 1 })
+    expect(['a', 'b', 'c'].map((key) => memory.remember(key, 116, 100, 'only'))).toEqual(['fresh', 'fresh', 'full'])
+  })
+})
+
+describe('a time that is no number', () => {
+  it.each([
+    [Number.NaN, 100],
+    [116, Number.NaN],
+    [116, Number.POSITIVE_INFINITY],
+    [Number.POSITIVE_INFINITY, 100],
+  ])('is refused (%s, %s), and forgets nothing', (expiresAt, now) => {
+    const memory = new InProcessReplayMemory()
+    memory.remember('a', 116, 100)
+    expect(() => memory.remember('b', expiresAt, now)).toThrow(TypeError)
+    expect(memory.remember('a', 116, 100)).toBe('replayed')
+  })
+})

@@ -9,14 +9,28 @@ export interface ReplayMemory {
   /**
    * @param key names sender and proof
    * @param expiresAt seconds since the Unix epoch from which on the proof is refused for its age anyway
+   * @param sender who made the proof: no sender may use up the memory of all
    */
-  remember(key: string, expiresAt: number, now: number): Eventual<'fresh' | 'replayed' | 'full'>
+  remember(key: string, expiresAt: number, now: number, sender?: string): Eventual<'fresh' | 'replayed' | 'full'>
+}
+
+export interface ReplayMemoryOptions {
+  /** Proofs remembered at once, default 1,000,000: about 150 MB. */
+  readonly capacity?: number
+  /** Share of the capacity one sender may fill, above 0 up to 1; default one half. */
+  readonly senderShare?: number
 }
 
 /** Seconds of expiry kept together. Memory is given back in steps of this size. */
 const BUCKET_SECONDS = 16
 
 const DEFAULT_CAPACITY = 1_000_000
+const DEFAULT_SENDER_SHARE = 0.5
+
+interface Remembered {
+  readonly key: string
+  readonly sender: string | undefined
+}
 
 /**
  * Replay memory of one process. Exact: it forgets nothing that could still be accepted and refuses nothing that is new.
@@ -24,27 +38,34 @@ const DEFAULT_CAPACITY = 1_000_000
  */
 export class InProcessReplayMemory implements ReplayMemory {
   readonly #capacity: number
+  readonly #senderCapacity: number
   readonly #seen = new Set<string>()
-  readonly #buckets = new Map<number, string[]>()
+  readonly #bySender = new Map<string, number>()
+  readonly #buckets = new Map<number, Remembered[]>()
   #sweptUntil = Number.NEGATIVE_INFINITY
 
-  constructor(options: { readonly capacity?: number } = {}) {
+  constructor(options: ReplayMemoryOptions = {}) {
     this.#capacity = options.capacity ?? DEFAULT_CAPACITY
+    this.#senderCapacity = Math.max(1, Math.floor(this.#capacity * (options.senderShare ?? DEFAULT_SENDER_SHARE)))
   }
 
   get size(): number {
     return this.#seen.size
   }
 
-  remember(key: string, expiresAt: number, now: number): 'fresh' | 'replayed' | 'full' {
+  /** @throws TypeError for a time that is not a finite number: it would empty the memory, or fill it for ever */
+  remember(key: string, expiresAt: number, now: number, sender?: string): 'fresh' | 'replayed' | 'full' {
+    if (!Number.isFinite(now) || !Number.isFinite(expiresAt)) throw new TypeError('times must be finite numbers')
     this.#sweep(now)
     if (this.#seen.has(key)) return 'replayed'
-    if (this.#seen.size >= this.#capacity) return 'full'
+    const used = sender === undefined ? 0 : (this.#bySender.get(sender) ?? 0)
+    if (this.#seen.size >= this.#capacity || used >= this.#senderCapacity) return 'full'
     this.#seen.add(key)
+    if (sender !== undefined) this.#bySender.set(sender, used + 1)
     const bucket = Math.ceil(expiresAt / BUCKET_SECONDS)
-    const keys = this.#buckets.get(bucket)
-    if (keys === undefined) this.#buckets.set(bucket, [key])
-    else keys.push(key)
+    const entries = this.#buckets.get(bucket)
+    if (entries === undefined) this.#buckets.set(bucket, [{ key, sender }])
+    else entries.push({ key, sender })
     return 'fresh'
   }
 
@@ -53,10 +74,18 @@ export class InProcessReplayMemory implements ReplayMemory {
     const current = Math.floor(now / BUCKET_SECONDS)
     if (current <= this.#sweptUntil) return
     this.#sweptUntil = current
-    for (const [bucket, keys] of this.#buckets) {
+    for (const [bucket, entries] of this.#buckets) {
       if (bucket > current) continue
-      for (const key of keys) this.#seen.delete(key)
+      for (const entry of entries) this.#forget(entry)
       this.#buckets.delete(bucket)
     }
+  }
+
+  #forget({ key, sender }: Remembered): void {
+    this.#seen.delete(key)
+    if (sender === undefined) return
+    const left = (this.#bySender.get(sender) ?? 0) - 1
+    if (left > 0) this.#bySender.set(sender, left)
+    else this.#bySender.delete(sender)
   }
 }

@@ -119,6 +119,9 @@ describe('we and jose', () => {
   })
 })
 
+/** Member names with escape sequences are refused on purpose. */
+const hasPlainNames = (value: unknown) => !/\\.(?:[^"\\]|\\.)*"\s*:/s.test(JSON.stringify(value))
+
 describe('a token with one bit changed', () => {
   const issuer = new FakeIssuer({ alg: 'EdDSA' })
   const workload = issuer.workload('/orders')
@@ -129,7 +132,7 @@ describe('a token with one bit changed', () => {
       jti: fc.string(),
       nbf: fc.integer({ min: 0, max: NOW }),
       iat: fc.integer({ min: 0, max: NOW }),
-      private: fc.jsonValue({ maxDepth: 3 }),
+      private: fc.jsonValue({ maxDepth: 3 }).filter(hasPlainNames),
     },
     { requiredKeys: [] },
   )

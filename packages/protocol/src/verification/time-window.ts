@@ -41,25 +41,29 @@ export function parseTimes(claims: JsonObject): CredentialTimes {
 export function validateTimes(times: CredentialTimes, now: number, policy: TimePolicy): void {
   const skew = policy.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS
   const { expiresAt, notBefore, issuedAt } = times
-  if (expiresAt + skew <= now) {
+  // Each comparison is written so that a time that is no number, or was forgotten, is refused.
+  if (!(expiresAt + skew > now)) {
     throw new CredentialError('ERR_CREDENTIAL_EXPIRED', 'credential has expired', {
       detail: `exp ${expiresAt}, now ${now}`,
     })
   }
-  if (notBefore !== undefined && notBefore - skew > now) {
+  if (notBefore !== undefined && !(notBefore - skew <= now)) {
     throw new CredentialError('ERR_CREDENTIAL_NOT_YET_VALID', 'credential is not valid yet', {
       detail: `nbf ${notBefore}, now ${now}`,
     })
   }
-  if (policy.rejectFutureIssuedAt === true && issuedAt !== undefined && issuedAt - skew > now) {
+  if (policy.rejectFutureIssuedAt === true && issuedAt !== undefined && !(issuedAt - skew <= now)) {
     throw new CredentialError('ERR_CREDENTIAL_ISSUED_IN_FUTURE', 'credential was issued in the future')
   }
-  if (policy.maxAgeSeconds !== undefined && (issuedAt === undefined || now - issuedAt > policy.maxAgeSeconds + skew)) {
+  if (
+    policy.maxAgeSeconds !== undefined &&
+    (issuedAt === undefined || !(now - issuedAt <= policy.maxAgeSeconds + skew))
+  ) {
     throw new CredentialError('ERR_CREDENTIAL_TOO_OLD', 'credential was issued too long ago')
   }
   // A back-dated `iat` cannot hide a far `exp`: what remains is limited too.
   const start = Math.min(issuedAt ?? notBefore ?? now, now)
-  if (policy.maxLifetimeSeconds !== undefined && expiresAt - start > policy.maxLifetimeSeconds + skew) {
+  if (policy.maxLifetimeSeconds !== undefined && !(expiresAt - start <= policy.maxLifetimeSeconds + skew)) {
     throw new CredentialError('ERR_CREDENTIAL_LIFETIME', 'credential lives longer than allowed')
   }
 }

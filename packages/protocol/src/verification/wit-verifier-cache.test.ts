@@ -152,3 +152,16 @@ describe.each([
     expect(calls.verifications).toBe(2)
   })
 })
+
+describe('what is remembered', () => {
+  it('cannot be changed by whoever it was handed to', async () => {
+    const issuer = new FakeIssuer()
+    const token = mutateToken(issuer.workload('/orders').wit(NOW), { claims: { roles: ['user'] }, key: issuer.witKey })
+    const wit = await new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto }).verify(token, NOW)
+    const claims = wit.claims as { roles: string[] }
+    expect(() => claims.roles.push('admin')).toThrow(TypeError)
+    expect(() => Object.assign(claims, { roles: ['admin'] })).toThrow(TypeError)
+    expect(() => Object.assign(wit.confirmationJwk, { alg: 'none' })).toThrow(TypeError)
+    expect(() => Object.assign(wit, { subject: undefined })).toThrow(TypeError)
+  })
+})

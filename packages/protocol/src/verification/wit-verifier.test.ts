@@ -83,6 +83,19 @@ const REFUSALS: readonly Refusal[] = [
   { name: 'crit', code: 'ERR_CREDENTIAL_MALFORMED', token: ({ header }) => header({ crit: ['b64'], b64: true }) },
   { name: 'zip', code: 'ERR_CREDENTIAL_MALFORMED', token: ({ header }) => header({ zip: 'DEF' }) },
 
+  {
+    name: 'a second confirmation: jwe',
+    code: 'ERR_CREDENTIAL_CONFIRMATION',
+    token: ({ claims, token }) => claims({ cnf: { ...(decodeToken(token).claims['cnf'] as object), jwe: 'x' } }),
+  },
+  {
+    name: 'a second confirmation: jku',
+    code: 'ERR_CREDENTIAL_CONFIRMATION',
+    token: ({ claims, token }) =>
+      claims({ cnf: { ...(decodeToken(token).claims['cnf'] as object), jku: 'https://x.example' } }),
+  },
+  { name: 'a jti that is a number', code: 'ERR_CREDENTIAL_MALFORMED', token: ({ claims }) => claims({ jti: 7 }) },
+
   // Type.
   { name: 'no typ', code: 'ERR_CREDENTIAL_TYPE', token: ({ header }) => header({ typ: undefined }) },
   { name: 'the typ of a JWT-SVID', code: 'ERR_CREDENTIAL_TYPE', token: ({ header }) => header({ typ: 'JWT' }) },

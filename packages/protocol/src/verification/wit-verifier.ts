@@ -5,7 +5,7 @@ import type { WitProfile } from '../issuance/issue-wit.ts'
 import { type CompactJws, MAX_TOKEN_BYTES, verifyJwsSignature } from '../jws/compact-jws.ts'
 import { HeaderMemo, isType } from '../jws/jws-header.ts'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, SVID_ALGORITHMS } from '../keys/algorithm.ts'
-import { type CryptoBackend, type Eventual, type VerificationKey, whenReady } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, isLater, type VerificationKey, whenReady } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
 import { type PublicJwk, parsePublicJwk, requireAlgorithm } from '../keys/public-jwk.ts'
 import { ConfirmationKeys } from './confirmation-keys.ts'
@@ -91,7 +91,7 @@ export class WitVerifier {
     const key = selectCredentialKey(trust.witKeys, jws.header.kid, alg, trust.origin)
     return whenReady(key, (issuerKey) =>
       whenReady(verifyJwsSignature(jws, issuerKey), (authentic) => {
-        if (!authentic) {
+        if (authentic !== true) {
           throw new CredentialError('ERR_CREDENTIAL_SIGNATURE', 'credential signature is wrong', {
             detail: subject.origin,
           })
@@ -100,6 +100,7 @@ export class WitVerifier {
         validateTimes(times, now, this.#options)
         const issuer = this.#requireIssuer(jws.payload, trust)
         this.#rejectAudience(jws.payload)
+        rejectTokenId(jws.payload)
         const confirmationJwk = this.#requireConfirmationJwk(jws.payload)
         return whenReady(this.#importConfirmationKey(confirmationJwk), (confirmationKey) => ({
           subject,
@@ -163,6 +164,10 @@ export class WitVerifier {
     if (typeof confirmation !== 'object' || confirmation === null || !('jwk' in confirmation)) {
       throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'credential has no confirmation key')
     }
+    // RFC 7800 section 3.1: one key at most. Of two, another verifier could take the other.
+    if ('jwe' in confirmation || 'jku' in confirmation) {
+      throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'credential has more than one confirmation key')
+    }
     try {
       const jwk = parsePublicJwk(confirmation.jwk)
       const alg = requireAlgorithm(jwk)
@@ -184,10 +189,17 @@ export class WitVerifier {
   #importConfirmationKey(jwk: PublicJwk): Eventual<VerificationKey> {
     try {
       const key = this.#confirmationKeys.import(jwk, requireAlgorithm(jwk))
-      return key instanceof Promise ? key.catch((error) => Promise.reject(asConfirmationError(error))) : key
+      return isLater(key) ? key.catch((error) => Promise.reject(asConfirmationError(error))) : key
     } catch (error) {
       throw asConfirmationError(error)
     }
+  }
+}
+
+/** RFC 7519 section 4.1.7. */
+function rejectTokenId(claims: JsonObject): void {
+  if (claims['jti'] !== undefined && typeof claims['jti'] !== 'string') {
+    throw new CredentialError('ERR_CREDENTIAL_MALFORMED', 'credential claim "jti" is not a string')
   }
 }
 

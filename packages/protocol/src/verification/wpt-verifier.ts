@@ -13,7 +13,7 @@ import type { VerifiedWit } from './verified-wit.ts'
 /** Furthest a proof's `exp` may lie ahead where a verifier sets nothing, in seconds. */
 export const DEFAULT_MAX_PROOF_LIFETIME_SECONDS = 300
 
-const MAX_ID_BYTES = 256
+const MAX_ID_LENGTH = 1024
 
 export interface WptVerifierOptions {
   readonly crypto: CryptoBackend
@@ -59,7 +59,8 @@ export class WptVerifier {
     const jws = this.#decode(proof)
     requireHeader(jws, context.wit)
     return whenReady(verifyJwsSignature(jws, context.wit.confirmationKey), (authentic) => {
-      if (!authentic) throw new ProofError('ERR_PROOF_SIGNATURE', 'proof was not made with the key of the credential')
+      if (authentic !== true)
+        throw new ProofError('ERR_PROOF_SIGNATURE', 'proof was not made with the key of the credential')
       const claims = jws.payload
       const audience = this.#requireAudience(claims, context.target)
       const expiresAt = this.#requireTimes(claims, context.now)
@@ -108,11 +109,11 @@ export class WptVerifier {
     if (typeof exp !== 'number' || !Number.isFinite(exp)) {
       throw new ProofError('ERR_PROOF_MALFORMED', 'proof claim "exp" is missing or not a number')
     }
-    if (exp + this.#skew <= now) {
+    if (!(exp + this.#skew > now)) {
       throw new ProofError('ERR_PROOF_EXPIRED', 'proof has expired', { detail: `exp ${exp}, now ${now}` })
     }
     const limit = this.#options.maxLifetimeSeconds ?? DEFAULT_MAX_PROOF_LIFETIME_SECONDS
-    if (exp - now > limit + this.#skew) {
+    if (!(exp - now <= limit + this.#skew)) {
       throw new ProofError('ERR_PROOF_LIFETIME', `proof expires more than ${limit} seconds ahead`)
     }
     const nbf = claims['nbf']
@@ -126,14 +127,19 @@ export class WptVerifier {
   #rejectReplay(id: string, expiresAt: number, { wit, now }: ProofContext): Eventual<void> {
     const memory = this.#options.replayMemory
     if (memory === undefined) return
-    // The key's own coordinates: two workloads that share an identifier must not block each other's proofs.
+    // With the key's own coordinates: two workloads that share an identifier must not block each other's proofs.
     const { x, n } = wit.confirmationJwk
-    const key = `${wit.subject}\n${x ?? n}\n${id}`
-    return whenReady(memory.remember(key, expiresAt + this.#skew, now), (answer) => {
-      if (answer === 'replayed')
-        throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before', { detail: `${wit.subject}` })
-      if (answer === 'full') throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once')
-    })
+    const sender = wit.subject.toString()
+    // Hashed, so that what a sender writes does not decide how much memory a proof takes.
+    return whenReady(this.#options.crypto.sha256Base64url(`${sender}\n${x ?? n}\n${id}`), (key) =>
+      whenReady(memory.remember(key, expiresAt + this.#skew, now, sender), (answer) => {
+        if (answer === 'full') {
+          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once', { detail: sender })
+        }
+        // Whatever else a memory says, only "fresh" is a yes.
+        if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before', { detail: sender })
+      }),
+    )
   }
 
   #rejectUnboundTokens(claims: JsonObject, context: ProofContext): Eventual<void> {
@@ -202,7 +208,7 @@ function rejectOtherCredential(claims: JsonObject, wit: VerifiedWit): void {
 
 function requireId(claims: JsonObject): string {
   const jti = claims['jti']
-  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID_BYTES) {
+  if (typeof jti !== 'string' || jti === '' || jti.length > MAX_ID_LENGTH) {
     throw new ProofError('ERR_PROOF_ID', 'proof has no usable "jti"')
   }
   return jti

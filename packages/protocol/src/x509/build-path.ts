@@ -1,4 +1,4 @@
-import { type Eventual, whenReady } from '../keys/crypto-backend.ts'
+import { type Eventual, isLater, whenReady } from '../keys/crypto-backend.ts'
 import { bytesEqual } from './bytes.ts'
 import type { Certificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
@@ -90,7 +90,7 @@ class PathSearch {
       this.#sources.admit(signer.certificate, path, isAnchor)
       this.#countSignatureCheck()
       const verdict = whenReady(signer.hasSigned(child), (isSigned) => isSigned || this.#refuse(wrongSignature()))
-      return verdict instanceof Promise ? verdict.catch((error: unknown) => this.#refuse(error)) : verdict
+      return isLater(verdict) ? verdict.catch((error: unknown) => this.#refuse(error)) : verdict
     } catch (error) {
       return this.#refuse(error)
     }

@@ -14,6 +14,7 @@ const IDENTIFIERS: ReadonlyMap<SignatureAlgorithm, Uint8Array> = new Map<Signatu
   ['ES384', algorithmIdentifier(Oid.ecdsaWithSha384)],
   ['ES512', algorithmIdentifier(Oid.ecdsaWithSha512)],
   ['EdDSA', algorithmIdentifier(Oid.ed25519)],
+  ['Ed25519', algorithmIdentifier(Oid.ed25519)],
   ['RS256', algorithmIdentifier(Oid.sha256WithRsa, NULL)],
   ['RS384', algorithmIdentifier(Oid.sha384WithRsa, NULL)],
   ['RS512', algorithmIdentifier(Oid.sha512WithRsa, NULL)],

@@ -1,17 +1,6 @@
-import {
-  EncodingError,
-  type JsonObject,
-  KeyError,
-  type PublicJwk,
-  parseJsonObject,
-  parseOrigin,
-  parsePublicJwk,
-  TrustStore,
-} from '@countersign/protocol'
+import { type PublicJwk, parseJwkSet, parseOrigin, TrustStore } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { SdkError } from '../sdk-error.ts'
-
-const MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 
 /** The WIT keys of every trust domain this program may believe, kept as the Workload API last stated them. */
 export class WitTrust {
@@ -57,23 +46,8 @@ export class WitTrust {
 function readKeys(origin: string, text: string): readonly PublicJwk[] {
   try {
     parseOrigin(origin)
-    if (text.length > MAX_BUNDLE_BYTES) throw new TypeError('bundle is too large')
-    const { keys } = parseJsonObject(text)
-    if (!Array.isArray(keys)) throw new TypeError('bundle has no keys')
-    return keys.flatMap((key: JsonObject) => readKey(key) ?? [])
+    return parseJwkSet(text, 'wit-svid')
   } catch (cause) {
     throw new SdkError('ERR_SDK_WORKLOAD_API', 'the agent delivered a trust bundle that cannot be read', { cause })
-  }
-}
-
-/** SPIFFE Trust Domain and Bundle, section 4.2: a key of an unknown kind is left out, the others count. */
-function readKey(key: JsonObject): PublicJwk | undefined {
-  if (key['use'] !== undefined && key['use'] !== 'wit-svid') return undefined
-  try {
-    const { use: _, ...jwk } = parsePublicJwk(key)
-    return jwk
-  } catch (error) {
-    if (error instanceof KeyError || error instanceof EncodingError) return undefined
-    throw error
   }
 }

@@ -6,6 +6,7 @@ import {
   type ReplayMemory,
   RequestVerifier,
   type TrustStore,
+  type WitProfile,
   WitVerifier,
   WptVerifier,
 } from '@countersign/protocol'
@@ -32,6 +33,11 @@ export interface VerifyCallerOptions {
   readonly otherTokenFields?: readonly string[]
   /** Tolerated clock difference in seconds, default 30. */
   readonly clockSkewSeconds?: number
+  /**
+   * Which identity tokens count: SPIFFE's WIT-SVIDs (default), or also plain WIMSE ones, with `wimse` identifiers and
+   * EdDSA.
+   */
+  readonly profile?: WitProfile
   /** Longest life of an identity token in seconds, default 86 400: "hours or less", says the draft. */
   readonly maxCredentialLifetimeSeconds?: number
   /** Furthest a proof may expire ahead, in seconds, default 300. */
@@ -66,7 +72,7 @@ export class CallerVerifier {
       wit: new WitVerifier({
         trust: options.workload.trust,
         crypto,
-        profile: 'wit-svid',
+        profile: options.profile ?? 'wit-svid',
         maxLifetimeSeconds: options.maxCredentialLifetimeSeconds ?? DEFAULT_MAX_CREDENTIAL_LIFETIME_SECONDS,
         ...skew,
       }),

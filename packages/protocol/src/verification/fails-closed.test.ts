@@ -1,0 +1,135 @@
+/** What a caller, a backend or a shared store gets wrong must never turn into a yes. */
+import { runInNewContext } from 'node:vm'
+import { expectCode, FakeIssuer } from '@countersign/testing'
+import { describe, expect, it } from 'vitest'
+import { TrustStore } from '../bundle/trust-store.ts'
+import { AudiencePolicy } from '../http/audience.ts'
+import type { CryptoBackend, VerificationKey } from '../keys/crypto-backend.ts'
+import { nodeCrypto } from '../keys-node/node-crypto.ts'
+import { JwtSvidVerifier } from './jwt-svid-verifier.ts'
+import type { ReplayMemory } from './replay-memory.ts'
+import { WitVerifier } from './wit-verifier.ts'
+import { WptVerifier } from './wpt-verifier.ts'
+
+const NOW = 1_800_000_000
+const AUDIENCE = 'https://orders.example/'
+
+/** A backend whose keys give `answer` for every signature. */
+function answering(answer: () => unknown): CryptoBackend {
+  const key = (alg: VerificationKey['alg']) => ({ alg, verify: answer }) as VerificationKey
+  return { ...nodeCrypto, importPublicJwk: (_, alg) => key(alg) }
+}
+
+const foreignPromise = (value: unknown) => (runInNewContext('Promise') as PromiseConstructor).resolve(value)
+const thenable = (value: unknown) => ({
+  // biome-ignore lint/suspicious/noThenProperty: a library's promise is what is tested
+  then: (resolve: (value: unknown) => void) => resolve(value),
+})
+
+describe.each<readonly [string, () => unknown]>([
+  ['false', () => false],
+  ['a promise of another realm for false', () => foreignPromise(false)],
+  ["a library's promise for false", () => thenable(false)],
+  ['an object', () => ({})],
+  ['the number 1', () => 1],
+  ['undefined', () => undefined],
+])('a key that answers with %s', (_, answer) => {
+  const issuer = new FakeIssuer()
+  const workload = issuer.workload('/storefront')
+
+  it('verifies no WIT and no JWT-SVID', async () => {
+    const crypto = answering(answer)
+    const trust = new TrustStore(crypto)
+    trust.set(issuer.origin, issuer.material())
+    await expectCode(
+      async () => new WitVerifier({ trust, crypto }).verify(workload.wit(NOW), NOW),
+      'ERR_CREDENTIAL_SIGNATURE',
+    )
+    await expectCode(
+      async () => new JwtSvidVerifier({ trust }).verify(issuer.jwtSvid('/storefront', ['a'], NOW), 'a', NOW),
+      'ERR_CREDENTIAL_SIGNATURE',
+    )
+  })
+
+  it('verifies no proof', async () => {
+    const token = workload.wit(NOW)
+    const wit = await new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto }).verify(token, NOW)
+    const confirmationKey = { alg: 'ES256', verify: answer } as VerificationKey
+    const verifier = new WptVerifier({
+      crypto: nodeCrypto,
+      audience: new AudiencePolicy({ accepted: [AUDIENCE] }),
+      replayMemory: undefined,
+    })
+    const proof = workload.proof(token, { audience: AUDIENCE, now: NOW })
+    const context = { wit: { ...wit, confirmationKey }, target: '/', now: NOW }
+    await expectCode(async () => verifier.verify(proof, context), 'ERR_PROOF_SIGNATURE')
+  })
+})
+
+describe('a key that answers with a foreign promise for true', () => {
+  it('verifies', async () => {
+    const issuer = new FakeIssuer()
+    const crypto = answering(() => foreignPromise(true))
+    const trust = new TrustStore(crypto)
+    trust.set(issuer.origin, issuer.material())
+    const wit = await new WitVerifier({ trust, crypto }).verify(issuer.workload('/a').wit(NOW), NOW)
+    expect(wit.subject.path).toBe('/a')
+  })
+})
+
+describe('a time that is no number', () => {
+  const issuer = new FakeIssuer()
+  const workload = issuer.workload('/storefront')
+  const token = workload.wit(NOW)
+  const noTime = undefined as unknown as number
+
+  it.each([[noTime], [Number.NaN]])('%s expires every credential', async (now) => {
+    const verifier = new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto })
+    await expectCode(async () => verifier.verify(token, now), 'ERR_CREDENTIAL_EXPIRED')
+    await verifier.verify(token, NOW)
+    await expectCode(async () => verifier.verify(token, now), 'ERR_CREDENTIAL_EXPIRED')
+    const jwt = issuer.jwtSvid('/storefront', ['a'], NOW)
+    await expectCode(
+      async () => new JwtSvidVerifier({ trust: issuer.trust }).verify(jwt, 'a', now),
+      'ERR_CREDENTIAL_EXPIRED',
+    )
+  })
+
+  it('as clock skew expires every credential', async () => {
+    const verifier = new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto, clockSkewSeconds: Number.NaN })
+    await expectCode(async () => verifier.verify(token, NOW), 'ERR_CREDENTIAL_EXPIRED')
+  })
+
+  it('expires every proof', async () => {
+    const wit = await new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto }).verify(token, NOW)
+    const audience = new AudiencePolicy({ accepted: [AUDIENCE] })
+    const verifier = new WptVerifier({ crypto: nodeCrypto, audience, replayMemory: undefined })
+    const proof = workload.proof(token, { audience: AUDIENCE, now: NOW })
+    await expectCode(async () => verifier.verify(proof, { wit, target: '/', now: Number.NaN }), 'ERR_PROOF_EXPIRED')
+  })
+
+  it('as a limit refuses', async () => {
+    const limits = { maxLifetimeSeconds: Number.NaN }
+    const lifetime = new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto, ...limits })
+    await expectCode(async () => lifetime.verify(token, NOW), 'ERR_CREDENTIAL_LIFETIME')
+    const age = new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto, maxAgeSeconds: Number.NaN })
+    await expectCode(async () => age.verify(token, NOW), 'ERR_CREDENTIAL_TOO_OLD')
+  })
+})
+
+describe('a replay memory that answers with something else', () => {
+  it.each([[false], [undefined], [true], ['FRESH'], [{}]])('%s: the proof counts as used', async (answer) => {
+    const issuer = new FakeIssuer()
+    const workload = issuer.workload('/storefront')
+    const token = workload.wit(NOW)
+    const wit = await new WitVerifier({ trust: issuer.trust, crypto: nodeCrypto }).verify(token, NOW)
+    const replayMemory = { remember: () => answer } as unknown as ReplayMemory
+    const verifier = new WptVerifier({
+      crypto: nodeCrypto,
+      audience: new AudiencePolicy({ accepted: [AUDIENCE] }),
+      replayMemory,
+    })
+    const proof = workload.proof(token, { audience: AUDIENCE, now: NOW })
+    await expectCode(async () => verifier.verify(proof, { wit, target: '/', now: NOW }), 'ERR_PROOF_REPLAYED')
+  })
+})
