@@ -26,7 +26,7 @@ describe('an agent that starts', () => {
     await world.agent.stop()
     const folder = world.config.dataDir
     const files = await readdir(folder)
-    expect(files.sort()).toEqual(['agent-svid.json', 'bundle.json', 'sync.json'])
+    expect(files.sort()).toEqual(['agent-svid.json', 'sync.json', 'trust-bundle.json'])
     for (const file of files) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600)
     expect((await stat(folder)).mode & 0o777).toBe(0o711)
   })
@@ -307,6 +307,53 @@ describe('an agent that its server no longer accepts', () => {
     await eventually(() => world.server.streams === 1)
     const { svids } = await reader(world.client().fetchX509Svid()).next()
     expect(svids).toHaveLength(1)
+  })
+})
+
+describe('an agent whose certificate the server does not take', () => {
+  const refusal = JSON.stringify({ type: 'about:blank', title: 'no', status: 403, code: 'ERR_NODE_CERTIFICATE' })
+
+  it('keeps serving what is valid, says what is needed, and goes on when it is taken again', async () => {
+    const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    const before = await reader(world.client().fetchX509Svid()).next()
+    world.server.override = (_, response) => {
+      response.writeHead(403, { 'content-type': 'application/problem+json' }).end(refusal)
+      return true
+    }
+    await world.clock.advance(30)
+    const message = "server does not accept the agent's certificate, valid identities are still served"
+    await eventually(() => world.log.with(message).length === 1)
+    expect(world.log.with(message)[0]?.fields['needs']).toContain('clocks')
+    const during = await reader(world.client().fetchX509Svid()).next()
+    expect(during.svids[0]?.x509Svid).toEqual(before.svids[0]?.x509Svid)
+    world.server.override = undefined
+    await world.clock.advance(1)
+    await eventually(() => world.log.with('server accepts this agent again').length === 1)
+    expect(world.log.with(message)).toHaveLength(1)
+  })
+
+  it('still hears that it is banned', async () => {
+    const world = await startReadyWorld({
+      tokens: ['good-token', 'second-token'],
+      prepare: (server) => server.set({ entries: web }),
+    })
+    world.server.override = (request, response) => {
+      if (request.url === '/v1/agent/attest') return false
+      response.writeHead(403, { 'content-type': 'application/problem+json' }).end(refusal)
+      return true
+    }
+    world.server.set({ banned: true })
+    await world.clock.advance(30)
+    await eventually(() =>
+      world.log.records.some(({ message }) => message.startsWith("server does not accept the agent's certificate")),
+    )
+    await world.clock.advance(1)
+    await eventually(() =>
+      world.log.records.some(({ message }) => message.startsWith('server does not accept this agent any more')),
+    )
+    await expect(reader(world.client().fetchX509Svid()).next()).rejects.toMatchObject({
+      code: 'ERR_WORKLOAD_API_DENIED',
+    })
   })
 })
 

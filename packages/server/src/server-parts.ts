@@ -80,7 +80,7 @@ export async function openServerParts(
   })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
 
-  const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store), audit, clock, crypto, trustDomain })
+  const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
   const attestors = new Map(
     [...config.plugins.nodeAttestors].map(([name, create]) => [name, create(plugin(name))] as const),
   )
@@ -115,10 +115,11 @@ export async function openServerParts(
     }),
     attestation: new NodeAttestation({
       attestors,
-      host: joinTokens,
+      joinTokens,
       nodes,
       issuer,
       audit,
+      clock,
       trustDomain,
       ttlSeconds: svids.agentTtl,
     }),

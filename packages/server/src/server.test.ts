@@ -112,7 +112,7 @@ describe('a whole server', () => {
       Array.from({ length: 8 }, () => new TestAgent(server.machineUrl).attest(body.token)),
     )
     expect(replies.map(({ status }) => status).sort()).toEqual([200, 403, 403, 403, 403, 403, 403, 403])
-    expect(log.events('node.attestation_refused')).toHaveLength(7)
+    expect(log.events('node.attestation_refused')).toHaveLength(1)
     expect(log.text).not.toContain(body.token)
   })
 

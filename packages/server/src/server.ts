@@ -123,6 +123,9 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
 /** Its own identity's, so that no setting for agents or workloads can make it run out between two rounds of maintenance. */
 const OWN_SVID_TTL_SECONDS = 3600
 
+/** An agent needs a handful; one that has gone wrong must not take those of all others. */
+const MAX_CONNECTIONS_PER_AGENT = 64
+
 async function openMachineListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
   const { trustDomain, machine } = config
   const hub = new SyncHub(parts.store)
@@ -148,6 +151,7 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
     host: machine.host,
     port: machine.port,
     credential: identity,
+    maxConnectionsPerCertificate: MAX_CONNECTIONS_PER_AGENT,
     // Certificates are asked for here and judged in `NodeAuthentication`, by the trust domain's rules, not OpenSSL's.
     tls: { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false },
   })

@@ -4,7 +4,7 @@ import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
 import { retryDelayMs } from '@countersign/workload-api'
 import { renewalTime } from '../issuance/renewal-time.ts'
 import { pause } from '../pause.ts'
-import { isAgentRefused, ServerCallError } from '../server-client/server-call-error.ts'
+import { isAgentRefused, isCertificateRefused, ServerCallError } from '../server-client/server-call-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import type { NodeAttestation } from './node-attestation.ts'
@@ -25,7 +25,12 @@ export interface AgentSessionOptions {
   readonly identity: AgentIdentity | undefined
 }
 
-type Ending = 'refused' | 'expired'
+/**
+ * - `refused`: the server no longer counts this agent as one of its nodes
+ * - `unaccepted`: the server does not take the certificate, though it is not over by the agent's own clock
+ * - `expired`: the certificate is over
+ */
+type Ending = 'refused' | 'unaccepted' | 'expired'
 
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
 /** Evidence is judged and audited each time, so it is offered less often than a connection is tried. */
@@ -36,6 +41,7 @@ export class AgentSession {
   readonly #options: AgentSessionOptions
   #identity: AgentIdentity | undefined
   #refused = false
+  #unaccepted = false
   #revision = -1
   #lastSignOfLife = 0
 
@@ -54,15 +60,29 @@ export class AgentSession {
       await this.#obtainIdentity(signal)
       if (signal.aborted) return
       const ending = await this.#serve(signal)
-      if (ending === 'refused') {
-        this.#refused = true
-        this.#options.onRefused()
+      if (ending === 'refused') this.#refuse()
+      if (ending === 'unaccepted') {
+        this.#unaccepted = true
         this.#options.log.error(
-          { server: this.#options.serverUrl, agentId: this.#identity?.agentId },
-          'server does not accept this agent any more (banned, evicted or unknown), no identities are served',
+          {
+            server: this.#options.serverUrl,
+            agentId: this.#identity?.agentId,
+            needs: 'the agent attests anew; compare the clocks of this host and the server',
+          },
+          "server does not accept the agent's certificate, valid identities are still served",
         )
+        await pause(this.#options.clock, BACKOFF.firstMs, signal)
       }
     }
+  }
+
+  #refuse(): void {
+    this.#refused = true
+    this.#options.onRefused()
+    this.#options.log.error(
+      { server: this.#options.serverUrl, agentId: this.#identity?.agentId },
+      'server does not accept this agent any more (banned, evicted or unknown), no identities are served',
+    )
   }
 
   async #obtainIdentity(signal: AbortSignal): Promise<void> {
@@ -71,9 +91,12 @@ export class AgentSession {
       try {
         this.#identity = await attestation.attest()
         this.#refused = false
+        this.#unaccepted = false
         log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent attested')
       } catch (error) {
         if (await this.#isAcceptedAgain()) return
+        // A ban must not go unheard because the certificate was not good enough to ask with.
+        if (isAgentRefused(error) && !this.#refused) this.#refuse()
         const delayMs = retryDelayMs(failures, ATTESTATION_BACKOFF, random)
         const fields = { server: serverUrl, ...describe(error), retryInSeconds: Math.ceil(delayMs / 1000) }
         if (isNodeUnproven(error)) {
@@ -86,16 +109,18 @@ export class AgentSession {
   }
 
   #isUsable(): boolean {
-    return !this.#refused && this.#identity !== undefined && this.#identity.expiresAt > this.#options.clock.now()
+    if (this.#refused || this.#unaccepted) return false
+    return this.#identity !== undefined && this.#identity.expiresAt > this.#options.clock.now()
   }
 
   /** A ban may be lifted while the old credential is still good. */
   async #isAcceptedAgain(): Promise<boolean> {
-    if (!this.#refused || this.#identity === undefined) return false
+    if ((!this.#refused && !this.#unaccepted) || this.#identity === undefined) return false
     if (this.#identity.expiresAt <= this.#options.clock.now()) return false
     try {
       await this.#options.server.sync()
       this.#refused = false
+      this.#unaccepted = false
       this.#options.log.info({ agentId: this.#identity.agentId }, 'server accepts this agent again')
       return true
     } catch {
@@ -150,7 +175,8 @@ export class AgentSession {
       signal.removeEventListener('abort', stopStream)
       if (signal.aborted) return undefined
       if (stream.signal.aborted) continue
-      if (isAgentRefused(failure)) return 'refused'
+      const ending = endingOf(failure)
+      if (ending !== undefined) return ending
       const delayMs = retryDelayMs(failures, BACKOFF, random)
       failures += 1
       log.warn(
@@ -178,7 +204,8 @@ export class AgentSession {
         this.#accept(state)
         this.#restartStream()
       } catch (error) {
-        if (isAgentRefused(error)) return 'refused'
+        const ending = endingOf(error)
+        if (ending !== undefined) return ending
         // The stream's own loop says what is wrong with the connection.
       }
     }
@@ -206,7 +233,8 @@ export class AgentSession {
         // The stream lasts no longer than the certificate it was opened with.
         this.#restartStream()
       } catch (error) {
-        if (isAgentRefused(error)) return 'refused'
+        const ending = endingOf(error)
+        if (ending !== undefined) return ending
         failures += 1
         log.warn(
           { server: serverUrl, ...describe(error), expiresAt: identity.expiresAt },
@@ -222,6 +250,12 @@ export class AgentSession {
     this.#revision = state.revision
     this.#options.onSync(this.#identity, state)
   }
+}
+
+/** What a failed call says about the agent's standing, if anything. */
+function endingOf(error: unknown): Ending | undefined {
+  if (isAgentRefused(error)) return 'refused'
+  return isCertificateRefused(error) ? 'unaccepted' : undefined
 }
 
 /** Whether waiting alone will not help: there is no evidence, or the server does not accept it. */

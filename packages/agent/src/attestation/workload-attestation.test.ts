@@ -71,6 +71,29 @@ describe('WorkloadAttestation', () => {
     expect(await attestation.attest(peer)).toEqual([selector('2')])
   })
 
+  it('logs no more than ten failures of one kind and user a minute', async () => {
+    const { attestation, peer, log } = start(async () => {
+      throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'no')
+    })
+    for (let turn = 0; turn < 30; turn++) await attestation.attest(peer).catch(() => {})
+    expect(log.records).toHaveLength(10)
+  })
+
+  it('asks again when the clock was set back', async () => {
+    let asked = 0
+    const { attestation, peer, clock } = start(async () => [selector(`${++asked}`)])
+    await attestation.attest(peer)
+    clock.jump(-3600)
+    expect(await attestation.attest(peer)).toEqual([selector('2')])
+  })
+
+  it('takes a fault of an attestor for a passing one', async () => {
+    const { attestation, peer } = start(async () => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+    })
+    await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_NOT_POSSIBLE' })
+  })
+
   it('does not remember a failure', async () => {
     let asked = 0
     const { attestation, peer } = start(async () => {

@@ -8,6 +8,7 @@ import {
   type WorkloadAttestor,
 } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
+import { LogLimit } from '../log-limit.ts'
 
 export interface NamedWorkloadAttestor {
   readonly name: string
@@ -33,10 +34,12 @@ const MAX_SELECTORS = 1024
 /** Finds out which program is calling, by asking every configured attestor. */
 export class WorkloadAttestation {
   readonly #options: WorkloadAttestationOptions
+  readonly #logLimit: LogLimit
   readonly #findings = new WeakMap<PeerProcess, Finding>()
 
   constructor(options: WorkloadAttestationOptions) {
     this.#options = options
+    this.#logLimit = new LogLimit(options.clock)
   }
 
   /**
@@ -57,7 +60,9 @@ export class WorkloadAttestation {
   #find(peer: PeerProcess): Promise<readonly Selector[]> {
     const { clock, cacheSeconds } = this.#options
     const known = this.#findings.get(peer)
-    if (known !== undefined && clock.now() - known.at < cacheSeconds) return known.selectors
+    const age = known === undefined ? Number.POSITIVE_INFINITY : clock.now() - known.at
+    // A clock that was set back would otherwise keep what was found for as long as it was set back.
+    if (known !== undefined && age >= 0 && age < cacheSeconds) return known.selectors
     const selectors = this.#ask(peer)
     this.#findings.set(peer, { selectors, at: clock.now() })
     selectors.catch(() => this.#findings.delete(peer))
@@ -65,7 +70,7 @@ export class WorkloadAttestation {
   }
 
   async #ask(peer: PeerProcess): Promise<readonly Selector[]> {
-    const { attestors, clock, log, timeoutMs } = this.#options
+    const { attestors, clock, timeoutMs } = this.#options
     const patience = new AbortController()
     const late = new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'attestation took too long')
     const cancel = clock.schedule(timeoutMs, () => patience.abort(late))
@@ -75,11 +80,10 @@ export class WorkloadAttestation {
           try {
             return await orAbort(attestor.attest(peer, patience.signal), patience.signal)
           } catch (error) {
-            log.warn(
-              { attestor: name, pid: peer.pid, uid: peer.uid, code: errorCode(error) },
-              'workload attestation failed',
-            )
-            throw error
+            this.#logFailure(name, peer, errorCode(error))
+            if (error instanceof AttestationError) throw error
+            // What the host is short of now says nothing about the program, so this must not pass for a refusal.
+            throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'workload attestor failed', { cause: error })
           }
         }),
       )
@@ -87,6 +91,12 @@ export class WorkloadAttestation {
     } finally {
       cancel()
     }
+  }
+
+  #logFailure(attestor: string, { pid, uid }: PeerProcess, code: string | undefined): void {
+    const admitted = this.#logLimit.admit(`${uid} ${attestor} ${code}`)
+    if (admitted === undefined) return
+    this.#options.log.warn({ attestor, pid, uid, code, ...admitted }, 'workload attestation failed')
   }
 }
 

@@ -28,6 +28,21 @@ describe('findNearestEntries', () => {
     ])
   })
 
+  it('compares no more than a bounded number of entries', () => {
+    let compared = 0
+    const entries = Array.from({ length: 10_000 }, (_, index) => {
+      const { selectors, ...rest } = needs(`e${index}`, 'x')
+      return Object.defineProperty({ ...rest, selectors }, 'selectors', {
+        get() {
+          compared += 1
+          return selectors
+        },
+      })
+    })
+    expect(findNearestEntries(entries, own, 0)).toHaveLength(3)
+    expect(compared).toBe(2048)
+  })
+
   it('says of an entry that only its time is over', () => {
     const [near] = findNearestEntries([entry('e', '/e', { selectors: own, expiresAt: 5 })], own, 5)
     expect(near).toMatchObject({ missing: [], expired: true })
@@ -58,8 +73,22 @@ describe('NoIdentityLog', () => {
   it('does not remember for ever', () => {
     const log = new RecordingLogger()
     const { explain } = new NoIdentityLog(new FakeClock(), log)
-    for (let pid = 1; pid <= 1025; pid++) explain(peer(pid), own, view(1))
+    for (let pid = 1; pid <= 1025; pid++) explain({ ...peer(pid), uid: pid }, own, view(1))
+    const before = log.records.length
     explain(peer(1), own, view(1))
-    expect(log.records).toHaveLength(1026)
+    expect(log.records).toHaveLength(before + 1)
+  })
+
+  it('writes ten lines a minute for one user, however many programs it starts, and not less for another', async () => {
+    const log = new RecordingLogger()
+    const clock = new FakeClock()
+    const { explain } = new NoIdentityLog(clock, log)
+    for (let pid = 1; pid <= 100; pid++) explain(peer(pid), own, view(1))
+    expect(log.records).toHaveLength(10)
+    explain({ ...peer(200), uid: 2 }, own, view(1))
+    expect(log.records).toHaveLength(11)
+    await clock.advance(60)
+    explain(peer(300), own, view(1))
+    expect(log.records.at(-1)?.fields['more']).toBe(90)
   })
 })

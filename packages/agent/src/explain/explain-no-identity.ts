@@ -2,6 +2,7 @@ import { readlinkSync } from 'node:fs'
 import type { Entry } from '@countersign/api'
 import { type Clock, formatSelector, type Logger, type PeerProcess, type Selector } from '@countersign/plugin-kit'
 import { isCurrent } from '../issuance/entry-index.ts'
+import { LogLimit } from '../log-limit.ts'
 import type { AgentView } from '../state/agent-state.ts'
 
 /** An entry that a program almost has. */
@@ -13,6 +14,8 @@ export interface NearEntry {
 }
 
 const MAX_NEAR_ENTRIES = 3
+/** Any program may cause this comparison, so it takes no longer than this. */
+const MAX_COMPARED = 2048
 const MAX_REMEMBERED = 1024
 
 /** The entries that fewest selectors keep a program from, nearest first. */
@@ -22,27 +25,29 @@ export function findNearestEntries(
   now: number,
 ): NearEntry[] {
   const own = new Set(selectors.map(formatSelector))
-  return entries
-    .map((entry) => {
-      const wanted = entry.selectors.map(formatSelector)
-      const missing = wanted.filter((each) => !own.has(each))
-      const near = { entryId: entry.id, spiffeId: entry.spiffeId, missing, expired: !isCurrent(entry, now) }
-      return { near, held: wanted.length - missing.length }
-    })
-    .sort((a, b) => a.near.missing.length - b.near.missing.length || b.held - a.held)
-    .slice(0, MAX_NEAR_ENTRIES)
-    .map(({ near }) => near)
+  const nearest: { near: NearEntry; held: number }[] = []
+  for (const entry of entries.slice(0, MAX_COMPARED)) {
+    const wanted = entry.selectors.map(formatSelector)
+    const missing = wanted.filter((each) => !own.has(each))
+    const near = { entryId: entry.id, spiffeId: entry.spiffeId, missing, expired: !isCurrent(entry, now) }
+    nearest.push({ near, held: wanted.length - missing.length })
+    nearest.sort((a, b) => a.near.missing.length - b.near.missing.length || b.held - a.held)
+    nearest.splice(MAX_NEAR_ENTRIES)
+  }
+  return nearest.map(({ near }) => near)
 }
 
 /** Tells the operator why a program got no identity. Never the program, which could then pretend. */
 export class NoIdentityLog {
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #limit: LogLimit
   readonly #told = new Set<string>()
 
   constructor(clock: Clock, log: Logger) {
     this.#clock = clock
     this.#log = log
+    this.#limit = new LogLimit(clock)
   }
 
   /** One event for a program and a state of the registrations: clients ask again and again. */
@@ -52,6 +57,8 @@ export class NoIdentityLog {
     const [oldest] = this.#told
     if (this.#told.size >= MAX_REMEMBERED && oldest !== undefined) this.#told.delete(oldest)
     this.#told.add(occasion)
+    const admitted = this.#limit.admit(String(peer.uid))
+    if (admitted === undefined) return
     this.#log.warn(
       {
         pid: peer.pid,
@@ -61,6 +68,7 @@ export class NoIdentityLog {
         agent: view.status,
         entries: view.entries.entries.length,
         nearest: findNearestEntries(view.entries.entries, selectors, this.#clock.now()),
+        ...admitted,
       },
       'no identity issued',
     )

@@ -138,11 +138,27 @@ describe('CredentialCache', () => {
     expect(await serial()).toBe(2)
   })
 
-  it('forgets everything when told to', async () => {
+  it('forgets what it is told to and keeps the rest', async () => {
     const { serial, cache } = start()
-    await serial()
-    cache.clear()
-    expect(await serial()).toBe(2)
+    expect([await serial('a'), await serial('b')]).toEqual([1, 2])
+    cache.forget((credential) => credential.serial === 1)
+    expect([await serial('a'), await serial('b')]).toEqual([3, 2])
+  })
+
+  it('does not keep what was being fetched when it forgot', async () => {
+    const { cache, clock, serial } = start()
+    let arrive = (_: { expiresAt: number; serial: number }) => {}
+    const first = cache.get(
+      'a',
+      () =>
+        new Promise((resolve) => {
+          arrive = resolve
+        }),
+    )
+    cache.forget(() => false)
+    arrive({ expiresAt: clock.now() + 100, serial: 99 })
+    await first
+    expect(await serial('a')).toBe(1)
   })
 
   it('recovers from a renewal that failed in the background', async () => {

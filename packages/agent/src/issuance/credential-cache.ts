@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
 import { AgentError } from '../agent-error.ts'
+import { LogLimit } from '../log-limit.ts'
 import { renewalTime } from './renewal-time.ts'
 
 export interface Expiring {
@@ -45,11 +46,13 @@ const MAX_RETRY_SECONDS = 60
  */
 export class CredentialCache<Credential extends Expiring> {
   readonly #options: CredentialCacheOptions
+  readonly #logLimit: LogLimit
   readonly #slots = new Map<string, Slot<Credential>>()
   readonly #listeners = new Set<() => void>()
 
   constructor(options: CredentialCacheOptions) {
     this.#options = options
+    this.#logLimit = new LogLimit(options.clock)
   }
 
   get size(): number {
@@ -62,9 +65,12 @@ export class CredentialCache<Credential extends Expiring> {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Forgets everything: what was issued is no longer worth anything. */
-  clear(): void {
-    this.#slots.clear()
+  /** Forgets what is no longer worth anything, and does not keep what is being fetched: it may not be either. */
+  forget(isWorthless: (credential: Credential) => boolean): void {
+    for (const [key, { current, failures, retryAt }] of [...this.#slots]) {
+      if (current === undefined || isWorthless(current.credential)) this.#slots.delete(key)
+      else this.#slots.set(key, { current, failures, retryAt })
+    }
   }
 
   /**
@@ -126,10 +132,12 @@ export class CredentialCache<Credential extends Expiring> {
       slot.retryAt = clock.now() + Math.ceil(delay)
       // Nothing to keep for later: a slot that only holds a failure would push out good ones.
       if (slot.current === undefined && this.#slots.get(key) === slot) this.#slots.delete(key)
-      this.#options.log.warn(
-        { kind: this.#options.kind, code: errorCode(error), retryInSeconds: Math.ceil(delay) },
-        'credential could not be fetched',
-      )
+      const code = errorCode(error)
+      const admitted = this.#logLimit.admit(String(code))
+      if (admitted !== undefined) {
+        const fields = { kind: this.#options.kind, code, retryInSeconds: Math.ceil(delay), ...admitted }
+        this.#options.log.warn(fields, 'credential could not be fetched')
+      }
       throw error
     }
   }

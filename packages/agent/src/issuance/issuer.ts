@@ -1,10 +1,13 @@
+import { X509Certificate } from 'node:crypto'
 import type { Entry } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
-import { decodeBase64, thumbprintInput } from '@countersign/protocol'
+import { decodeBase64, type SpiffeBundle, thumbprintInput } from '@countersign/protocol'
 import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { AgentError } from '../agent-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import { type Cached, CredentialCache } from './credential-cache.ts'
+import { InFlightLimit } from './in-flight-limit.ts'
+import { isChainSignedBy, isTokenSignedBy } from './signed-by.ts'
 
 export interface WorkloadX509Svid {
   readonly spiffeId: string
@@ -27,6 +30,13 @@ export interface WorkloadJwtSvid {
   readonly expiresAt: number
 }
 
+/** Kinds of credentials, each signed by authorities of its own. */
+export interface AuthorityKinds {
+  readonly x509: boolean
+  readonly jwt: boolean
+  readonly wit: boolean
+}
+
 export interface IssuerOptions {
   readonly server: ServerClient
   readonly clock: Clock
@@ -38,6 +48,7 @@ export interface IssuerOptions {
 /** The credentials of the entries that programs of this host use. Keys are made here and never leave but to the program. */
 export class Issuer {
   readonly #server: ServerClient
+  readonly #inFlight = new InFlightLimit()
   readonly #x509: CredentialCache<WorkloadX509Svid>
   readonly #wit: CredentialCache<WorkloadWitSvid>
   readonly #jwt: CredentialCache<WorkloadJwtSvid>
@@ -52,31 +63,37 @@ export class Issuer {
 
   x509Svid(entry: Entry): Promise<Cached<WorkloadX509Svid>> {
     const key = JSON.stringify([entry.id, entry.spiffeId, entry.x509SvidTtl, entry.dnsNames])
-    return this.#x509.get(key, async () => {
-      const signingKey = generateSigningKey('ES256')
-      const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entry.id, signingKey.publicJwk)
-      rejectOther(entry, spiffeId)
-      return { spiffeId, chain: chain.map(decodeBase64), key: signingKey, expiresAt }
-    })
+    return this.#x509.get(key, () =>
+      this.#inFlight.run(entry.id, async () => {
+        const signingKey = generateSigningKey('ES256')
+        const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entry.id, signingKey.publicJwk)
+        rejectOther(entry, spiffeId)
+        return { spiffeId, chain: chain.map(decodeBase64), key: signingKey, expiresAt }
+      }),
+    )
   }
 
   witSvid(entry: Entry): Promise<Cached<WorkloadWitSvid>> {
     const key = JSON.stringify([entry.id, entry.spiffeId, entry.witTtl])
-    return this.#wit.get(key, async () => {
-      const signingKey = generateSigningKey('ES256')
-      const { spiffeId, token, expiresAt } = await this.#server.issueWitSvid(entry.id, signingKey.publicJwk)
-      rejectOther(entry, spiffeId)
-      return { spiffeId, token, key: signingKey, expiresAt }
-    })
+    return this.#wit.get(key, () =>
+      this.#inFlight.run(entry.id, async () => {
+        const signingKey = generateSigningKey('ES256')
+        const { spiffeId, token, expiresAt } = await this.#server.issueWitSvid(entry.id, signingKey.publicJwk)
+        rejectOther(entry, spiffeId)
+        return { spiffeId, token, key: signingKey, expiresAt }
+      }),
+    )
   }
 
   jwtSvid(entry: Entry, audience: readonly string[]): Promise<Cached<WorkloadJwtSvid>> {
     const key = JSON.stringify([entry.id, entry.spiffeId, entry.jwtSvidTtl, audience])
-    return this.#jwt.get(key, async () => {
-      const { spiffeId, token, expiresAt } = await this.#server.issueJwtSvid(entry.id, audience)
-      rejectOther(entry, spiffeId)
-      return { spiffeId, token, expiresAt }
-    })
+    return this.#jwt.get(key, () =>
+      this.#inFlight.run(entry.id, async () => {
+        const { spiffeId, token, expiresAt } = await this.#server.issueJwtSvid(entry.id, audience)
+        rejectOther(entry, spiffeId)
+        return { spiffeId, token, expiresAt }
+      }),
+    )
   }
 
   /** Tells of each X509-SVID or WIT-SVID that was renewed. @returns stops telling */
@@ -87,11 +104,19 @@ export class Issuer {
     }
   }
 
-  /** Drops what was signed by an authority that is no longer trusted. */
-  forget(kinds: { readonly x509: boolean; readonly jwt: boolean; readonly wit: boolean }): void {
-    if (kinds.x509) this.#x509.clear()
-    if (kinds.jwt) this.#jwt.clear()
-    if (kinds.wit) this.#wit.clear()
+  /**
+   * Drops what was signed by an authority that is no longer trusted.
+   *
+   * @param kinds the kinds that lost an authority
+   * @param bundle what is trusted now
+   */
+  forget(kinds: AuthorityKinds, bundle: SpiffeBundle): void {
+    if (kinds.x509) {
+      const roots = bundle.x509Authorities.map((der) => new X509Certificate(der))
+      this.#x509.forget(({ chain }) => !isChainSignedBy(chain, roots))
+    }
+    if (kinds.jwt) this.#jwt.forget(({ token }) => !isTokenSignedBy(token, bundle.jwtAuthorities))
+    if (kinds.wit) this.#wit.forget(({ token }) => !isTokenSignedBy(token, bundle.witAuthorities))
   }
 }
 

@@ -1,11 +1,11 @@
 /** One HTTP exchange with the server, with limits on time and size. */
 import type { IncomingMessage } from 'node:http'
-import type { Agent } from 'node:https'
-import { request } from 'node:https'
+import { type Agent, request } from 'node:https'
 import { Problem } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
 import { Value } from 'typebox/value'
 import { ServerCallError } from './server-call-error.ts'
+import type { ConnectingOptions } from './server-tls-agent.ts'
 
 export interface Exchange {
   readonly url: URL
@@ -43,12 +43,15 @@ function sendOnly(exchange: Exchange): Promise<IncomingMessage> {
       accept,
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
     }
-    const outgoing = request(url, { method, agent, headers })
+    const connecting = new AbortController()
+    const options: ConnectingOptions = { method, agent, headers, connecting: connecting.signal }
+    const outgoing = request(url, options)
     // A request that has no connection yet does not report its own end, so the caller is told here.
     const giveUp = (error: ServerCallError) => {
       settle()
       reject(error)
       outgoing.destroy(error)
+      connecting.abort()
     }
     const abort = () => giveUp(new ServerCallError('ERR_AGENT_SERVER_UNREACHABLE', 'call to the server was stopped'))
     const cancelTimeout = clock.schedule(timeoutMs, () => {
@@ -114,8 +117,15 @@ export function toConnectionError(error: unknown): ServerCallError {
 function toRefusal(status: number, body: string): ServerCallError {
   const code = readProblemCode(body)
   const detail = `status ${status}${code === undefined ? '' : ` ${code}`}`
-  if ((status === 401 || status === 403) && code?.startsWith('ERR_NODE_')) {
-    return new ServerCallError('ERR_AGENT_SERVER_REFUSED_AGENT', 'server does not accept this agent', { detail })
+  if (status === 401 || status === 403) {
+    // Any other code of a node may pass, and must not take the identities of all programs away.
+    if (code === 'ERR_NODE_BANNED' || code === 'ERR_NODE_UNKNOWN') {
+      return new ServerCallError('ERR_AGENT_SERVER_REFUSED_AGENT', 'server does not accept this agent', { detail })
+    }
+    if (code === 'ERR_NODE_CERTIFICATE' || code === 'ERR_NODE_NO_CERTIFICATE') {
+      const message = "server does not accept the agent's certificate"
+      return new ServerCallError('ERR_AGENT_SERVER_REFUSED_CERTIFICATE', message, { detail })
+    }
   }
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     return new ServerCallError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'server refused the request', { detail })

@@ -44,11 +44,28 @@ describe('HttpsServerClient', () => {
     ['a request for patience', answer(429, ''), 'ERR_AGENT_SERVER_FAILED'],
     ['a refusal of the request', answer(403, problem('ERR_ENTITLEMENT_ENTRY')), 'ERR_AGENT_SERVER_REFUSED_REQUEST'],
     ['a refusal of the agent', answer(403, problem('ERR_NODE_BANNED')), 'ERR_AGENT_SERVER_REFUSED_AGENT'],
+    ['a refusal of an unknown agent', answer(403, problem('ERR_NODE_UNKNOWN')), 'ERR_AGENT_SERVER_REFUSED_AGENT'],
+    [
+      'a refusal of its certificate',
+      answer(403, problem('ERR_NODE_CERTIFICATE')),
+      'ERR_AGENT_SERVER_REFUSED_CERTIFICATE',
+    ],
+    ['another word on the node', answer(403, problem('ERR_NODE_OTHER')), 'ERR_AGENT_SERVER_REFUSED_REQUEST'],
     ["a gateway's refusal", answer(403, '<html>'), 'ERR_AGENT_SERVER_REFUSED_REQUEST'],
     ['a refusal with another status', answer(500, problem('ERR_NODE_BANNED')), 'ERR_AGENT_SERVER_FAILED'],
   ])('gives an answer that is %s its code', async (_, override, code) => {
     const { client } = await start(override)
     await expect(client.sync()).rejects.toMatchObject({ code })
+  })
+
+  it('takes a server whose clock is a little ahead', async () => {
+    const { client, server, clock } = await start()
+    await server.down()
+    // The certificate is valid from a minute before the moment it is made.
+    clock.jump(90)
+    await server.up()
+    clock.jump(-90)
+    expect(await client.sync()).toMatchObject({ trustDomain: TRUST_DOMAIN })
   })
 
   it('stops reading an answer that is too large', async () => {
@@ -127,6 +144,58 @@ describe('HttpsServerClient', () => {
     const refused = expect(client.attest({ attestor: 'a', evidence: {}, publicKey: {} })).rejects.toMatchObject({
       code: 'ERR_AGENT_SERVER_TIMEOUT',
     })
+    await clock.advance(10)
+    await refused
+    await eventually(() => closed === 1)
+  })
+
+  it('opens a few connections for any number of credentials, and others for its own calls', async () => {
+    let sync = false
+    const { client, server } = await start((request) => {
+      sync ||= request.url === '/v1/agent/sync'
+      return request.url !== '/v1/agent/sync'
+    })
+    let connections = 0
+    server.onConnection = () => {
+      connections += 1
+    }
+    const flood = Array.from({ length: 100 }, (_, index) => client.issueJwtSvid('e1', [`a${index}`]).catch(() => {}))
+    await eventually(() => server.count('POST /v1/agent/jwt-svids') === 8)
+    expect(await client.sync()).toMatchObject({ trustDomain: TRUST_DOMAIN })
+    expect(sync).toBe(true)
+    expect(connections).toBe(9)
+    expect(server.count('POST /v1/agent/jwt-svids')).toBe(8)
+    client.close()
+    await server.down()
+    await Promise.all(flood)
+  })
+
+  it('lets go of a connection that does not open before the call is over', async () => {
+    const { server, clock } = await start()
+    let closed = 0
+    const silent = createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .on('close', () => {
+          closed += 1
+        })
+      socket.resume()
+    })
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    onTestFinished(() => void silent.close())
+    const key = generateSigningKey('ES256')
+    const { chain, expiresAt } = await server.authority.x509(AGENT_ID, key.publicJwk, 3600)
+    const identity = { agentId: AGENT_ID, chain: chain.map(decodeBase64), key, issuedAt: clock.now(), expiresAt }
+    const client = new HttpsServerClient({
+      url: `https://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      trust: { trustDomain: TRUST_DOMAIN, roots: () => [server.authority.certificate], now: () => clock.now() },
+      identity: () => identity,
+      clock,
+      timeoutMs: 10_000,
+    })
+    onTestFinished(() => client.close())
+    const refused = expect(client.issueJwtSvid('e1', ['a'])).rejects.toMatchObject({ code: 'ERR_AGENT_SERVER_TIMEOUT' })
     await clock.advance(10)
     await refused
     await eventually(() => closed === 1)

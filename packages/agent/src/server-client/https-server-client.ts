@@ -14,6 +14,7 @@ import type { PublicJwk } from '@countersign/protocol'
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { AgentIdentity } from '../state/agent-identity.ts'
+import { CallSlots } from './call-slots.ts'
 import { EventStreamParser } from './event-stream.ts'
 import { type Exchange, readBody, send, toConnectionError } from './http-exchange.ts'
 import { ServerCallError } from './server-call-error.ts'
@@ -32,15 +33,22 @@ export interface HttpsServerClientOptions {
 
 const MAX_BODY_BYTES = 1024 * 1024
 const MAX_SYNC_BYTES = 64 * 1024 * 1024
+const MAX_ISSUANCE_CALLS = 8
+const MAX_ISSUANCE_WAITING = 256
+
+/** Programs cause issuance calls. The agent's own calls have connections of their own, which no program can use up. */
+type Purpose = 'control' | 'issuance'
 
 /** The machine API over HTTPS. */
 export class HttpsServerClient implements ServerClient {
   readonly #options: HttpsServerClientOptions
   readonly #anonymous: ServerTlsAgent
-  #own: { readonly identity: AgentIdentity; readonly agent: ServerTlsAgent } | undefined
+  readonly #issuance: CallSlots
+  #own: (Record<Purpose, ServerTlsAgent> & { readonly identity: AgentIdentity }) | undefined
 
   constructor(options: HttpsServerClientOptions) {
     this.#options = options
+    this.#issuance = new CallSlots({ running: MAX_ISSUANCE_CALLS, waiting: MAX_ISSUANCE_WAITING }, options.clock)
     this.#anonymous = new ServerTlsAgent(new URL(options.url), options.trust, undefined)
   }
 
@@ -86,23 +94,30 @@ export class HttpsServerClient implements ServerClient {
 
   async issueX509Svid(entryId: string, publicKey: PublicJwk): Promise<X509Credential> {
     const body = { requests: [{ entryId, publicKey }] }
-    const { svids } = await this.#exchange('POST', '/v1/agent/x509-svids', X509SvidResponse, { body })
+    const { svids } = await this.#issue('/v1/agent/x509-svids', X509SvidResponse, body)
     return requireAnswer(svids.find((svid) => svid.entryId === entryId)).credential
   }
 
   async issueWitSvid(entryId: string, publicKey: PublicJwk): Promise<Token> {
     const body = { requests: [{ entryId, publicKey }] }
-    const { svids } = await this.#exchange('POST', '/v1/agent/wit-svids', WitSvidResponse, { body })
+    const { svids } = await this.#issue('/v1/agent/wit-svids', WitSvidResponse, body)
     return requireAnswer(svids.find((svid) => svid.entryId === entryId)).wit
   }
 
   async issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token> {
-    return (await this.#exchange('POST', '/v1/agent/jwt-svids', JwtSvidResponse, { body: { entryId, audience } })).jwt
+    return (await this.#issue('/v1/agent/jwt-svids', JwtSvidResponse, { entryId, audience })).jwt
   }
 
   close(): void {
     this.#anonymous.destroy()
-    this.#own?.agent.destroy()
+    this.#own?.control.destroy()
+    this.#own?.issuance.destroy()
+  }
+
+  #issue<Schema extends TSchema>(path: string, schema: Schema, body: unknown): Promise<Static<Schema>> {
+    return this.#issuance.run(this.#options.timeoutMs, () =>
+      this.#exchange('POST', path, schema, { body, agent: this.#identifiedAgent('issuance') }),
+    )
   }
 
   async #exchange<Schema extends TSchema>(
@@ -122,23 +137,23 @@ export class HttpsServerClient implements ServerClient {
     options: Partial<Exchange> & Pick<Exchange, 'accept'>,
   ): Promise<IncomingMessage> {
     const { clock, timeoutMs, url } = this.#options
-    const agent = options.agent ?? this.#identifiedAgent()
+    const agent = options.agent ?? this.#identifiedAgent('control')
     return send({ url: new URL(path, url), method, clock, timeoutMs, ...options, agent })
   }
 
-  #identifiedAgent(): ServerTlsAgent {
+  #identifiedAgent(purpose: Purpose): ServerTlsAgent {
     const identity = this.#options.identity()
     if (identity === undefined) {
       throw new ServerCallError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'agent has no identity to show the server yet')
     }
     if (this.#own?.identity !== identity) {
       // Requests under way keep their connection; idle ones with the old certificate end.
-      const previous = this.#own?.agent
-      const agent = new ServerTlsAgent(new URL(this.#options.url), this.#options.trust, identity)
-      this.#own = { identity, agent }
-      if (previous !== undefined) destroyIdle(previous)
+      const previous = this.#own
+      const open = () => new ServerTlsAgent(new URL(this.#options.url), this.#options.trust, identity)
+      this.#own = { identity, control: open(), issuance: open() }
+      if (previous !== undefined) for (const agent of [previous.control, previous.issuance]) destroyIdle(agent)
     }
-    return this.#own.agent
+    return this.#own[purpose]
   }
 }
 

@@ -8,6 +8,7 @@ export type ServerCallErrorCode =
   | 'ERR_AGENT_SERVER_FAILED'
   | 'ERR_AGENT_SERVER_REFUSED_REQUEST'
   | 'ERR_AGENT_SERVER_REFUSED_AGENT'
+  | 'ERR_AGENT_SERVER_REFUSED_CERTIFICATE'
 
 /** A call to the server did not bring what it should. `detail` holds the server's own code where it gave one. */
 export class ServerCallError extends WorkloadIdentityError<ServerCallErrorCode> {}
@@ -15,4 +16,9 @@ export class ServerCallError extends WorkloadIdentityError<ServerCallErrorCode> 
 /** Whether the server no longer counts this agent as one of its nodes. */
 export function isAgentRefused(error: unknown): boolean {
   return error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_REFUSED_AGENT'
+}
+
+/** Whether the server would not take the certificate shown. That says nothing about the agent, which needs another one. */
+export function isCertificateRefused(error: unknown): boolean {
+  return error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_REFUSED_CERTIFICATE'
 }

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto'
-import { Agent } from 'node:https'
+import { Agent, type RequestOptions } from 'node:https'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
@@ -9,9 +9,17 @@ import { type ServerTrust, verifyServer } from './verify-server.ts'
 
 type Connected = (error: Error | null, socket: Duplex) => void
 
+/** What a request tells its connection. */
+export interface ConnectingOptions extends RequestOptions {
+  /** Aborts when the request is over: a connection that never opens would stay for ever. */
+  readonly connecting?: AbortSignal
+}
+
 /**
  * Opens the TLS connections to the server. A connection reaches HTTP only after the server's certificate has been
  * verified, so no byte of a request (with a join token in it, perhaps) is ever sent to anyone else.
+ *
+ * How many there are at a time is for the caller to limit: see {@link CallSlots}.
  *
  * Connections belong to one identity: after a renewal a new agent takes over.
  */
@@ -23,13 +31,13 @@ export class ServerTlsAgent extends Agent {
 
   constructor(url: URL, trust: ServerTrust, identity: AgentIdentity | undefined) {
     // No session is resumed: a resumed one skips the certificate that has to be looked at.
-    super({ keepAlive: true, maxSockets: 8, maxFreeSockets: 4, maxCachedSessions: 0 })
+    super({ keepAlive: true, maxFreeSockets: 4, maxCachedSessions: 0 })
     this.#url = url
     this.#trust = trust
     this.#credentials = identity && { key: privateKeyPem(identity), cert: encodePem(identity.chain) }
   }
 
-  override createConnection(_options: unknown, callback?: Connected): undefined {
+  override createConnection({ connecting }: ConnectingOptions, callback?: Connected): undefined {
     const host = this.#url.hostname.replace(/^\[|\]$/g, '')
     const socket = connect({
       host,
@@ -43,9 +51,12 @@ export class ServerTlsAgent extends Agent {
     })
     socket.setKeepAlive(true, 15_000)
     this.#connecting.add(socket)
+    const giveUp = () => socket.destroy()
+    connecting?.addEventListener('abort', giveUp, { once: true })
     let settle = (error: Error | null) => {
       settle = () => {}
       this.#connecting.delete(socket)
+      connecting?.removeEventListener('abort', giveUp)
       if (error !== null) socket.destroy()
       callback?.(error, socket)
     }

@@ -28,6 +28,8 @@ export async function verifyServer(socket: TLSSocket, trust: ServerTrust): Promi
       now: trust.now(),
       crypto: nodeCrypto,
       usage: 'serverAuth',
+      // The server's clock may be ahead of ours.
+      skewSeconds: 60,
     })
     found = id.toString()
   } catch (cause) {

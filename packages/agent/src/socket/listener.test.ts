@@ -139,6 +139,17 @@ describe('Listener', () => {
     for (const client of [...clients, fourth]) client.destroy()
   })
 
+  it('does not let one user fill the log with dropped connections', async () => {
+    const log = new RecordingLogger()
+    const { path } = await open({ limits: { total: 64, perUid: 0 }, log })
+    for (let count = 0; count < 25; count++) {
+      const client = createConnection(path)
+      client.on('error', () => {})
+      await once(client, 'close')
+    }
+    expect(log.with('too many connections, connection dropped')).toHaveLength(10)
+  })
+
   it('drops a connection that sends nothing, and keeps one that speaks', async () => {
     const { path, listener, clock } = await open()
     const silent = createConnection(path)

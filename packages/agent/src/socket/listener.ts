@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock, Logger, PeerProcess } from '@countersign/plugin-kit'
+import { LogLimit } from '../log-limit.ts'
 import { ConnectionCounter, type ConnectionLimits } from './connection-limits.ts'
 import { holdPeerProcess } from './peer-process.ts'
 import { testPeerCredentials } from './self-test.ts'
@@ -31,6 +32,7 @@ const PREFACE_BYTES = 24
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server
+  readonly #logLimit: LogLimit
   readonly #counter: ConnectionCounter
   readonly #peers = new Map<string, PeerProcess>()
   readonly #sockets = new Set<Socket>()
@@ -39,6 +41,7 @@ export class Listener {
 
   private constructor(options: ListenerOptions) {
     this.#options = options
+    this.#logLimit = new LogLimit(options.clock)
     this.#counter = new ConnectionCounter(options.limits)
     // Paused, so that no byte is read before the credentials are.
     this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket))
@@ -105,7 +108,11 @@ export class Listener {
     }
     const { pid, uid } = held.process
     if (!this.#counter.tryAdd(uid)) {
-      this.#options.log.warn({ pid, uid, connections: this.#counter.total }, 'too many connections, connection dropped')
+      const admitted = this.#logLimit.admit(String(uid))
+      if (admitted !== undefined) {
+        const fields = { pid, uid, connections: this.#counter.total, ...admitted }
+        this.#options.log.warn(fields, 'too many connections, connection dropped')
+      }
       held.release()
       socket.destroy()
       return

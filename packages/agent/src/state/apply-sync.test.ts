@@ -1,7 +1,10 @@
 import type { SyncState } from '@countersign/api'
+import type { SpiffeBundle } from '@countersign/protocol'
+import { FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { OwnTrust } from '../attestation/own-trust.ts'
-import type { Issuer } from '../issuance/issuer.ts'
+import { Issuer } from '../issuance/issuer.ts'
+import type { ServerClient } from '../server-client/server-client.ts'
 import { AGENT_ID, entry, TRUST_DOMAIN } from '../test-support/fake-server.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
@@ -9,16 +12,22 @@ import { AgentState } from './agent-state.ts'
 import { applySync } from './apply-sync.ts'
 
 const now = () => 1_700_000_000
+const WEB = entry('e1', '/web')
 const authority = (name: string, trustDomain = TRUST_DOMAIN) => TestAuthority.create(trustDomain, now, name)
 
 function start() {
   const log = new RecordingLogger()
   const forgotten: Parameters<Issuer['forget']>[0][] = []
-  const issuer = { forget: (kinds: Parameters<Issuer['forget']>[0]) => forgotten.push(kinds) } as unknown as Issuer
+  const trusted: SpiffeBundle[] = []
+  const forget: Issuer['forget'] = (kinds, bundle) => {
+    forgotten.push(kinds)
+    trusted.push(bundle)
+  }
+  const issuer = { forget } as unknown as Issuer
   const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log }
   const apply = (bundles: SyncState['bundles'], overrides: Partial<SyncState> = {}) =>
     applySync(target, AGENT_ID, { revision: 1, trustDomain: TRUST_DOMAIN, entries: [], bundles, ...overrides })
-  return { ...target, forgotten, apply }
+  return { ...target, forgotten, trusted, apply }
 }
 
 function withKeysOf(...authorities: TestAuthority[]) {
@@ -41,9 +50,9 @@ describe('applySync', () => {
     expect(log.records).toHaveLength(1)
   })
 
-  it('drops what was issued by an authority that was withdrawn, and nothing when one is added', async () => {
+  it('forgets nothing when an authority is added, and says what is trusted when one is withdrawn', async () => {
     const [first, second] = await Promise.all([authority('a'), authority('b')])
-    const { apply, forgotten } = start()
+    const { apply, forgotten, trusted } = start()
     apply([withKeysOf(first)])
     apply([withKeysOf(first, second)])
     apply([withKeysOf(second)])
@@ -51,6 +60,46 @@ describe('applySync', () => {
       { x509: false, jwt: false, wit: false },
       { x509: true, jwt: true, wit: true },
     ])
+    expect(trusted.at(-1)?.jwtAuthorities.map(({ kid }) => kid)).toEqual(['jwt-b'])
+  })
+
+  it('drops what an ended authority signed and keeps what the current one did', async () => {
+    const [first, second] = await Promise.all([authority('a'), authority('b')])
+    let current = first
+    const server = {
+      issueX509Svid: (_: string, key: unknown) => current.x509(WEB.spiffeId, key, 3600),
+      issueWitSvid: (_: string, key: unknown) => current.wit(WEB.spiffeId, key, 3600),
+      issueJwtSvid: (_: string, audience: readonly string[]) => current.jwt(WEB.spiffeId, audience, 3600),
+    } as unknown as ServerClient
+    const log = new RecordingLogger()
+    const clock = new FakeClock(now())
+    const issuer = new Issuer({ server, clock, log, random: () => 0.5, maxCredentials: 10 })
+    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log }
+    const apply = (...authorities: TestAuthority[]) =>
+      applySync(target, AGENT_ID, {
+        revision: 1,
+        trustDomain: TRUST_DOMAIN,
+        entries: [],
+        bundles: [withKeysOf(...authorities)],
+      })
+    const held = async (audience: string) => [
+      (await issuer.x509Svid(WEB)).credential,
+      (await issuer.witSvid(WEB)).credential,
+      (await issuer.jwtSvid(WEB, [audience])).credential,
+    ]
+    apply(first, second)
+    const old = await held('a')
+    current = second
+    apply(first, second)
+    expect(await held('a')).toEqual(old)
+    apply(second)
+    const fresh = await held('a')
+    for (const [index, credential] of fresh.entries()) expect(credential).not.toBe(old[index])
+    const third = await authority('c')
+    apply(second, third)
+    apply(second)
+    const kept = await held('a')
+    for (const [index, credential] of kept.entries()) expect(credential).toBe(fresh[index])
   })
 
   it('drops only the kind whose authority was withdrawn', async () => {

@@ -2,7 +2,7 @@ import type { SyncState } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 import { errorCode, type PublicJwk, parseSpiffeBundle, type SpiffeBundle } from '@countersign/protocol'
 import type { OwnTrust } from '../attestation/own-trust.ts'
-import type { Issuer } from '../issuance/issuer.ts'
+import type { AuthorityKinds, Issuer } from '../issuance/issuer.ts'
 import type { AgentState } from './agent-state.ts'
 
 export interface SyncTarget {
@@ -32,12 +32,12 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   }
   const after = bundles.get(trust.trustDomain) ?? before
   if (after !== undefined) bundles.set(trust.trustDomain, after)
-  if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after))
+  if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
   state.apply(agentId, sync.revision, sync.entries, bundles)
 }
 
-/** Which kinds of credentials lost an authority: what it signed convinces nobody any more. */
-export function withdrawnAuthorities(before: SpiffeBundle, after: SpiffeBundle) {
+/** Which kinds of credentials lost an authority. */
+export function withdrawnAuthorities(before: SpiffeBundle, after: SpiffeBundle): AuthorityKinds {
   const lost = (old: readonly string[], now: readonly string[]) => old.some((each) => !now.includes(each))
   const certificates = (list: readonly Uint8Array[]) => list.map((der) => Buffer.from(der).toString('base64'))
   const keyIds = (list: readonly PublicJwk[]) => list.map((key) => key.kid ?? '')

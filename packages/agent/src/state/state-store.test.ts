@@ -1,7 +1,7 @@
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { StateStore } from './state-store.ts'
@@ -68,6 +68,30 @@ describe('StateStore', () => {
     await chmod(join(folder, 'agent-svid.json'), mode)
     expect(await store.loadIdentity()).toBeUndefined()
     expect(log.with('stored state could be read or changed by other users and is not used')).toHaveLength(1)
+  })
+
+  it('does not use a file of another user', async () => {
+    const { store, log } = await open()
+    await store.saveSync(sync(1))
+    const geteuid = vi.spyOn(process, 'geteuid').mockReturnValue(4_000_000)
+    onTestFinished(() => geteuid.mockRestore())
+    expect(await store.loadSync()).toBeUndefined()
+    expect(log.with('stored state could be read or changed by other users and is not used')).toHaveLength(1)
+  })
+
+  it('does not follow a link', async () => {
+    const { folder, store } = await open()
+    await store.saveSync(sync(1))
+    await rename(join(folder, 'sync.json'), join(folder, 'elsewhere.json'))
+    await symlink('elsewhere.json', join(folder, 'sync.json'))
+    expect(await store.loadSync()).toBeUndefined()
+  })
+
+  it("leaves an operator's bundle.json in the same folder alone", async () => {
+    const { folder, store } = await open()
+    await writeFile(join(folder, 'bundle.json'), 'own')
+    await store.saveBundle({ trustDomain: 'example.org', bundle: { keys: [] } })
+    expect(await readFile(join(folder, 'bundle.json'), 'utf8')).toBe('own')
   })
 
   it('ends with the last of many values and leaves no other files', async () => {

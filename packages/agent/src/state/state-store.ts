@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Der, SyncState, Timestamp, TrustDomainBundle, WorkloadId } from '@countersign/api'
@@ -19,7 +20,8 @@ const StoredIdentity = Type.Object({
 })
 
 const IDENTITY_FILE = 'agent-svid.json'
-const BUNDLE_FILE = 'bundle.json'
+/** Not `bundle.json`, which is what operators like to call the bootstrap bundle they put in the same folder. */
+const BUNDLE_FILE = 'trust-bundle.json'
 const SYNC_FILE = 'sync.json'
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 const GROUP_OR_OTHERS = 0o077
@@ -117,10 +119,13 @@ export class StateStore {
 
   async #load<Schema extends TSchema>(name: string, schema: Schema): Promise<Static<Schema> | undefined> {
     try {
-      const file = await open(join(this.#folder, name), 'r')
+      const file = await open(
+        join(this.#folder, name),
+        constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      )
       try {
-        const { mode, size } = await file.stat()
-        if ((mode & GROUP_OR_OTHERS) !== 0) {
+        const { mode, size, uid } = await file.stat()
+        if ((mode & GROUP_OR_OTHERS) !== 0 || uid !== process.geteuid?.()) {
           this.#log.error({ file: name }, 'stored state could be read or changed by other users and is not used')
           return undefined
         }

@@ -34,6 +34,8 @@ export class FakeServer {
   revision = 1
   /** Answers in the server's place when it returns true. */
   override: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined
+  /** Told of each connection. */
+  onConnection = () => {}
   port = 0
   #server: Server | undefined
   readonly #streams = new Set<ServerResponse>()
@@ -79,6 +81,7 @@ export class FakeServer {
       },
     )
     this.#server.on('connection', (socket) => {
+      this.onConnection()
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
     })

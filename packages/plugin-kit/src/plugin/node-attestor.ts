@@ -22,8 +22,9 @@ export interface AttestedNode {
 /** What a server lends its attestors: state that must be changed atomically, beside everything else it stores. */
 export interface NodeAttestorHost {
   /**
-   * Marks a join token used. Exactly one of any number of concurrent callers gets its record; all others, and callers
-   * with an unknown or expired token, get `undefined`.
+   * Takes a join token for this attestation. Exactly one of any number of concurrent callers gets its record; all others,
+   * and callers with an unknown or expired token, get `undefined`. The token is spent when the node is recorded, and given
+   * back when it is not.
    */
   redeemJoinToken(token: string): Promise<{ readonly agentPath: string } | undefined>
 }

@@ -14,39 +14,52 @@ async function openTokens() {
   const log = new RecordingLogger()
   const audit = createAudit(log)
   const tokens = new JoinTokens({
-    tokens: new JoinTokenStore(store),
+    tokens: new JoinTokenStore(store, clock),
     audit,
     clock,
     crypto: nodeCrypto,
     trustDomain: 'example.org',
   })
-  return { tokens, store, clock, path, log }
+  const redeem = (token: string) => tokens.hold().redeemJoinToken(token)
+  return { tokens, redeem, store, clock, path, log }
 }
 
 describe('JoinTokens', () => {
   it('lets exactly one of fifty concurrent callers have the record', async () => {
-    const { tokens } = await openTokens()
+    const { tokens, redeem } = await openTokens()
     const { token } = await tokens.create({ agentPath: '/node-1' })
-    const answers = await Promise.all(Array.from({ length: 50 }, () => tokens.redeemJoinToken(token)))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => redeem(token)))
     expect(answers.filter((answer) => answer !== undefined)).toEqual([{ agentPath: '/node-1' }])
-    expect(await tokens.redeemJoinToken(token)).toBe(undefined)
+    expect(await redeem(token)).toBe(undefined)
+  })
+
+  it('gives back what was held and not spent, but only its holder does', async () => {
+    const { tokens, redeem } = await openTokens()
+    const { token } = await tokens.create({ agentPath: '/node-1' })
+    const [holder, other] = [tokens.hold(), tokens.hold()]
+    await holder.redeemJoinToken(token)
+    expect(await other.redeemJoinToken(token)).toBe(undefined)
+    other.release()
+    expect(await redeem(token)).toBe(undefined)
+    holder.release()
+    expect(await redeem(token)).toEqual({ agentPath: '/node-1' })
   })
 
   it('refuses unknown tokens without a trace in the change log', async () => {
-    const { tokens, store } = await openTokens()
-    expect(await tokens.redeemJoinToken('guess')).toBe(undefined)
+    const { redeem, store } = await openTokens()
+    expect(await redeem('guess')).toBe(undefined)
     expect(await store.revision()).toBe(0)
   })
 
   it('refuses a token from the second on at which it expires', async () => {
-    const { tokens, clock } = await openTokens()
+    const { tokens, redeem, clock } = await openTokens()
     const early = await tokens.create({ ttl: 60 })
     const late = await tokens.create({ ttl: 60 })
     expect(early.expiresAt).toBe(clock.now() + 60)
     clock.jump(59)
-    expect(await tokens.redeemJoinToken(early.token)).toEqual({ agentPath: expect.stringMatching(/^\/join-token\//) })
+    expect(await redeem(early.token)).toEqual({ agentPath: expect.stringMatching(/^\/join-token\//) })
     clock.jump(1)
-    expect(await tokens.redeemJoinToken(late.token)).toBe(undefined)
+    expect(await redeem(late.token)).toBe(undefined)
   })
 
   it('gives ten minutes unless asked otherwise', async () => {
@@ -68,11 +81,11 @@ describe('JoinTokens', () => {
   })
 
   it('never repeats a token, and writes none to disk or log', async () => {
-    const { tokens, store, path, log } = await openTokens()
+    const { tokens, redeem, store, path, log } = await openTokens()
     const [first, second] = [await tokens.create({}), await tokens.create({})]
     expect(first.token).not.toBe(second.token)
     expect(Buffer.from(first.token, 'base64url')).toHaveLength(32)
-    await tokens.redeemJoinToken(first.token)
+    await redeem(first.token)
     await store.close()
     const stored = await readFile(path, 'latin1')
     expect(stored).toContain(createHash('sha256').update(first.token).digest('hex'))

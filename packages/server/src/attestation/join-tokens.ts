@@ -16,9 +16,18 @@ export interface JoinTokensOptions {
   readonly trustDomain: string
 }
 
-/** Makes join tokens and redeems each of them once. */
-export class JoinTokens implements NodeAttestorHost {
+/** The tokens that one attestation shows. While it holds them nobody else gets them; what spends them is its success. */
+export interface JoinTokenHold extends NodeAttestorHost {
+  /** Hashes, for `NodeStore.recordAttested`. */
+  readonly hashes: ReadonlySet<string>
+  /** To be called however the attestation ends. */
+  release(): void
+}
+
+/** Makes join tokens and lends each of them to one attestation at a time. */
+export class JoinTokens {
   readonly #options: JoinTokensOptions
+  readonly #held = new Set<string>()
 
   constructor(options: JoinTokensOptions) {
     this.#options = options
@@ -41,8 +50,24 @@ export class JoinTokens implements NodeAttestorHost {
     return { token, agentId, expiresAt }
   }
 
-  async redeemJoinToken(token: string): Promise<{ readonly agentPath: string } | undefined> {
-    return this.#options.tokens.redeem(await this.#hash(token))
+  /** For one attestation. */
+  hold(): JoinTokenHold {
+    const hashes = new Set<string>()
+    return {
+      hashes,
+      redeemJoinToken: async (token) => {
+        const hash = await this.#hash(token)
+        if (this.#held.has(hash)) return undefined
+        // Before the first await that follows, so that no other caller comes in between.
+        this.#held.add(hash)
+        hashes.add(hash)
+        return this.#options.tokens.findUnused(hash)
+      },
+      release: () => {
+        for (const hash of hashes) this.#held.delete(hash)
+        hashes.clear()
+      },
+    }
   }
 
   /** Looking up a hash leaks nothing by its timing that would help to guess a token. */

@@ -19,6 +19,8 @@ export interface IssuedCredential {
 export interface RefusedAttestation {
   readonly attestor: string
   readonly code: string
+  /** How many like this one were left out since the last. */
+  readonly more?: number
 }
 
 export type Audit = ReturnType<typeof createAudit>

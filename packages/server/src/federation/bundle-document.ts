@@ -1,29 +1,45 @@
-import { BundleDocument } from '@countersign/api'
-import { errorCode, parseSpiffeBundle } from '@countersign/protocol'
-import { Value } from 'typebox/value'
+import type { BundleDocument } from '@countersign/api'
+import { errorCode, formatSpiffeBundle, parseCertificate, parseSpiffeBundle } from '@countersign/protocol'
+import { certificateKey } from '../issuance/certificate-key.ts'
 import { FederationError } from './federation-error.ts'
 
+/** Every agent that needs it gets it again with each change of its state. */
+export const MAX_BUNDLE_BYTES = 256 * 1024
+
 /**
- * Checks a foreign bundle document as far as agents will: one that this server accepts is one that they can use.
+ * Reads a foreign bundle document and writes it anew from the keys that can be used. The others are left out, as the
+ * standard asks: one certificate that cannot be read makes workloads refuse everything that comes with it.
  *
  * @param trustDomain from configuration; the document itself never says
- * @throws FederationError `ERR_FEDERATION_BUNDLE`
+ * @throws FederationError `ERR_FEDERATION_BUNDLE`, `ERR_FEDERATION_TOO_LARGE` for more than 256 KiB
+ * @see SPIFFE Trust Domain and Bundle, section 4
  */
 export function parseBundleDocument(trustDomain: string, document: unknown): BundleDocument {
+  const bundle = parseBundle(trustDomain, document)
+  const x509Authorities = bundle.x509Authorities.filter(isUsableAuthority)
+  const { keys, ...members } = formatSpiffeBundle({ ...bundle, x509Authorities }, certificateKey)
+  const usable = { keys: keys.map((key) => ({ ...key })), ...members }
+  if (Buffer.byteLength(JSON.stringify(usable)) > MAX_BUNDLE_BYTES) {
+    throw new FederationError('ERR_FEDERATION_TOO_LARGE', `bundle is larger than ${MAX_BUNDLE_BYTES} bytes`)
+  }
+  return usable
+}
+
+function parseBundle(trustDomain: string, document: unknown) {
   try {
-    parseSpiffeBundle(trustDomain, document)
+    return parseSpiffeBundle(trustDomain, document)
   } catch (cause) {
     if (errorCode(cause) === undefined) throw cause
     throw new FederationError('ERR_FEDERATION_BUNDLE', (cause as Error).message, { cause })
   }
-  if (!Value.Check(BundleDocument, document)) {
-    throw new FederationError('ERR_FEDERATION_BUNDLE', 'bundle is not a SPIFFE bundle document')
-  }
-  // Members the standard does not define go no further.
-  const { keys, spiffe_sequence, spiffe_refresh_hint } = document
-  return {
-    keys,
-    ...(spiffe_sequence === undefined ? {} : { spiffe_sequence }),
-    ...(spiffe_refresh_hint === undefined ? {} : { spiffe_refresh_hint }),
+}
+
+/** A strange key can make OpenSSL fail in its own ways; whatever the reason, the certificate is of no use then. */
+function isUsableAuthority(der: Uint8Array): boolean {
+  try {
+    certificateKey(der)
+    return parseCertificate(der).isCa
+  } catch {
+    return false
   }
 }

@@ -27,6 +27,8 @@ async function open() {
     answer: { keys: [], spiffe_sequence: 1, spiffe_refresh_hint: 60 } as BundleDocument | Error,
     fetches: [] as { source: BundleSource; at: number }[],
     hold: undefined as Promise<void> | undefined,
+    signals: [] as AbortSignal[],
+    ignoreAbort: undefined as Promise<void> | undefined,
   }
   const bundles = new BundleStore(store)
   const create = () => {
@@ -40,6 +42,12 @@ async function open() {
       trustDomain: 'example.org',
       fetchBundle: async (source, signal) => {
         world.fetches.push({ source, at: clock.now() })
+        world.signals.push(signal)
+        const answer = world.answer
+        if (world.ignoreAbort !== undefined) {
+          await world.ignoreAbort
+          return answer as unknown as JsonObject
+        }
         const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
         await Promise.race([world.hold, aborted])
         if (signal.aborted)
@@ -105,7 +113,7 @@ describe('Federations', () => {
 
   it('keeps the newer bundle when it is offered an older one', async () => {
     const { federations, world, clock, bundles } = await open()
-    world.answer = { keys: [{ kty: 'EC' }], spiffe_sequence: 5 }
+    world.answer = { keys: [await anAuthority(clock)], spiffe_sequence: 5 }
     await federations.create(partner)
     await clock.advance(1)
     world.answer = { keys: [], spiffe_sequence: 4 }
@@ -128,6 +136,59 @@ describe('Federations', () => {
     expect((await federations.list())[0]?.lastError?.code).toBe('ERR_FEDERATION_BUNDLE')
     expect(await bundles.get('partner.example')).toBe(undefined)
     await expectCode(federations.setBundle('partner.example', document), 'ERR_FEDERATION_BUNDLE')
+  })
+
+  it('keeps the bundle with a sequence when it is offered one without', async () => {
+    const { federations, world, clock, bundles } = await open()
+    world.answer = { keys: [await anAuthority(clock)], spiffe_sequence: 5 }
+    await federations.create(partner)
+    await clock.advance(1)
+    world.answer = { keys: [] }
+    const { lastError, sequence } = await federations.refresh('partner.example')
+    expect([lastError?.code, sequence]).toEqual(['ERR_FEDERATION_OLDER', 5])
+    expect((await bundles.get('partner.example'))?.bundle.keys).toHaveLength(1)
+  })
+
+  it.each([[partner.bundleEndpointUrl], ['https://elsewhere.example/bundle']])(
+    'forgets a fetch that a deletion overtook, and follows %s when created anew',
+    async (bundleEndpointUrl) => {
+      const { federations, world, clock, bundles } = await open()
+      const letGo: (() => void)[] = []
+      const answerOld = () => letGo.shift()?.()
+      world.ignoreAbort = new Promise((resolve) => letGo.push(resolve))
+      world.answer = { keys: [], spiffe_sequence: 11 }
+      await federations.create(partner)
+      await clock.advance(1)
+      await federations.delete('partner.example')
+      expect(world.signals.map(({ aborted }) => aborted)).toEqual([true])
+      world.ignoreAbort = undefined
+      world.answer = { keys: [], spiffe_sequence: 9 }
+      await federations.create({ ...partner, bundleEndpointUrl })
+      await clock.advance(1)
+      expect(world.fetches.map(({ source }) => source.url)).toEqual([partner.bundleEndpointUrl, bundleEndpointUrl])
+      world.answer = { keys: [], spiffe_sequence: 10, spiffe_refresh_hint: 60 }
+      world.hold = new Promise((resolve) => letGo.push(resolve))
+      const refreshing = federations.refresh('partner.example')
+      await settle()
+      answerOld()
+      await settle()
+      expect(federations.refresh('partner.example')).toBe(refreshing)
+      letGo.shift()?.()
+      await refreshing
+      expect((await bundles.get('partner.example'))?.bundle.spiffe_sequence).toBe(10)
+      await clock.advance(60)
+      expect(world.fetches.slice(3).map(({ source }) => source.url)).toEqual([bundleEndpointUrl])
+      expect((await federations.list())[0]).not.toHaveProperty('lastError')
+    },
+  )
+
+  it('does not blame a new relationship for the failure of the one before', async () => {
+    const { store, federations, clock } = await open()
+    await federations.create(partner)
+    const failure = { code: 'ERR_FEDERATION_TIMEOUT', message: 'late' }
+    const federationStore = new FederationStore(store)
+    await federationStore.recordFailure('partner.example', 'https://before.example/bundle', failure, clock.now())
+    expect((await federations.list())[0]).not.toHaveProperty('lastError')
   })
 
   it('bumps the revision only when the bundle changed', async () => {
@@ -233,6 +294,12 @@ describe('Federations', () => {
     await expectCode(federations.setBundle('example.org', { keys: [] }), 'ERR_FEDERATION_OWN_TRUST_DOMAIN')
   })
 })
+
+async function anAuthority(clock: FakeClock) {
+  const { decodePem, encodeBase64 } = await import('@countersign/protocol')
+  const [certificate = new Uint8Array()] = decodePem(await aRoot(clock))
+  return { use: 'x509-svid', kty: 'EC', x5c: [encodeBase64(certificate)] }
+}
 
 async function aRoot(clock: FakeClock): Promise<string> {
   const { buildCaCertificate, encodePem, randomSerial } = await import('@countersign/protocol')

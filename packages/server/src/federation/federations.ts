@@ -30,11 +30,17 @@ interface Schedule {
   failures: number
 }
 
+interface Attempt {
+  readonly result: Promise<Federation>
+  /** Aborts it: the relationship it was for has ended. */
+  readonly ended: AbortController
+}
+
 /** Relationships with other trust domains: keeps their bundles fresh, each on its own, and never waits for any. */
 export class Federations {
   readonly #options: FederationsOptions
   readonly #schedules = new Map<string, Schedule>()
-  readonly #running = new Map<string, Promise<Federation>>()
+  readonly #running = new Map<string, Attempt>()
   readonly #stopping = new AbortController()
 
   constructor(options: FederationsOptions) {
@@ -53,7 +59,7 @@ export class Federations {
     this.#stopping.abort()
     for (const { cancel } of this.#schedules.values()) cancel()
     this.#schedules.clear()
-    await Promise.allSettled(this.#running.values())
+    await Promise.allSettled([...this.#running.values()].map(({ result }) => result))
   }
 
   list(): Promise<Federation[]> {
@@ -75,6 +81,9 @@ export class Federations {
     await this.#options.store.delete(trustDomain)
     this.#schedules.get(trustDomain)?.cancel()
     this.#schedules.delete(trustDomain)
+    // Joined by a later relationship with the same domain, it would fetch from the wrong place and end its schedule.
+    this.#running.get(trustDomain)?.ended.abort()
+    this.#running.delete(trustDomain)
     this.#options.audit.federationDeleted({ trustDomain })
   }
 
@@ -93,39 +102,47 @@ export class Federations {
    */
   refresh(trustDomain: string): Promise<Federation> {
     const running = this.#running.get(trustDomain)
-    if (running !== undefined) return running
-    const attempt = this.#refresh(trustDomain).finally(() => this.#running.delete(trustDomain))
-    this.#running.set(trustDomain, attempt)
-    return attempt
+    if (running !== undefined) return running.result
+    const ended = new AbortController()
+    const result = this.#refresh(trustDomain, ended.signal).finally(() => {
+      if (this.#running.get(trustDomain)?.ended === ended) this.#running.delete(trustDomain)
+    })
+    this.#running.set(trustDomain, { result, ended })
+    return result
   }
 
-  async #refresh(trustDomain: string): Promise<Federation> {
+  async #refresh(trustDomain: string, ended: AbortSignal): Promise<Federation> {
     const { store, clock, log } = this.#options
     const { bundleEndpointUrl: url, webRoots } = await this.#require(trustDomain)
     let isFailed = false
     try {
-      const document = await this.#fetchInTime({ url, webRoots })
+      const document = await this.#fetchInTime({ url, webRoots }, ended)
       const bundle = parseBundleDocument(trustDomain, document)
+      if (ended.aborted) throw notFound()
       if (await store.recordFetched(trustDomain, url, bundle)) this.#reportBundle(trustDomain, bundle)
     } catch (error) {
+      if (ended.aborted) throw notFound()
       const code = errorCode(error)
       if (code === undefined || code === 'ERR_FEDERATION_NOT_FOUND') throw error
       if (this.#stopping.signal.aborted) return this.#require(trustDomain)
       isFailed = true
       const { message, detail } = error as FederationError
       log.warn({ trustDomain, code, detail }, 'bundle of a federated trust domain was not refreshed')
-      await store.recordFailure(trustDomain, { code, message }, clock.now())
+      await store.recordFailure(trustDomain, url, { code, message }, clock.now())
     }
+    const hint = (await this.#options.bundles.get(trustDomain))?.bundle.spiffe_refresh_hint
+    if (ended.aborted) throw notFound()
     const failures = isFailed ? (this.#schedules.get(trustDomain)?.failures ?? 0) + 1 : 0
-    await this.#scheduleNext(trustDomain, failures)
+    this.#scheduleIn(trustDomain, refreshDelay(hint, failures, this.#options.random()), failures)
     return this.#require(trustDomain)
   }
 
-  async #fetchInTime(source: BundleSource): Promise<JsonObject> {
+  async #fetchInTime(source: BundleSource, ended: AbortSignal): Promise<JsonObject> {
     const deadline = new AbortController()
     const cancel = this.#options.clock.schedule(TIMEOUT_MS, () => deadline.abort())
     try {
-      return await this.#options.fetchBundle(source, AbortSignal.any([deadline.signal, this.#stopping.signal]))
+      const signal = AbortSignal.any([deadline.signal, ended, this.#stopping.signal])
+      return await this.#options.fetchBundle(source, signal)
     } finally {
       cancel()
     }
@@ -133,16 +150,8 @@ export class Federations {
 
   async #require(trustDomain: string): Promise<Federation> {
     const federation = await this.#options.store.get(trustDomain)
-    if (federation === undefined) {
-      throw new FederationError('ERR_FEDERATION_NOT_FOUND', 'no relationship with this trust domain')
-    }
+    if (federation === undefined) throw notFound()
     return federation
-  }
-
-  async #scheduleNext(trustDomain: string, failures: number): Promise<void> {
-    const { bundles, random } = this.#options
-    const hint = (await bundles.get(trustDomain))?.bundle.spiffe_refresh_hint
-    this.#scheduleIn(trustDomain, refreshDelay(hint, failures, random()), failures)
   }
 
   #scheduleIn(trustDomain: string, seconds: number, failures = 0): void {
@@ -168,4 +177,8 @@ export class Federations {
     const { spiffe_sequence: sequence } = bundle
     this.#options.audit.federatedBundleChanged({ trustDomain, ...(sequence === undefined ? {} : { sequence }) })
   }
+}
+
+function notFound() {
+  return new FederationError('ERR_FEDERATION_NOT_FOUND', 'no relationship with this trust domain')
 }

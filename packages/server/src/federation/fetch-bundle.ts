@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { decodeUtf8, EncodingError, type JsonObject, parseJsonObject } from '@countersign/protocol'
+import { MAX_BUNDLE_BYTES } from './bundle-document.ts'
 import { FederationError } from './federation-error.ts'
 import { parseEndpointUrl } from './validate-federation.ts'
 
@@ -14,7 +15,6 @@ export interface BundleSource {
 /** @throws FederationError `ERR_FEDERATION_*` */
 export type BundleFetcher = (source: BundleSource, signal: AbortSignal) => Promise<JsonObject>
 
-const MAX_BODY_BYTES = 4 * 1024 * 1024
 const MAX_REDIRECTS = 3
 
 /**
@@ -22,7 +22,7 @@ const MAX_REDIRECTS = 3
  *
  * @param signal ends the whole attempt, redirects and body included
  * @throws FederationError `ERR_FEDERATION_UNREACHABLE`, `ERR_FEDERATION_CERTIFICATE`, `ERR_FEDERATION_TIMEOUT`,
- *   `ERR_FEDERATION_REDIRECT`, `ERR_FEDERATION_STATUS`, `ERR_FEDERATION_TOO_LARGE` (more than 4 MiB),
+ *   `ERR_FEDERATION_REDIRECT`, `ERR_FEDERATION_STATUS`, `ERR_FEDERATION_TOO_LARGE` (more than 256 KiB),
  *   `ERR_FEDERATION_BUNDLE` when the body is not one JSON object
  * @see SPIFFE Federation section 5.2.1
  */
@@ -62,8 +62,8 @@ async function readBody(response: IncomingMessage, signal: AbortSignal): Promise
   try {
     for await (const chunk of response as AsyncIterable<Uint8Array>) {
       bytes += chunk.length
-      if (bytes > MAX_BODY_BYTES) {
-        throw new FederationError('ERR_FEDERATION_TOO_LARGE', `bundle is larger than ${MAX_BODY_BYTES} bytes`)
+      if (bytes > MAX_BUNDLE_BYTES) {
+        throw new FederationError('ERR_FEDERATION_TOO_LARGE', `bundle is larger than ${MAX_BUNDLE_BYTES} bytes`)
       }
       chunks.push(chunk)
     }

@@ -73,7 +73,7 @@ export class Authorities {
 
   /** When `tick` has something to do next, at the latest. Seconds since the epoch. */
   nextTickAt(): number {
-    return nextRotationAt(this.#known)
+    return nextRotationAt(this.#known, this.#options.clock.now())
   }
 
   /** Does what is due. Calls may overlap; each step is done once. */

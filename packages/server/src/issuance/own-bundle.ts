@@ -1,9 +1,9 @@
 /** The own trust domain's bundle: what its authorities look like from outside. */
-import { X509Certificate } from 'node:crypto'
 import type { BundleDocument } from '@countersign/api'
-import { formatSpiffeBundle, type PublicJwk, parsePublicJwk } from '@countersign/protocol'
+import { formatSpiffeBundle } from '@countersign/protocol'
 import type { AuthoritiesPublisher, Authority } from '../store/authority-store.ts'
 import { selectBundles, upsertBundle } from '../store/bundle-store.ts'
+import { certificateKey } from './certificate-key.ts'
 
 /**
  * Stores the bundle that follows from the authorities. `spiffe_sequence` is the revision of the change, so it grows with
@@ -36,10 +36,6 @@ function formatOwnBundle(
     witAuthorities: keysOf('wit'),
     refreshHintSeconds,
   }
-  const { keys, ...members } = formatSpiffeBundle(bundle, publicJwkOfCertificate)
+  const { keys, ...members } = formatSpiffeBundle(bundle, certificateKey)
   return { keys: keys.map((key) => ({ ...key })), ...members }
-}
-
-function publicJwkOfCertificate(certificate: Uint8Array): PublicJwk {
-  return parsePublicJwk(new X509Certificate(certificate).publicKey.export({ format: 'jwk' }))
 }

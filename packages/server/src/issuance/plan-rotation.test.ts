@@ -64,10 +64,21 @@ describe('planRotation', () => {
 
 describe('nextRotationAt', () => {
   it('names the first boundary of all', () => {
-    expect(nextRotationAt([authority('a', 'active'), authority('b', 'active', START - 1000)])).toBe(START + 2000)
+    expect(nextRotationAt([authority('a', 'active'), authority('b', 'active', START - 1000)], START)).toBe(START + 2000)
+  })
+
+  it.each([
+    [0, LIFE / 2],
+    [LIFE / 2 - 1, LIFE / 2],
+    [LIFE / 2, (LIFE * 5) / 6],
+    [(LIFE * 5) / 6 - 1, (LIFE * 5) / 6],
+    [(LIFE * 5) / 6, LIFE],
+    [LIFE - 1, LIFE],
+  ])('at age %i names age %i, never a moment that has passed', (age, expected) => {
+    expect(nextRotationAt([authority('a', 'active')], START + age)).toBe(START + expected)
   })
 
   it('is never when there is nothing', () => {
-    expect(nextRotationAt([])).toBe(Number.POSITIVE_INFINITY)
+    expect(nextRotationAt([], START)).toBe(Number.POSITIVE_INFINITY)
   })
 })

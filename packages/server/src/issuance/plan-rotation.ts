@@ -37,12 +37,14 @@ export function planRotation(
   return age >= lifetime * ACTIVATE_AT && isPublished ? { do: 'activate', authority: prepared } : undefined
 }
 
-/** When to plan again at the latest. Seconds since the epoch. */
-export function nextRotationAt(authorities: readonly Authority[]): number {
-  return Math.min(
-    ...authorities.flatMap(({ notBefore, notAfter }) => {
-      const lifetime = notAfter - notBefore
-      return [notBefore + lifetime * PREPARE_AT, notBefore + lifetime * ACTIVATE_AT, notAfter]
-    }),
-  )
+/**
+ * When to plan again at the latest. Seconds since the epoch, after `now`: what was due before has been planned, or waits
+ * for something other than the time.
+ */
+export function nextRotationAt(authorities: readonly Authority[], now: number): number {
+  const boundaries = authorities.flatMap(({ notBefore, notAfter }) => {
+    const lifetime = notAfter - notBefore
+    return [notBefore + lifetime * PREPARE_AT, notBefore + lifetime * ACTIVATE_AT, notAfter]
+  })
+  return Math.min(...boundaries.filter((at) => at > now))
 }

@@ -78,7 +78,7 @@ export class FederationStore {
    *
    * @returns whether the stored bundle changed
    * @throws FederationError `ERR_FEDERATION_NOT_FOUND`
-   * @throws FederationError `ERR_FEDERATION_OLDER` when `spiffe_sequence` is lower than the stored one
+   * @throws FederationError `ERR_FEDERATION_OLDER` when `spiffe_sequence` is lower than the stored one or missing beside it
    */
   recordFetched(trustDomain: string, url: string, bundle: BundleDocument): Promise<boolean> {
     return this.#store.change(async (change) => {
@@ -87,8 +87,12 @@ export class FederationStore {
         .where('bundle_endpoint_url', '=', url)
         .executeTakeFirst()
       if (row === undefined) throw notFound()
-      if (row.sequence !== null && (bundle.spiffe_sequence ?? row.sequence) < row.sequence) {
-        throw new FederationError('ERR_FEDERATION_OLDER', 'fetched bundle is older than the stored one')
+      // One without a sequence could be any age: accepting it would let an old answer take the stored one's place.
+      if (row.sequence !== null && (bundle.spiffe_sequence ?? -1) < row.sequence) {
+        throw new FederationError(
+          'ERR_FEDERATION_OLDER',
+          'fetched bundle has a lower sequence than the stored one, or none',
+        )
       }
       await change.db
         .updateTable('federations')
@@ -99,13 +103,14 @@ export class FederationStore {
     })
   }
 
-  /** Notes a failure. What is stored stays. */
-  recordFailure(trustDomain: string, failure: RefreshFailure, at: number): Promise<void> {
+  /** Notes a failure, unless the relationship was ended or points elsewhere by now. What is stored stays. */
+  recordFailure(trustDomain: string, url: string, failure: RefreshFailure, at: number): Promise<void> {
     return this.#store.note(async (db) => {
       await db
         .updateTable('federations')
         .set({ last_error_code: failure.code, last_error_message: failure.message, last_error_at: at })
         .where('trust_domain', '=', trustDomain)
+        .where('bundle_endpoint_url', '=', url)
         .execute()
     })
   }

@@ -1,11 +1,14 @@
-import type { Store } from './store.ts'
+import { AttestationError, type Clock } from '@countersign/plugin-kit'
+import type { ChangeTransaction, Store } from './store.ts'
 
 /** Join tokens by their hashes. */
 export class JoinTokenStore {
   readonly #store: Store
+  readonly #clock: Clock
 
-  constructor(store: Store) {
+  constructor(store: Store, clock: Clock) {
     this.#store = store
+    this.#clock = clock
   }
 
   /** Also forgets tokens that have expired. */
@@ -20,20 +23,36 @@ export class JoinTokenStore {
     })
   }
 
-  /** One conditional update: exactly one of any number of concurrent callers gets the record. */
-  redeem(hash: string): Promise<{ readonly agentPath: string } | undefined> {
-    return this.#store.change(async (change) => {
-      const row = await change.db
-        .updateTable('join_tokens')
-        .set({ used_at: change.now })
+  /** What a token that could be spent now is for. */
+  findUnused(hash: string): Promise<{ readonly agentPath: string } | undefined> {
+    return this.#store.read(async (snapshot) => {
+      const row = await snapshot
+        .selectFrom('join_tokens')
+        .select('agent_path')
         .where('hash', '=', hash)
         .where('used_at', 'is', null)
-        .where('expires_at', '>', change.now)
-        .returning('agent_path')
+        .where('expires_at', '>', this.#clock.now())
         .executeTakeFirst()
-      if (row === undefined) return undefined
-      await change.record('join_token.redeemed', hash)
-      return { agentPath: row.agent_path }
+      return row && { agentPath: row.agent_path }
     })
   }
+}
+
+/**
+ * Spends a token as part of a change: one conditional update, so it happens once whoever else tries.
+ *
+ * @throws AttestationError `ERR_ATTESTATION_TOKEN_UNKNOWN`
+ */
+export async function spendJoinToken(change: ChangeTransaction, hash: string): Promise<void> {
+  const { numUpdatedRows } = await change.db
+    .updateTable('join_tokens')
+    .set({ used_at: change.now })
+    .where('hash', '=', hash)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', change.now)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows !== 1n) {
+    throw new AttestationError('ERR_ATTESTATION_TOKEN_UNKNOWN', 'join token is unknown, has expired or was used before')
+  }
+  await change.record('join_token.redeemed', hash)
 }

@@ -54,8 +54,15 @@ describe('NodeStore', () => {
     await attest('01')
     await attest('02')
     await expectCode(nodes.recordRenewed(agentId, '01', '03', clock.now()), 'ERR_NODE_UNKNOWN')
+  })
+
+  it('refuses a renewal that a ban or an eviction overtook, and says which', async () => {
+    const { nodes, clock, attest } = await openNodes()
+    await attest('01')
     await nodes.ban(agentId)
-    await expectCode(nodes.recordRenewed(agentId, '02', '03', clock.now()), 'ERR_NODE_UNKNOWN')
+    await expectCode(nodes.recordRenewed(agentId, '01', '02', clock.now()), 'ERR_NODE_BANNED')
+    await nodes.evict(agentId)
+    await expectCode(nodes.recordRenewed(agentId, '01', '02', clock.now()), 'ERR_NODE_UNKNOWN')
   })
 
   it('bans through attestation', async () => {

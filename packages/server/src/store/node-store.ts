@@ -1,5 +1,6 @@
 import type { Node, Selector } from '@countersign/api'
 import { NodeError } from '../attestation/node-error.ts'
+import { spendJoinToken } from './join-token-store.ts'
 import type { NodeRow } from './schema.ts'
 import type { ChangeTransaction, Snapshot, Store } from './store.ts'
 
@@ -45,12 +46,16 @@ export class NodeStore {
   }
 
   /**
-   * Records an attestation. Certificates of an earlier attestation of the same node stop being accepted.
+   * Records an attestation and spends what it took, both or neither. Certificates of an earlier attestation of the same
+   * node stop being accepted.
    *
+   * @param joinTokens hashes
    * @throws NodeError `ERR_NODE_BANNED`; a ban outlives attestation
+   * @throws AttestationError `ERR_ATTESTATION_TOKEN_UNKNOWN` when a token was spent or has expired meanwhile
    */
-  recordAttested(node: AttestedNodeRecord): Promise<void> {
+  recordAttested(node: AttestedNodeRecord, joinTokens: Iterable<string> = []): Promise<void> {
     return this.#store.change(async (change) => {
+      for (const hash of joinTokens) await spendJoinToken(change, hash)
       const present = await change.db
         .selectFrom('nodes')
         .select('banned_at')
@@ -83,14 +88,12 @@ export class NodeStore {
    */
   recordRenewed(agentId: string, usedSerial: string, serial: string, expiresAt: number): Promise<void> {
     return this.#store.change(async (change) => {
-      const result = await change.db
+      await requireCurrentNode(change.db, agentId, usedSerial)
+      await change.db
         .updateTable('nodes')
         .set({ serial, previous_serial: usedSerial, expires_at: expiresAt })
         .where('agent_id', '=', agentId)
-        .where('banned_at', 'is', null)
-        .where((row) => row.or([row('serial', '=', usedSerial), row('previous_serial', '=', usedSerial)]))
-        .executeTakeFirstOrThrow()
-      if (result.numUpdatedRows !== 1n) throw unknown()
+        .execute()
       await change.record('node.renewed', agentId)
     })
   }

@@ -1,11 +1,12 @@
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodePem, parseCertificate } from '@countersign/protocol'
-import { nodeCrypto } from '@countersign/protocol/keys-node'
-import { FakeClock } from '@countersign/testing'
-import { describe, expect, it } from 'vitest'
+import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
+import { expectCode, FakeClock } from '@countersign/testing'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { OwnWebRoot } from './own-web-root.ts'
+import { encodeKeyPem } from './tls-credential.ts'
 
 const DAY = 86_400
 
@@ -65,16 +66,55 @@ describe('OwnWebRoot', () => {
     expect(await root()).not.toBe(first)
   })
 
-  it.each(['public-root.pem', 'public-root-key.pem'])('makes a new root when %s is gone or damaged', async (name) => {
+  it('makes a new root when a crash left only its key', async () => {
     const { dataDir, make, root } = await open()
     await make().load()
     const first = await root()
-    await rm(join(dataDir, name))
+    await rm(join(dataDir, 'public-root.pem'))
     await make().load()
-    const second = await root()
-    expect(second).not.toBe(first)
-    await writeFile(join(dataDir, name), 'damaged')
+    expect(await root()).not.toBe(first)
+  })
+
+  it.each(['public-root.pem', 'public-root-key.pem'])(
+    'keeps a root that others may have pinned when %s is damaged',
+    async (name) => {
+      const { dataDir, make, root } = await open()
+      await make().load()
+      await writeFile(join(dataDir, name), 'damaged')
+      const left = await root()
+      await expectCode(make().load(), 'ERR_SERVER_TLS_FILE')
+      await expect(make().load()).rejects.toThrow(name)
+      expect(await root()).toBe(left)
+    },
+  )
+
+  it('keeps a root whose key is gone or another', async () => {
+    const { dataDir, make, root } = await open()
     await make().load()
-    expect(await root()).not.toBe(second)
+    const first = await root()
+    const keyFile = join(dataDir, 'public-root-key.pem')
+    await writeFile(keyFile, encodeKeyPem(generateSigningKey('ES256').exportPkcs8()))
+    await expectCode(make().load(), 'ERR_SERVER_TLS_FILE')
+    await rm(keyFile)
+    await expectCode(make().load(), 'ERR_SERVER_TLS_FILE')
+    expect(await root()).toBe(first)
+  })
+
+  it.each([0o640, 0o604, 0o620, 0o602])('refuses a key of mode %o', async (mode) => {
+    const { dataDir, make } = await open()
+    await make().load()
+    await chmod(join(dataDir, 'public-root-key.pem'), mode)
+    await expectCode(make().load(), 'ERR_SERVER_TLS_FILE')
+  })
+
+  it('refuses a key that belongs to another user', async () => {
+    const { make } = await open()
+    await make().load()
+    const uid = process.getuid?.() ?? 0
+    vi.spyOn(process, 'getuid').mockReturnValue(uid + 1)
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+    })
+    await expectCode(make().load(), 'ERR_SERVER_TLS_FILE')
   })
 })

@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Clock } from '@countersign/plugin-kit'
 import {
   buildCaCertificate,
   type CryptoBackend,
   decodePem,
   encodePem,
-  errorCode,
   issueTlsCertificate,
   parseCertificate,
   randomSerial,
@@ -15,6 +14,8 @@ import {
 } from '@countersign/protocol'
 import { generateSigningKey, importSigningKey } from '@countersign/protocol/keys-node'
 import { BACKDATE_SECONDS } from '../issuance/backdate.ts'
+import { ServerError } from '../server-error.ts'
+import { readPrivateFile } from './read-private-file.ts'
 import { encodeKeyPem, type TlsCredential, type TlsCredentialSource } from './tls-credential.ts'
 import { writePrivateFile } from './write-private-file.ts'
 
@@ -43,6 +44,7 @@ export class OwnWebRoot implements TlsCredentialSource {
     this.#options = options
   }
 
+  /** @throws ServerError `ERR_SERVER_TLS_FILE` when a file of the root is damaged, or its key open to others */
   async load(): Promise<TlsCredential> {
     const { clock, crypto, hosts } = this.#options
     const now = clock.now()
@@ -74,21 +76,22 @@ export class OwnWebRoot implements TlsCredentialSource {
     return join(this.#options.dataDir, 'public-root-key.pem')
   }
 
-  /** @returns `undefined` when there is none, it is about to expire, or a crash left only one of its files */
+  /**
+   * @returns `undefined` when there is none or it is about to expire. A root that others may have pinned is never replaced
+   *   for another reason: whoever can damage a file could otherwise make them distrust this server.
+   * @throws ServerError `ERR_SERVER_TLS_FILE`
+   */
   async #readRoot(now: number): Promise<X509Issuer | undefined> {
-    try {
-      const [pem, keyPem] = await Promise.all([
-        readFile(this.#certificateFile, 'utf8'),
-        readFile(this.#keyFile, 'utf8'),
-      ])
-      const [certificate] = decodePem(pem)
-      if (certificate === undefined || parseCertificate(certificate).notAfter < now + LEAF_SECONDS) return undefined
-      return new X509Issuer({ certificate, key: importSigningKey({ pem: keyPem }, 'ES256') })
-    } catch (error) {
-      const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT'
-      if (isAbsent || errorCode(error) !== undefined) return undefined
-      throw error
-    }
+    const certificate = await readUsable(this.#certificateFile, async (path) => {
+      const pem = await readUnlessAbsent(path)
+      return pem === undefined ? undefined : parseCertificate(decodePem(pem)[0] ?? new Uint8Array())
+    })
+    // The key is written first, so a crash leaves a key without certificate, never the other way round.
+    if (certificate === undefined || certificate.notAfter < now + LEAF_SECONDS) return undefined
+    return readUsable(this.#keyFile, async (path) => {
+      const pem = await readPrivateFile(path)
+      return new X509Issuer({ certificate: certificate.raw, key: importSigningKey({ pem }, 'ES256') })
+    })
   }
 
   async #createRoot(now: number): Promise<X509Issuer> {
@@ -106,5 +109,27 @@ export class OwnWebRoot implements TlsCredentialSource {
     await writePrivateFile(this.#keyFile, encodeKeyPem(key.exportPkcs8()))
     await writePrivateFile(this.#certificateFile, encodePem([certificate]))
     return new X509Issuer({ certificate, key })
+  }
+}
+
+/** @throws ServerError `ERR_SERVER_TLS_FILE` that names the file, whatever is wrong with it */
+async function readUsable<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await read(path)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new ServerError('ERR_SERVER_TLS_FILE', `${basename(path)} in the data folder cannot be used`, {
+      detail: code ?? message,
+      cause,
+    })
+  }
+}
+
+async function readUnlessAbsent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }

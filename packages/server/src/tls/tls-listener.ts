@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { FastifyInstance } from 'fastify'
 import { Listener, SERVER_LIMITS } from '../http/listener.ts'
 import { ServerError } from '../server-error.ts'
+import { limitPerCertificate } from './limit-per-certificate.ts'
 import type { TlsCredentialSource } from './tls-credential.ts'
 
 export interface TlsListenerOptions {
@@ -9,6 +10,8 @@ export interface TlsListenerOptions {
   readonly host: string
   readonly port: number
   readonly credential: TlsCredentialSource
+  /** Without it only the number of all connections is limited. */
+  readonly maxConnectionsPerCertificate?: number
   readonly tls: Pick<ServerOptions, 'minVersion' | 'requestCert' | 'rejectUnauthorized'>
 }
 
@@ -28,7 +31,7 @@ export class TlsListener {
 
   /** @throws ServerError `ERR_SERVER_ADDRESS` when the address is taken or not one of this machine's */
   static async open(options: TlsListenerOptions): Promise<TlsListener> {
-    const { app, host, port, credential, tls } = options
+    const { app, host, port, credential, tls, maxConnectionsPerCertificate } = options
     const serverOptions = {
       ...SERVER_LIMITS,
       ...tls,
@@ -38,6 +41,7 @@ export class TlsListener {
     const server = createServer(serverOptions, (request, response) => app.routing(request, response))
     // A peer that fails its handshake has told nothing worth a log line; without a listener Node would do the same.
     server.on('tlsClientError', (_error, socket) => socket.destroy())
+    if (maxConnectionsPerCertificate !== undefined) limitPerCertificate(server, maxConnectionsPerCertificate)
     const listener = new Listener(server)
     try {
       await listener.listen({ host, port })

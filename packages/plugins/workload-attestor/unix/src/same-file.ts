@@ -1,9 +1,12 @@
 import { stat } from 'node:fs/promises'
+import { answerOf } from './host-fault.ts'
 
 /**
  * Whether a path leads the agent to this very file. A program can give itself a private view of the file system without
  * any privilege (a user and mount namespace, a changed root), in which `/usr/bin/node` is whatever it likes; its path
  * then says nothing to anyone else.
+ *
+ * @throws AttestationError `ERR_ATTESTATION_NOT_POSSIBLE` when the host cannot say now
  */
 export async function leadsTo(
   path: string,
@@ -12,7 +15,8 @@ export async function leadsTo(
   try {
     const { dev, ino } = await stat(path, { bigint: true })
     return dev === file.device && ino === file.inode
-  } catch {
+  } catch (error) {
+    answerOf(error)
     return false
   }
 }

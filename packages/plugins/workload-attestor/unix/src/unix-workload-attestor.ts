@@ -11,6 +11,7 @@ import {
 } from '@countersign/plugin-kit'
 import { AccountNames } from './accounts/account-names.ts'
 import { FileDigests } from './digest/file-digests.ts'
+import { answerOf } from './host-fault.ts'
 import { openInRoot } from './proc/open-in-root.ts'
 import { type ExecutableLink, type ProcessSnapshot, processGone, takeSnapshot } from './proc/process-snapshot.ts'
 import { decodeStrictUtf8 } from './proc/strict-utf8.ts'
@@ -90,8 +91,8 @@ export class UnixWorkloadAttestor implements WorkloadAttestor {
       for (const name of ['path', 'sha256', 'script']) list.omit(name, `executable: ${snapshot.executable.unreadable}`)
       return list.toSelectors()
     }
-    await this.#addExecutable(list, folder, snapshot.executable, signal)
-    await this.#addProgram(list, folder, snapshot.executable, snapshot.commandLine, signal)
+    await this.#addExecutable(list, folder, snapshot.executable, peer.uid, signal)
+    await this.#addProgram(list, folder, snapshot, snapshot.executable, peer.uid, signal)
     return list.toSelectors()
   }
 
@@ -113,6 +114,7 @@ export class UnixWorkloadAttestor implements WorkloadAttestor {
     list: SelectorList,
     folder: string,
     executable: ExecutableLink,
+    uid: number,
     signal: AbortSignal,
   ): Promise<void> {
     const { target } = executable
@@ -123,7 +125,7 @@ export class UnixWorkloadAttestor implements WorkloadAttestor {
 
     if (this.#config.maxExecutableBytes === 0) return
     // Through the process, never by path: the name may lead to another file by now.
-    const digest = await this.#digests.sha256(`${folder}/exe`, this.#config.maxExecutableBytes, signal)
+    const digest = await this.#digests.sha256(`${folder}/exe`, this.#config.maxExecutableBytes, signal, uid)
     if ('omitted' in digest) list.omit('sha256', digest.omitted)
     else if (digest.device !== executable.device || digest.inode !== executable.inode)
       list.omit('sha256', 'program changed')
@@ -133,8 +135,9 @@ export class UnixWorkloadAttestor implements WorkloadAttestor {
   async #addProgram(
     list: SelectorList,
     folder: string,
+    { commandLine }: ProcessSnapshot,
     executable: ExecutableLink,
-    commandLine: readonly (string | undefined)[],
+    uid: number,
     signal: AbortSignal,
   ): Promise<void> {
     const target = executable.target ?? ''
@@ -148,16 +151,16 @@ export class UnixWorkloadAttestor implements WorkloadAttestor {
     }
     const path = await absolutePath(folder, program.script)
     if (path === undefined) list.omit('script', 'working folder cannot be read')
-    else await this.#addScript(list, folder, path, signal)
+    else await this.#addScript(list, folder, path, uid, signal)
   }
 
-  async #addScript(list: SelectorList, folder: string, path: string, signal: AbortSignal): Promise<void> {
+  async #addScript(list: SelectorList, folder: string, path: string, uid: number, signal: AbortSignal): Promise<void> {
     const script = await openInRoot(`${folder}/root`, path)
     if ('omitted' in script) return list.omit('script', script.omitted)
     try {
       await this.#addPath(list, 'script:path', script.path, script)
       if (this.#config.maxScriptBytes === 0) return
-      const digest = await this.#digests.sha256(script.handlePath, this.#config.maxScriptBytes, signal)
+      const digest = await this.#digests.sha256(script.handlePath, this.#config.maxScriptBytes, signal, uid)
       if ('omitted' in digest) list.omit('script:sha256', digest.omitted)
       else list.add('script:sha256', digest.sha256)
     } finally {
@@ -192,7 +195,8 @@ async function absolutePath(folder: string, script: string): Promise<string | un
   try {
     const workingFolder = decodeStrictUtf8(await readlink(`${folder}/cwd`, 'buffer'))
     return workingFolder?.startsWith('/') === true ? `${workingFolder}/${script}` : undefined
-  } catch {
+  } catch (error) {
+    answerOf(error)
     return undefined
   }
 }

@@ -10,9 +10,6 @@ export interface BundleRoutesOptions {
   readonly federations: Federations
 }
 
-/** As large as a fetched bundle may be. */
-const MAX_BUNDLE_BYTES = 4 * 1024 * 1024
-
 export const TrustDomainParams = Type.Object({ trustDomain: TrustDomainName })
 export type TrustDomainParams = Static<typeof TrustDomainParams>
 
@@ -34,7 +31,6 @@ export function addBundleRoutes(app: FastifyInstance, { bundles, federations }: 
   app.put<{ Params: TrustDomainParams; Body: BundleDocument }>(
     '/v1/bundles/:trustDomain',
     {
-      bodyLimit: MAX_BUNDLE_BYTES,
       schema: {
         summary: 'Replace the bundle of a foreign trust domain',
         params: TrustDomainParams,

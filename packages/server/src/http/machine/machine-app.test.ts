@@ -186,6 +186,30 @@ describe('machine listener', () => {
     expect([await offer('TLSv1.2'), await offer('TLSv1.3')]).toEqual(['refused', 'TLSv1.3'])
   })
 
+  it('lets no agent have more than 64 connections at a time', async () => {
+    const test = await startTestServer()
+    const [agent, other] = [await test.attestedAgent('/greedy'), await test.attestedAgent('/other')]
+    const connections = new Agent({ keepAlive: true, maxFreeSockets: 64 })
+    onTestFinished(() => connections.destroy())
+    const call = () => agent.call('/v1/agent/sync', { agent: connections })
+    const replies = await Promise.all(Array.from({ length: 64 }, call))
+    expect(replies.map(({ status }) => status)).toEqual(Array(64).fill(200))
+    const sockets = Object.values(connections.freeSockets).flatMap((free) => free ?? [])
+    expect(sockets).toHaveLength(64)
+    await expect(agent.call('/v1/agent/sync')).rejects.toMatchObject({ code: 'ECONNRESET' })
+    expect((await other.call('/v1/agent/sync')).status).toBe(200)
+    sockets[0]?.destroy()
+    // The server learns of it a moment later.
+    let status = 0
+    for (let tries = 0; status === 0 && tries < 200; tries++) {
+      status = await agent.call('/v1/agent/sync').then(
+        (reply) => reply.status,
+        () => 0,
+      )
+    }
+    expect(status).toBe(200)
+  })
+
   it('describes itself', async () => {
     const test = await startTestServer()
     const agent = await test.attestedAgent()

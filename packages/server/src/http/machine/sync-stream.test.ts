@@ -121,11 +121,36 @@ describe('SyncStream', () => {
   })
 
   it('ends when the certificate of the peer does', async () => {
-    const { sink, clock } = open({ expiresAfter: 60 })
+    const { sink, clock } = open({ expiresAfter: 59 })
     await clock.advance(59)
     expect(sink.isEnded).toBe(false)
     await clock.advance(1)
     expect(sink.isEnded).toBe(true)
+  })
+
+  it('goes on in the last second of the certificate, as requests do', async () => {
+    const { sink, clock } = open({ expiresAfter: 60 })
+    await clock.advance(60)
+    expect(sink.isEnded).toBe(false)
+  })
+
+  it('writes a state as text once, however large', async () => {
+    const { sink, clock, stream, world } = open()
+    await settle()
+    let times = 0
+    const toJSON = () => {
+      times++
+      return { trustDomain: 'd2', bundle: { keys: [] } }
+    }
+    const bundle = { trustDomain: 'd2', bundle: { keys: [] }, toJSON }
+    world.state = { ...world.state, revision: 2, bundles: [bundle] }
+    stream.markDirty()
+    await clock.advance(1)
+    expect(times).toBe(1)
+    expect(JSON.parse(/^data: (.*)$/m.exec(sink.written.at(-1) ?? '')?.[1] ?? '')).toEqual({
+      ...world.state,
+      bundles: [toJSON()],
+    })
   })
 
   it('ends when the state cannot be read, and says why', async () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { SyncState } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
 
@@ -14,7 +15,7 @@ export interface SyncStreamOptions {
   readonly clock: Clock
   /** Reads the newest state. A failure ends the stream. */
   readonly read: () => Promise<SyncState>
-  /** The caller's certificate is good until then, and so is the stream. */
+  /** The last second in which the caller's certificate is good, and so is the stream. */
   readonly expiresAt: number
   readonly onFailure: (error: unknown) => void
 }
@@ -36,7 +37,8 @@ export class SyncStream {
   #isBlocked = false
   #isClosed = false
   #stalledHeartbeats = 0
-  #sent: string | undefined
+  /** SHA-256 of what was sent last: the text itself would be kept for every agent for hours. */
+  #sentHash: string | undefined
   #cancelFlush: (() => void) | undefined
   #cancelHeartbeat: () => void = () => {}
 
@@ -91,9 +93,11 @@ export class SyncStream {
   #send(state: SyncState): void {
     const { revision, ...content } = state
     const text = JSON.stringify(content)
-    if (text === this.#sent) return
-    this.#sent = text
-    this.#write(`event: sync\nid: ${revision}\ndata: ${JSON.stringify(state)}\n\n`)
+    const textHash = hash('sha256', text, 'base64')
+    if (textHash === this.#sentHash) return
+    this.#sentHash = textHash
+    // Put in front of the text that is there already: states can be large.
+    this.#write(`event: sync\nid: ${revision}\ndata: {"revision":${revision},${text.slice(1)}\n\n`)
   }
 
   #write(text: string): void {
@@ -102,7 +106,7 @@ export class SyncStream {
 
   #scheduleHeartbeat(): void {
     this.#cancelHeartbeat = this.#options.clock.schedule(HEARTBEAT_MS, () => {
-      if (this.#options.clock.now() >= this.#options.expiresAt) return this.close()
+      if (this.#options.clock.now() > this.#options.expiresAt) return this.close()
       if (!this.#isBlocked) this.#write(': alive\n\n')
       else if (++this.#stalledHeartbeats >= MAX_STALLED_HEARTBEATS) return this.close()
       this.#scheduleHeartbeat()

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Logger, readLimited } from '@countersign/plugin-kit'
+import { answerOf } from '../host-fault.ts'
 
 const MAX_FILE_BYTES = 4_194_304
 const NAME_FIELD = 0
@@ -22,7 +23,7 @@ export class AccountNames {
     this.#log = log
   }
 
-  /** The first name the file has for an id. */
+  /** The first name the file has for an id. @throws AttestationError `ERR_ATTESTATION_NOT_POSSIBLE` when it cannot be read now */
   async nameOf(id: number): Promise<string | undefined> {
     await this.#refresh()
     return this.#names.get(id)
@@ -41,6 +42,7 @@ export class AccountNames {
       this.#names = parseAccounts(bytes.toString('utf8'))
       this.#version = version
     } catch (error) {
+      answerOf(error)
       if (this.#version === 'unreadable') return
       this.#log.warn({ file: this.#path, error }, 'account file cannot be read, its names are unknown')
       this.#names = new Map()

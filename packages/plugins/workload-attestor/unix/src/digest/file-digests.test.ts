@@ -149,6 +149,55 @@ describe('FileDigests', () => {
     await expect(impatient).rejects.toBe(reason)
     expect(await patient).toBe(sha256(content))
   })
+
+  it('takes no file handle while it waits, and stops when the last caller gives up', async () => {
+    const digests = new FileDigests(later)
+    const paths = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => file(`large${index}`, Buffer.alloc(LARGE, index))),
+    )
+    const before = (await readdir('/proc/self/fd')).length
+    const patience = new AbortController()
+    const read = await bytesRead(async () => {
+      const calls = paths.map((path) => digests.sha256(path, LARGE, patience.signal).catch((error: Error) => error))
+      await Promise.all(paths.map((path) => stat(path)))
+      expect((await readdir('/proc/self/fd')).length).toBeLessThanOrEqual(before + 3)
+      patience.abort(new Error('gave up'))
+      await Promise.all(calls)
+      expect(await digestOf(digests, await file('small', 'x'))).toBe(sha256('x'))
+    })
+    expect(read).toBeLessThan(3 * LARGE)
+  })
+
+  it('does not answer from the path of a caller that has gone', async () => {
+    const digests = new FileDigests(later)
+    const busy = await Promise.all(['b1', 'b2'].map((name) => file(name, Buffer.alloc(LARGE, name))))
+    const content = Buffer.alloc(1000, 5)
+    const path = await file('a', content)
+    const link = join(folder, 'link')
+    await symlink(path, link)
+    const running = busy.map((each) => digestOf(digests, each, LARGE))
+    await settle(path)
+    const patience = new AbortController()
+    const first = digests.sha256(link, LARGE, patience.signal).catch((error: Error) => error.message)
+    await stat(link)
+    const second = digestOf(digests, path, LARGE)
+    await stat(path)
+    patience.abort(new Error('gave up'))
+    await rm(link)
+    expect(await first).toBe('gave up')
+    expect(await second).toBe(sha256(content))
+    await Promise.all(running)
+  })
+
+  it('refuses when too many files of one user wait, not those of another', async () => {
+    const digests = new FileDigests(later)
+    const paths = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => file(`f${index}`, Buffer.alloc(3_000_000))),
+    )
+    const results = await Promise.allSettled(paths.map((path) => digests.sha256(path, LARGE, signal, 7)))
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
+    expect(refused).toEqual(Array.from({ length: 8 }, () => 'ERR_ATTESTATION_NOT_POSSIBLE'))
+  })
 })
 
 /** Waits until the kernel's coarse clock has moved on from a file's time of change, a few milliseconds. */

@@ -1,13 +1,18 @@
 /** SHA-256 of files: read in pieces, a few at a time, and remembered while a file does not change. */
 import { createHash } from 'node:crypto'
-import type { BigIntStats } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import type { Clock } from '@countersign/plugin-kit'
+import { type BigIntStats, constants } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { AttestationError, type Clock } from '@countersign/plugin-kit'
+import { answerOf } from '../host-fault.ts'
+import { WorkSlots } from './work-slots.ts'
 
 const CHUNK_BYTES = 262_144
 const MAX_CACHED = 512
 /** Node reads files on four threads by default; hashing must leave some to everything else. */
-const MAX_CONCURRENT = 2
+const LIMITS = { running: 2, total: 128, perUid: 32 }
+/** How often a caller may depend on what others began before it gives up. */
+const MAX_ROUNDS = 8
+const CHANGED = 'changed while it was read'
 /** Within this many seconds of a change, a second one may leave the same time stamp. */
 const UNSETTLED_SECONDS = 2
 
@@ -15,13 +20,21 @@ export type DigestResult =
   | { readonly sha256: string; readonly device: bigint; readonly inode: bigint }
   | { readonly omitted: string }
 
+/** What was read, and of which state of which file. */
+type Reading = { readonly sha256: string; readonly identity: string } | { readonly omitted: string }
+
+interface Work {
+  readonly reading: Promise<Reading>
+  readonly unwanted: AbortController
+  callers: number
+}
+
 export class FileDigests {
   readonly #clock: Clock
   readonly #cache = new Map<string, string>()
-  readonly #pending = new Map<string, Promise<string | undefined>>()
-  readonly #waiting: (() => void)[] = []
-  #running = 0
-
+  /** By file, not by its state: whoever may change a file could otherwise have it read many times over. */
+  readonly #pending = new Map<string, Work>()
+  readonly #slots = new WorkSlots(LIMITS)
   readonly #maxCached: number
 
   constructor(clock: Clock, maxCached = MAX_CACHED) {
@@ -30,59 +43,91 @@ export class FileDigests {
   }
 
   /**
-   * The digest of the file that `path` opens, in lower-case hex, or why there is none. Overlapping calls for one file
-   * share the work; a caller that gives up does not stop it for the others.
+   * The digest of the file that `path` leads to, in lower-case hex, or why there is none. Overlapping calls for one file
+   * share the work; it ends when the last of them has given up.
    *
-   * @param path may be a `/proc` link; it is opened once and everything is asked of the open file
+   * @param path may be a `/proc` link, and must stay good until this settles
+   * @param uid on whose behalf, so that one user's files do not hold up everyone else's
+   * @throws AttestationError `ERR_ATTESTATION_NOT_POSSIBLE` when the host cannot read it now, or too many files wait
    * @throws `signal.reason` once the signal aborts
    */
-  async sha256(path: string, maxBytes: number, signal: AbortSignal): Promise<DigestResult> {
-    signal.throwIfAborted()
-    let file: FileHandle
-    try {
-      file = await open(path, 'r')
-    } catch (error) {
-      return { omitted: (error as NodeJS.ErrnoException).code ?? 'unknown' }
-    }
-    let handedOver = false
-    try {
-      const stats = await file.stat({ bigint: true })
+  async sha256(path: string, maxBytes: number, signal: AbortSignal, uid = 0): Promise<DigestResult> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      signal.throwIfAborted()
+      const stats = await stat(path, { bigint: true }).catch(answerOf)
+      if (typeof stats === 'string') return { omitted: stats }
       const refused = refusal(stats, maxBytes)
       if (refused !== undefined) return { omitted: refused }
-      const key = identityOf(stats)
-      let sha256 = this.#recall(key)
-      if (sha256 === undefined) {
-        const shared = this.#pending.get(key)
-        handedOver = shared === undefined
-        sha256 = await abortable(shared ?? this.#start(key, file), signal)
+      const file = { device: stats.dev, inode: stats.ino }
+      const identity = identityOf(stats)
+      const known = this.#recall(identity)
+      if (known !== undefined) return { sha256: known, ...file }
+
+      const key = `${stats.dev}:${stats.ino}`
+      const shared = this.#pending.get(key)
+      const work = shared ?? this.#start(key, identity, path, uid, signal)
+      const reading = await this.#take(key, work, signal).catch((error: unknown) => {
+        signal.throwIfAborted()
+        if (shared === undefined) throw error
+        return undefined
+      })
+      if (reading !== undefined && 'sha256' in reading && reading.identity === identity) {
+        return { sha256: reading.sha256, ...file }
       }
-      if (sha256 === undefined) return { omitted: 'changed while it was read' }
-      return { sha256, device: stats.dev, inode: stats.ino }
-    } finally {
-      // The work closes the file it reads, possibly long after its first caller has gone.
-      if (!handedOver) await file.close()
+      // What another caller's path or patience came to says nothing about this one's.
+      if (shared !== undefined) continue
+      return { omitted: reading !== undefined && 'omitted' in reading ? reading.omitted : CHANGED }
     }
+    throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'file is read by others and changes all the time')
   }
 
-  #start(key: string, file: FileHandle): Promise<string | undefined> {
-    const work = this.#hash(key, file).finally(() => this.#pending.delete(key))
+  #start(key: string, identity: string, path: string, uid: number, starter: AbortSignal): Work {
+    const unwanted = new AbortController()
+    const read = async () => {
+      // The path belongs to the caller that brought it and may lead elsewhere once it has gone.
+      starter.throwIfAborted()
+      return this.#read(identity, path, unwanted.signal)
+    }
+    const reading = this.#slots.run(uid, unwanted.signal, read).finally(() => {
+      if (this.#pending.get(key) === work) this.#pending.delete(key)
+    })
     // When every caller has given up, nobody else would take a failure.
-    work.catch(() => {})
+    reading.catch(() => {})
+    const work: Work = { reading, unwanted, callers: 0 }
     this.#pending.set(key, work)
     return work
   }
 
-  async #hash(key: string, file: FileHandle): Promise<string | undefined> {
-    await this.#acquire()
+  async #take(key: string, work: Work, signal: AbortSignal): Promise<Reading> {
+    work.callers += 1
     try {
-      const sha256 = await hashFile(file)
-      const after = await file.stat({ bigint: true })
-      if (identityOf(after) !== key) return undefined
-      if (this.#clock.now() - Number(after.ctimeNs / 1_000_000_000n) >= UNSETTLED_SECONDS) this.#remember(key, sha256)
-      return sha256
+      return await abortable(work.reading, signal)
     } finally {
-      this.#release()
-      await file.close()
+      work.callers -= 1
+      if (work.callers === 0) {
+        work.unwanted.abort()
+        if (this.#pending.get(key) === work) this.#pending.delete(key)
+      }
+    }
+  }
+
+  async #read(identity: string, path: string, signal: AbortSignal): Promise<Reading> {
+    try {
+      // Never waits for the other end of a pipe, should the path lead to one by now.
+      const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      try {
+        if (identityOf(await file.stat({ bigint: true })) !== identity) return { omitted: CHANGED }
+        const sha256 = await hashFile(file, signal)
+        const after = await file.stat({ bigint: true })
+        if (identityOf(after) !== identity) return { omitted: CHANGED }
+        const age = this.#clock.now() - Number(after.ctimeNs / 1_000_000_000n)
+        if (age >= UNSETTLED_SECONDS) this.#remember(identity, sha256)
+        return { sha256, identity }
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      return { omitted: answerOf(error) }
     }
   }
 
@@ -99,18 +144,6 @@ export class FileDigests {
     const [oldest] = this.#cache.keys()
     if (this.#cache.size > this.#maxCached && oldest !== undefined) this.#cache.delete(oldest)
   }
-
-  async #acquire(): Promise<void> {
-    if (this.#running >= MAX_CONCURRENT) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    else this.#running++
-  }
-
-  /** Hands the place to the next in line, or frees it. */
-  #release(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#running--
-    else next()
-  }
 }
 
 /** Content may change without its time of modification, which is anyone's to set; the time of change is the kernel's. */
@@ -124,11 +157,12 @@ function refusal(stats: BigIntStats, maxBytes: number): string | undefined {
 }
 
 /** Reads no more than one chunk past the size, so that a file that grows does not hold the reader. */
-async function hashFile(file: FileHandle): Promise<string> {
+async function hashFile(file: FileHandle, signal: AbortSignal): Promise<string> {
   const { size } = await file.stat()
   const hash = createHash('sha256')
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
   for (let position = 0; position <= size; ) {
+    signal.throwIfAborted()
     const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
     if (bytesRead === 0) break
     hash.update(chunk.subarray(0, bytesRead))

@@ -1,6 +1,7 @@
 /** Opens a file the way another process would find it, without ever leaving that process's root folder. */
 import { constants } from 'node:fs'
 import { type FileHandle, open, readlink } from 'node:fs/promises'
+import { answerOf } from '../host-fault.ts'
 import { decodeStrictUtf8 } from './strict-utf8.ts'
 
 /** Linux `O_PATH`, not among Node's constants: refers to a file without opening it, so no device or pipe ever reacts. */
@@ -26,6 +27,7 @@ export interface FoundFile {
  *
  * @param root folder to take as `/`, such as `/proc/<pid>/root`
  * @returns the file, or why there is none
+ * @throws AttestationError `ERR_ATTESTATION_NOT_POSSIBLE` when the host cannot say now
  */
 export async function openInRoot(root: string, path: string): Promise<FoundFile | { readonly omitted: string }> {
   const folders: Step[] = []
@@ -35,9 +37,7 @@ export async function openInRoot(root: string, path: string): Promise<FoundFile 
     return await walk(folders, path)
   } catch (error) {
     await closeAll(folders)
-    const { code } = error as NodeJS.ErrnoException
-    if (code === undefined) throw error
-    return { omitted: code }
+    return { omitted: answerOf(error) }
   }
 }
 

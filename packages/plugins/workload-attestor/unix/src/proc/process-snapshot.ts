@@ -1,6 +1,7 @@
 /** One look at a process: enough to tell later whether it is still the same process running the same program. */
 import { readlink, stat } from 'node:fs/promises'
 import { AttestationError, type PeerProcess, readLimited } from '@countersign/plugin-kit'
+import { answerOf } from '../host-fault.ts'
 import { parseCommandLine } from './command-line.ts'
 import { parseProcessStat } from './process-stat.ts'
 import { parseProcessStatus } from './process-status.ts'
@@ -89,12 +90,12 @@ async function readExecutableLink(folder: string): Promise<ProcessSnapshot['exec
     const { dev, ino } = await stat(`${folder}/exe`, { bigint: true })
     return { target, device: dev, inode: ino }
   } catch (error) {
-    return { unreadable: (error as NodeJS.ErrnoException).code ?? 'unknown' }
+    return { unreadable: answerOf(error) }
   }
 }
 
 function asAttestation(error: unknown): never {
-  const { code } = error as NodeJS.ErrnoException
+  const code = answerOf(error)
   if (code === 'ENOENT' || code === 'ESRCH') throw processGone(`${code} in /proc`, error)
   if (code === 'EACCES' || code === 'EPERM') {
     throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'the agent may not look at other processes in /proc', {
