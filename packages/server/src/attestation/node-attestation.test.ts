@@ -34,7 +34,7 @@ async function open() {
   })
   const attest = (token: string) => {
     const { publicJwk: publicKey } = generateSigningKey('ES256')
-    return attestation.attest({ attestor: 'join-token', evidence: { token }, publicKey })
+    return attestation.attest({ attestor: 'join-token', evidence: { token }, publicKey: { ...publicKey } })
   }
   const newToken = async () => (await joinTokens.create({ agentPath: '/node-1' })).token
   return { store, clock, log, nodes, issuer, attest, newToken }
