@@ -1,4 +1,9 @@
 /** Identifiers, keys, credentials, proofs and their verification: bytes and values in, values out. */
+export { AllocationError, type AllocationErrorCode } from './authorization/allocation-error.ts'
+export { type Allocation, AllocationRegistry, type Reassignment } from './authorization/allocation-registry.ts'
+export { IdentifierMatcher, type IdentifierRule } from './authorization/identifier-matcher.ts'
+export { IdentifierPolicy, type ReceivedIdentifier } from './authorization/identifier-policy.ts'
+export type { Retirement } from './authorization/retirement.ts'
 export { BundleError, type BundleErrorCode } from './bundle/bundle-error.ts'
 export { parseJwkSet, parseTokenKeys, type TokenKeyUse } from './bundle/parse-jwk-set.ts'
 export {
@@ -8,7 +13,7 @@ export {
   type SpiffeBundleDocument,
 } from './bundle/spiffe-bundle.ts'
 export { type OriginTrust, type TrustMaterial, TrustStore } from './bundle/trust-store.ts'
-export type { TrustedKeys } from './bundle/trusted-keys.ts'
+export { TrustedKeys } from './bundle/trusted-keys.ts'
 export { decodeBase64, encodeBase64 } from './encoding/base64.ts'
 export { decodeBase64url, encodeBase64url } from './encoding/base64url.ts'
 export type { Codec } from './encoding/codec.ts'
@@ -27,6 +32,19 @@ export { AudiencePolicy, normalizeAudience, pathOfTarget } from './http/audience
 export { accessTokenOf } from './http/bearer-token.ts'
 export { RequestError, type RequestErrorCode } from './http/request-error.ts'
 export { collectFields, MAX_HEADER_BYTES, type ReceivedRequest } from './http/request-fields.ts'
+export type { DigestAlgorithm } from './http-signature/content-digest.ts'
+export type { HttpRequest, HttpResponse } from './http-signature/http-message.ts'
+export {
+  HttpSignatureBuilder,
+  type HttpSignatureBuilderOptions,
+  type RequestSignatureContent,
+  type ResponseSignatureContent,
+  type SignatureFields,
+} from './http-signature/http-signature-builder.ts'
+export { HttpSignatureVerifier, type HttpSignatureVerifierOptions } from './http-signature/http-signature-verifier.ts'
+export { SignatureError, type SignatureErrorCode } from './http-signature/signature-error.ts'
+export type { ResponseContext, VerifiedHttpRequest, VerifiedMessage } from './http-signature/verified-message.ts'
+export { DEFAULT_MAX_SIGNATURE_LIFETIME_SECONDS, SIGNATURE_TAG } from './http-signature/wimse-profile.ts'
 export { IdentifierError, type IdentifierErrorCode } from './identifier/identifier-error.ts'
 export { type IdentifierScheme, parseTrustDomain } from './identifier/trust-domain.ts'
 export { MAX_IDENTIFIER_BYTES, parseOrigin, spiffeId, WorkloadId } from './identifier/workload-id.ts'
@@ -61,6 +79,11 @@ export { InProcessReplayMemory, type ReplayMemory, type ReplayMemoryOptions } fr
 export { REQUEST_CHECKS } from './verification/request-checks.ts'
 export { RequestVerifier, type RequestVerifierOptions, type VerifiedRequest } from './verification/request-verifier.ts'
 export { DEFAULT_CLOCK_SKEW_SECONDS, type TimePolicy } from './verification/time-window.ts'
+export {
+  TxnTokenVerifier,
+  type TxnTokenVerifierOptions,
+  type VerifiedTxnToken,
+} from './verification/txn-token-verifier.ts'
 export type { VerifiedWit } from './verification/verified-wit.ts'
 export { WitVerifier, type WitVerifierOptions } from './verification/wit-verifier.ts'
 export {
@@ -77,6 +100,7 @@ export {
   CertificateError,
   type CertificateErrorCode,
   decodePem,
+  type ExpectedPeer,
   encodePem,
   issueTlsCertificate,
   issueX509Svid,
@@ -88,7 +112,10 @@ export {
   type TlsCertificateRequest,
   type TlsUsage,
   type VerifiedX509Svid,
+  verifyWic,
   verifyX509Svid,
+  type WicRole,
+  type WicVerification,
   X509Anchors,
   X509Issuer,
   type X509IssuerSource,

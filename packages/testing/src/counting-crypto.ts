@@ -18,9 +18,18 @@ export function countingCrypto(crypto: CryptoBackend): { readonly crypto: Crypto
       return key.verify(data, signature)
     },
   })
+  const { digest } = crypto
   return {
     calls,
     crypto: {
+      ...(digest === undefined
+        ? {}
+        : {
+            digest(algorithm, data) {
+              calls.hashes++
+              return digest.call(crypto, algorithm, data)
+            },
+          }),
       importPublicJwk(jwk, alg) {
         calls.imports++
         return whenReady(crypto.importPublicJwk(jwk, alg), countedKey)

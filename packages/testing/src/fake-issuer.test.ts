@@ -107,6 +107,9 @@ describe('crypto wrappers', () => {
     expect(await (await later.importSpki(await spki, 'ES256')).verify(data, await signature)).toBe(true)
     expect(await later.sha256('a')).toEqual(nodeCrypto.sha256('a'))
     expect(await later.sha256Base64url('a')).toBe(nodeCrypto.sha256Base64url('a'))
+    const digest = later.digest?.('sha-512', data)
+    expect(digest).toBeInstanceOf(Promise)
+    expect(await digest).toEqual(nodeCrypto.digest('sha-512', data))
     expect(later.randomBytes(7)).toHaveLength(7)
   })
 
@@ -119,7 +122,14 @@ describe('crypto wrappers', () => {
     await (await crypto.importSpki(await crypto.exportSpki(key.publicJwk), 'ES256')).verify(data, key.sign(data))
     await crypto.sha256('a')
     await crypto.sha256Base64url('a')
+    await crypto.digest?.('sha-512', data)
     expect(crypto.randomBytes(3)).toHaveLength(3)
-    expect(calls).toEqual({ imports: 2, verifications: 2, hashes: 2 })
+    expect(calls).toEqual({ imports: 2, verifications: 2, hashes: 3 })
+  })
+
+  it('have no digest where the wrapped one has none', () => {
+    const { digest: _, ...rest } = nodeCrypto
+    expect('digest' in promisedCrypto(rest)).toBe(false)
+    expect('digest' in countingCrypto(rest).crypto).toBe(false)
   })
 })

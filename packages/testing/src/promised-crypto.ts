@@ -5,7 +5,9 @@ import type { CryptoBackend, SigningKey, VerificationKey } from '@countersign/pr
  * works with both kinds of backend.
  */
 export function promisedCrypto(crypto: CryptoBackend): CryptoBackend {
+  const { digest } = crypto
   return {
+    ...(digest === undefined ? {} : { digest: async (algorithm, data) => digest.call(crypto, algorithm, data) }),
     importPublicJwk: async (jwk, alg) => promisedKey(await crypto.importPublicJwk(jwk, alg)),
     importSpki: async (spki, alg) => promisedKey(await crypto.importSpki(spki, alg)),
     exportSpki: async (jwk) => crypto.exportSpki(jwk),

@@ -10,10 +10,15 @@ export function parseRequest(value: unknown, place: string): ReceivedRequest {
   const request = requireObject(value, place)
   return {
     target: requireString(request['target'], `${place}.target`),
-    rawHeaders: requireArray(request['headers'], `${place}.headers`).flatMap((header, index) => {
-      const pair = requireStrings(header, `${place}.headers[${index}]`)
-      if (pair.length === 2) return pair
-      throw new ConformanceError('ERR_CONFORMANCE_FORMAT', `${place}.headers[${index}] must be a name and a value`)
-    }),
+    rawHeaders: parseRawHeaders(request['headers'], `${place}.headers`),
   }
+}
+
+/** Header fields as a flat list, in order and with repetitions. */
+export function parseRawHeaders(value: unknown, place: string): readonly string[] {
+  return requireArray(value, place).flatMap((header, index) => {
+    const pair = requireStrings(header, `${place}[${index}]`)
+    if (pair.length === 2) return pair
+    throw new ConformanceError('ERR_CONFORMANCE_FORMAT', `${place}[${index}] must be a name and a value`)
+  })
 }

@@ -47,7 +47,7 @@ export function collectFields(
 }
 
 /** Spaces and tabs alone, in linear time: a pattern anchored at the end is not. */
-function trimWhiteSpace(value: string): string {
+export function trimWhiteSpace(value: string): string {
   let start = 0
   let end = value.length
   while (start < end && isWhiteSpace(value.charCodeAt(start))) start++

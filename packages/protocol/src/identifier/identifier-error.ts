@@ -12,6 +12,7 @@ export type IdentifierErrorCode =
   | 'ERR_IDENTIFIER_FRAGMENT'
   | 'ERR_IDENTIFIER_PATH_MISSING'
   | 'ERR_IDENTIFIER_PATH'
+  | 'ERR_IDENTIFIER_UNVERIFIED'
 
-/** Text that is not a Workload Identifier. */
+/** Text that is not a Workload Identifier, or that nothing proves. */
 export class IdentifierError extends AuthenticityError<IdentifierErrorCode> {}

@@ -135,6 +135,14 @@ describe('hashes and randomness', () => {
     expect(nodeCrypto.sha256Base64url('é')).toBe(expected.toString('base64url'))
   })
 
+  it.each([
+    ['sha-256', 'sha256'],
+    ['sha-512', 'sha512'],
+  ] as const)('hash bytes with %s', (algorithm, name) => {
+    const data = Buffer.from('é')
+    expect(Buffer.from(nodeCrypto.digest(algorithm, data)).equals(createHash(name).update(data).digest())).toBe(true)
+  })
+
   it('never give the same random bytes twice, across the border of the pool and beyond its size', () => {
     const seen = new Set<string>()
     for (let draw = 0; draw < 1000; draw++) {

@@ -39,6 +39,10 @@ export const nodeCrypto = {
     return hash('sha256', text, 'base64url')
   },
 
+  digest(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): Uint8Array {
+    return hash(algorithm === 'sha-256' ? 'sha256' : 'sha512', data, 'buffer')
+  },
+
   randomBytes(length: number): Uint8Array {
     if (length > POOL_BYTES / 4) return randomFillSync(new Uint8Array(length))
     if (poolUsed + length > POOL_BYTES) {

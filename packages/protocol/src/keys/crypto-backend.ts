@@ -41,6 +41,8 @@ export interface CryptoBackend {
   sha256(data: Uint8Array | string): Eventual<Uint8Array>
   /** Unpadded base64url of the SHA-256 of a string's UTF-8 bytes: 43 characters. */
   sha256Base64url(text: string): Eventual<string>
+  /** Hash of the bytes. Without it, message content can be held against SHA-256 only. */
+  digest?(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): Eventual<Uint8Array>
   /** The runtime's own codec, where it has one that is faster than the portable one. */
   readonly codec?: Codec
   /** Cryptographically strong random bytes. */

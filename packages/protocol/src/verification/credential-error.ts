@@ -23,5 +23,5 @@ export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_ISSUER'
   | 'ERR_CREDENTIAL_AUDIENCE'
 
-/** A credential (WIT, WIT-SVID, JWT-SVID) that must not be believed. */
+/** A credential (WIT, WIT-SVID, JWT-SVID) or a Transaction Token that must not be believed. */
 export class CredentialError extends AuthenticityError<CredentialErrorCode> {}

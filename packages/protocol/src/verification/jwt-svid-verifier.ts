@@ -13,6 +13,7 @@ import {
   requireOriginTrust,
   selectCredentialKey,
 } from './decode-credential.ts'
+import { requireAudience } from './require-audience.ts'
 import { parseTimes, type TimePolicy, validateTimes } from './time-window.ts'
 
 /** Header parameters a JWT-SVID may have. Section 2. */
@@ -85,15 +86,4 @@ function rejectHeader(header: JwsHeader): void {
       detail: `typ ${header.typ.slice(0, 64)}`,
     })
   }
-}
-
-function requireAudience(aud: unknown, own: string): readonly string[] {
-  const audiences = typeof aud === 'string' ? [aud] : aud
-  if (!Array.isArray(audiences) || !audiences.every((member) => typeof member === 'string')) {
-    throw new CredentialError('ERR_CREDENTIAL_AUDIENCE', 'credential has no audience')
-  }
-  if (!audiences.includes(own)) {
-    throw new CredentialError('ERR_CREDENTIAL_AUDIENCE', 'credential is meant for another audience')
-  }
-  return audiences
 }

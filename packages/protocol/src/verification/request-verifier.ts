@@ -1,11 +1,9 @@
-import { accessTokenOf } from '../http/bearer-token.ts'
-import { RequestError } from '../http/request-error.ts'
 import { collectFields, type ReceivedRequest } from '../http/request-fields.ts'
 import type { WorkloadId } from '../identifier/workload-id.ts'
 import { MAX_TOKEN_BYTES } from '../jws/compact-jws.ts'
 import { type Eventual, whenReady } from '../keys/crypto-backend.ts'
-import { CredentialError } from './credential-error.ts'
 import { ProofError } from './proof-error.ts'
+import { optionalAccessToken, optionalTxnToken, requireWit } from './request-tokens.ts'
 import type { VerifiedWit } from './verified-wit.ts'
 import type { WitVerifier } from './wit-verifier.ts'
 import type { VerifiedProof, WptVerifier } from './wpt-verifier.ts'
@@ -89,18 +87,6 @@ export class RequestVerifier {
   }
 }
 
-function requireWit(values: readonly string[] = []): string {
-  const [token, second] = values
-  if (token === undefined) throw new CredentialError('ERR_CREDENTIAL_MISSING', 'request has no workload identity token')
-  if (second !== undefined || token.includes(',')) {
-    throw new CredentialError('ERR_CREDENTIAL_MULTIPLE', 'request has more than one workload identity token')
-  }
-  if (token.length > MAX_TOKEN_BYTES) {
-    throw new CredentialError('ERR_CREDENTIAL_TOO_LARGE', `credential is longer than ${MAX_TOKEN_BYTES} bytes`)
-  }
-  return token
-}
-
 function requireWpt(values: readonly string[] = []): string {
   const [token, second] = values
   if (token === undefined) throw new ProofError('ERR_PROOF_MISSING', 'request has no workload proof token')
@@ -109,21 +95,6 @@ function requireWpt(values: readonly string[] = []): string {
   }
   if (token.length > MAX_TOKEN_BYTES) {
     throw new ProofError('ERR_PROOF_TOO_LARGE', `proof is longer than ${MAX_TOKEN_BYTES} bytes`)
-  }
-  return token
-}
-
-function optionalAccessToken(values: readonly string[] = []): string | undefined {
-  const [authorization, second] = values
-  if (second !== undefined)
-    throw new RequestError('ERR_REQUEST_AUTHORIZATION', 'field "authorization" came more than once')
-  return authorization === undefined ? undefined : accessTokenOf(authorization)
-}
-
-function optionalTxnToken(values: readonly string[] = []): string | undefined {
-  const [token, second] = values
-  if (second !== undefined || token?.includes(',') === true) {
-    throw new RequestError('ERR_REQUEST_TXN_TOKEN', 'field "txn-token" came more than once')
   }
   return token
 }

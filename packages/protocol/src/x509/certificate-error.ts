@@ -31,6 +31,7 @@ export type CertificateErrorCode =
   | 'ERR_CERTIFICATE_PATH_TOO_COMPLEX'
   | 'ERR_CERTIFICATE_NAME_CONSTRAINTS'
   | 'ERR_CERTIFICATE_SIGNER_IDENTIFIER'
+  | 'ERR_CERTIFICATE_UNEXPECTED_PEER'
 
 /** A certificate that cannot be read, must not be issued as asked, or does not prove what it says. */
 export class CertificateError extends AuthenticityError<CertificateErrorCode> {}
