@@ -36,7 +36,10 @@ it('gets an identity, calls the storefront and is recognised', async () => {
   writeFileSync(script, readmeProgram())
 
   demo = new Program([COMMAND, 'demo'], { TMPDIR: base })
-  await demo.untilOutput(/Still running/)
+  await demo.untilOutput(/Ctrl-C ends the demo/)
+  // The demo tells the same program as the README.
+  const told = demo.output.split('\n').map((line) => line.trim())
+  expect(told).toEqual(expect.arrayContaining(readmeProgram().trim().split('\n')))
   const env = parseExports((await countersign(['demo', 'env'], { TMPDIR: base })).stdout)
   const { DEMO_AGENT_ID = '' } = env
   const created = await countersign(
