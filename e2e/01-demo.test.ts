@@ -2,7 +2,7 @@
  * The main job: one command proves a three-service call across two trust domains and refuses every attack, leaves nothing
  * behind, and does not mind another one beside it.
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -90,4 +90,29 @@ describe('countersign demo', () => {
     expect(exitCode).toBe(0)
     expect(existsSync(join(base, String(folder)))).toBe(false)
   }, 120_000)
+
+  it('leaves no process and no folder when it is stopped while it starts', async () => {
+    const base = temporaryBase()
+    const program = new Program([COMMAND, 'demo'], { TMPDIR: base })
+    programs.push(program)
+    const started = () => processesOf(base).length > 0
+    await expect.poll(started, { timeout: 20_000, interval: 5 }).toBe(true)
+    process.kill(program.pid, 'SIGINT')
+    await program.finished()
+    expect(processesOf(base)).toEqual([])
+    expect(readdirSync(base)).toEqual([])
+  }, 60_000)
 })
+
+/** Processes that were started with a file below the folder. */
+function processesOf(folder: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder)
+    } catch {
+      // It has ended meanwhile.
+      return false
+    }
+  })
+}

@@ -67,6 +67,8 @@ export class DemoProgram {
 
   /** Starts the program again after it ended. What it said before is forgotten. */
   restart(): void {
+    // Asked for before the demo was stopped, and due after.
+    if (this.#stopping) return
     this.#events = []
     this.#exited = false
     this.#child = this.#spawn()

@@ -6,7 +6,7 @@ import { ATTACKS } from './attacks/index.ts'
 import { DemoError } from './demo-error.ts'
 import type { DemoFolder } from './demo-folder.ts'
 import { writeEnvironment } from './demo-folder.ts'
-import type { DemoProgram } from './demo-program.ts'
+import { DemoProgram, type DemoProgramOptions } from './demo-program.ts'
 import type { AttackOutcome, DemoResult, HopOutcome } from './demo-result.ts'
 import { freePort } from './free-port.ts'
 import { type Hop, isOrderAnswer } from './hop.ts'
@@ -25,15 +25,29 @@ export interface DemoOptions {
 
 /** Everything that was started, for whoever must end it. */
 export class DemoStage {
-  readonly programs: DemoProgram[] = []
-  /** Those of them that are meant to go on running. */
+  readonly #programs: DemoProgram[] = []
+  /** Those that are meant to go on running. */
   readonly lasting: DemoProgram[] = []
   readonly taps: Tap[] = []
+  #closed = false
+
+  /**
+   * Starts a process, which is on the stage from its first instant: a signal may come at any moment.
+   *
+   * @throws DemoError `ERR_DEMO_STOPPED` once the stage is closed
+   */
+  readonly start = (options: DemoProgramOptions): DemoProgram => {
+    if (this.#closed) throw new DemoError('ERR_DEMO_STOPPED', 'the demo was stopped')
+    const program = new DemoProgram(options)
+    this.#programs.push(program)
+    return program
+  }
 
   /** Ends every process this run started, by its own id, latest first. */
   async close(): Promise<void> {
+    this.#closed = true
     for (const tap of this.taps) tap.close()
-    await Promise.all(this.programs.reverse().map((program) => program.stop()))
+    await Promise.all(this.#programs.reverse().map((program) => program.stop()))
   }
 }
 
@@ -78,9 +92,7 @@ export async function runDemo(options: DemoOptions, stage: DemoStage): Promise<D
   stage.taps.push(tap)
   const logs = folder.make('logs')
   const start = (name: ProgramName, domain: DemoTrustDomain, env: Readonly<Record<string, string>>) => {
-    const program = startProgram(name, domain, logs, env)
-    stage.programs.push(program)
-    return program
+    return startProgram(stage.start, name, domain, logs, env)
   }
   const services = [
     start('ledger', bank, { PORT: String(ports.ledger), AUDIENCE: urls.ledger }),
@@ -138,8 +150,7 @@ async function startDomains(
   stage: DemoStage,
 ): Promise<readonly [DemoTrustDomain, DemoTrustDomain]> {
   const started = async (name: string, label: string) => {
-    const domain = await startTrustDomain(options, name, label)
-    stage.programs.push(domain.server, domain.agent)
+    const domain = await startTrustDomain({ ...options, start: stage.start }, name, label)
     stage.lasting.push(domain.server, domain.agent)
     return domain
   }

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { NewEntry } from '@countersign/api'
-import { DemoProgram } from './demo-program.ts'
+import type { DemoProgram, DemoProgramOptions } from './demo-program.ts'
 import type { DemoTrustDomain } from './trust-domain.ts'
 
 /** The programs of the demo's story, by the name of their script. */
@@ -52,13 +52,14 @@ export async function registerPrograms(shop: DemoTrustDomain, bank: DemoTrustDom
 
 /** Starts one of the programs as a process of its own, with nothing but an endpoint and its settings. */
 export function startProgram(
+  start: (options: DemoProgramOptions) => DemoProgram,
   name: ProgramName,
   domain: DemoTrustDomain,
   folder: string,
   env: Readonly<Record<string, string>>,
 ): DemoProgram {
   mkdirSync(folder, { recursive: true })
-  return new DemoProgram({
+  return start({
     name,
     args: ['--enable-source-maps', programPath(name)],
     env: { SPIFFE_ENDPOINT_SOCKET: domain.endpointSocket, ...env },

@@ -4,7 +4,7 @@ import type { Entry, JoinToken, NewEntry, NewFederation, ServerStatus, TrustDoma
 import { stringify } from 'yaml'
 import type { AdminClient } from '../admin-client.ts'
 import type { DemoFolder } from './demo-folder.ts'
-import { DemoProgram } from './demo-program.ts'
+import type { DemoProgram, DemoProgramOptions } from './demo-program.ts'
 import { freePort } from './free-port.ts'
 
 /** What the demo needs of its surroundings to run a trust domain. */
@@ -13,6 +13,8 @@ export interface TrustDomainHost {
   /** Path of this very command's script. */
   readonly command: string
   readonly openAdmin: (socket: string) => AdminClient
+  /** Starts a process that somebody will end. */
+  readonly start: (options: DemoProgramOptions) => DemoProgram
 }
 
 /** A running trust domain: one server, one agent, each a process with a folder of its own. */
@@ -54,7 +56,7 @@ export async function startTrustDomain(host: TrustDomainHost, name: string, labe
       log: { level: 'info' },
     }),
   )
-  const server = new DemoProgram({
+  const server = host.start({
     name: `server of ${name}`,
     args: [host.command, 'server', 'run', '--config', serverConfig],
     logFile: join(serverFolder, 'server.log'),
@@ -80,7 +82,7 @@ export async function startTrustDomain(host: TrustDomainHost, name: string, labe
         log: { level: 'info' },
       }),
     )
-    const agent = new DemoProgram({
+    const agent = host.start({
       name: `agent of ${name}`,
       args: [host.command, 'agent', 'run', '--config', agentConfig],
       logFile: join(agentFolder, 'agent.log'),

@@ -1,5 +1,5 @@
 import { algorithmsOf, type SignatureAlgorithm } from '../keys/algorithm.ts'
-import { type CryptoBackend, type Eventual, isLater, type VerificationKey } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, type VerificationKey, whenFailed } from '../keys/crypto-backend.ts'
 import type { PublicJwk } from '../keys/public-jwk.ts'
 
 /** What a key lookup can answer: one key, none with that name, or several that could be meant. */
@@ -34,8 +34,10 @@ export class TrustedKeys {
     const key = this.#crypto.importPublicJwk(jwk, alg)
     this.#imported.set(cacheKey, key)
     // A backend that fails for a moment must not make the key unusable for good.
-    if (isLater(key)) key.catch(() => this.#imported.delete(cacheKey))
-    return key
+    return whenFailed(key, (error) => {
+      this.#imported.delete(cacheKey)
+      throw error
+    })
   }
 }
 

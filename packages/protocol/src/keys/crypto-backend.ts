@@ -57,6 +57,12 @@ export function isLater<T>(value: Eventual<T>): value is Promise<T> {
   return typeof (value as { then?: unknown } | undefined | null)?.then === 'function'
 }
 
+/** Hands the failure of a value that has yet to come to `recover`. A failure at once was thrown already. */
+export function whenFailed<T>(value: Eventual<T>, recover: (error: unknown) => Eventual<T>): Eventual<T> {
+  // By way of a promise of our own: a library's may have `then` and nothing else.
+  return isLater(value) ? Promise.resolve(value).then(undefined, recover) : value
+}
+
 /** Runs `next` at once on a value and after resolution on a promise: one code path for both kinds of backend. */
 export function whenReady<T, U>(value: Eventual<T>, next: (value: T) => Eventual<U>): Eventual<U> {
   return isLater(value) ? Promise.resolve(value).then(next) : next(value)

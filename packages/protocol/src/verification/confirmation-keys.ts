@@ -1,5 +1,5 @@
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
-import { type CryptoBackend, type Eventual, isLater, type VerificationKey } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, type VerificationKey, whenFailed } from '../keys/crypto-backend.ts'
 import { type PublicJwk, thumbprintInput } from '../keys/public-jwk.ts'
 
 const CAPACITY = 4096
@@ -24,7 +24,9 @@ export class ConfirmationKeys {
     const key = this.#crypto.importPublicJwk(jwk, alg)
     if (this.#keys.size >= CAPACITY) this.#keys.clear()
     this.#keys.set(name, key)
-    if (isLater(key)) key.catch(() => this.#keys.delete(name))
-    return key
+    return whenFailed(key, (error) => {
+      this.#keys.delete(name)
+      throw error
+    })
   }
 }

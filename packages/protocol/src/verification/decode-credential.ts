@@ -7,7 +7,7 @@ import { type CompactJws, decodeUnverifiedJws } from '../jws/compact-jws.ts'
 import { JwsError } from '../jws/jws-error.ts'
 import type { HeaderMemo } from '../jws/jws-header.ts'
 import { isSignatureAlgorithm, type SignatureAlgorithm } from '../keys/algorithm.ts'
-import { type Eventual, isLater, type VerificationKey } from '../keys/crypto-backend.ts'
+import { type Eventual, type VerificationKey, whenFailed } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
 import { CredentialError } from './credential-error.ts'
 
@@ -77,7 +77,9 @@ export function selectCredentialKey(
         'credential does not say which of several keys signed it',
       )
     }
-    return isLater(selection) ? selection.catch((error) => Promise.reject(asUnknownKey(error, wanted))) : selection
+    return whenFailed(selection, (error) => {
+      throw asUnknownKey(error, wanted)
+    })
   } catch (error) {
     throw asUnknownKey(error, wanted)
   }

@@ -1,11 +1,16 @@
+// biome-ignore-all lint/suspicious/noThenProperty: a library's promise is among what is tested
 /** What a caller, a backend or a shared store gets wrong must never turn into a yes. */
 import { runInNewContext } from 'node:vm'
 import { expectCode, FakeIssuer } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { TrustStore } from '../bundle/trust-store.ts'
 import { AudiencePolicy } from '../http/audience.ts'
+import { spiffeId } from '../identifier/workload-id.ts'
 import type { CryptoBackend, VerificationKey } from '../keys/crypto-backend.ts'
+import { KeyError } from '../keys/key-error.ts'
 import { nodeCrypto } from '../keys-node/node-crypto.ts'
+import { generateSigningKey } from '../keys-node/signing-key.ts'
+import { buildCaCertificate, issueX509Svid, verifyX509Svid } from '../x509/index.ts'
 import { JwtSvidVerifier } from './jwt-svid-verifier.ts'
 import type { ReplayMemory } from './replay-memory.ts'
 import { WitVerifier } from './wit-verifier.ts'
@@ -22,7 +27,6 @@ function answering(answer: () => unknown): CryptoBackend {
 
 const foreignPromise = (value: unknown) => (runInNewContext('Promise') as PromiseConstructor).resolve(value)
 const thenable = (value: unknown) => ({
-  // biome-ignore lint/suspicious/noThenProperty: a library's promise is what is tested
   then: (resolve: (value: unknown) => void) => resolve(value),
 })
 
@@ -74,6 +78,59 @@ describe('a key that answers with a foreign promise for true', () => {
     trust.set(issuer.origin, issuer.material())
     const wit = await new WitVerifier({ trust, crypto }).verify(issuer.workload('/a').wit(NOW), NOW)
     expect(wit.subject.path).toBe('/a')
+  })
+})
+
+describe('a library whose promises have `then` alone', () => {
+  it('serves, and its failures are typed', async () => {
+    const issuer = new FakeIssuer()
+    const crypto = {
+      ...nodeCrypto,
+      importPublicJwk: (jwk, alg) => thenable(nodeCrypto.importPublicJwk(jwk, alg)),
+    } as CryptoBackend
+    const trust = new TrustStore(crypto)
+    trust.set(issuer.origin, issuer.material())
+    const token = issuer.workload('/a').wit(NOW)
+    expect((await new WitVerifier({ trust, crypto }).verify(token, NOW)).subject.path).toBe('/a')
+    const failing = {
+      ...nodeCrypto,
+      importPublicJwk: () => ({
+        then: (_: unknown, fail: (error: unknown) => void) => fail(new KeyError('ERR_KEY_MALFORMED', 'no')),
+      }),
+    } as unknown as CryptoBackend
+    const untrusted = new TrustStore(failing)
+    untrusted.set(issuer.origin, issuer.material())
+    await expectCode(
+      async () => new WitVerifier({ trust: untrusted, crypto: failing }).verify(token, NOW),
+      'ERR_CREDENTIAL_KEY_UNKNOWN',
+    )
+  })
+})
+
+describe('a certificate check that answers with something else than true', () => {
+  it.each([[{}], [1], ['true'], [undefined]])('%j: the chain is refused', async (answer) => {
+    const key = generateSigningKey('ES256')
+    const validity = { notBefore: NOW - 60, notAfter: NOW + 3600 }
+    const serial = new Uint8Array([1])
+    const certificate = await buildCaCertificate({
+      key,
+      crypto: nodeCrypto,
+      subject: { commonName: 'root' },
+      trustDomain: 'example.org',
+      serial,
+      ...validity,
+    })
+    const leaf = await issueX509Svid({
+      issuer: { certificate, key },
+      publicKeySpki: nodeCrypto.exportSpki(key.publicJwk),
+      subject: spiffeId('example.org', '/a'),
+      serial: new Uint8Array([2]),
+      ...validity,
+    })
+    const check = (crypto: CryptoBackend) => async () =>
+      verifyX509Svid({ chain: [leaf], roots: () => [certificate], now: NOW, crypto })
+    expect((await check(nodeCrypto)()).id.path).toBe('/a')
+    await expectCode(check(answering(() => answer)), 'ERR_CERTIFICATE_SIGNATURE')
   })
 })
 

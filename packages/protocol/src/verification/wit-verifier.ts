@@ -5,7 +5,13 @@ import type { WitProfile } from '../issuance/issue-wit.ts'
 import { type CompactJws, MAX_TOKEN_BYTES, verifyJwsSignature } from '../jws/compact-jws.ts'
 import { HeaderMemo, isType } from '../jws/jws-header.ts'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, SVID_ALGORITHMS } from '../keys/algorithm.ts'
-import { type CryptoBackend, type Eventual, isLater, type VerificationKey, whenReady } from '../keys/crypto-backend.ts'
+import {
+  type CryptoBackend,
+  type Eventual,
+  type VerificationKey,
+  whenFailed,
+  whenReady,
+} from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
 import { type PublicJwk, parsePublicJwk, requireAlgorithm } from '../keys/public-jwk.ts'
 import { ConfirmationKeys } from './confirmation-keys.ts'
@@ -189,7 +195,9 @@ export class WitVerifier {
   #importConfirmationKey(jwk: PublicJwk): Eventual<VerificationKey> {
     try {
       const key = this.#confirmationKeys.import(jwk, requireAlgorithm(jwk))
-      return isLater(key) ? key.catch((error) => Promise.reject(asConfirmationError(error))) : key
+      return whenFailed(key, (error) => {
+        throw asConfirmationError(error)
+      })
     } catch (error) {
       throw asConfirmationError(error)
     }

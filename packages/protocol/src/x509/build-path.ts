@@ -1,4 +1,4 @@
-import { type Eventual, isLater, whenReady } from '../keys/crypto-backend.ts'
+import { type Eventual, whenFailed, whenReady } from '../keys/crypto-backend.ts'
 import { bytesEqual } from './bytes.ts'
 import type { Certificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
@@ -89,8 +89,12 @@ class PathSearch {
     try {
       this.#sources.admit(signer.certificate, path, isAnchor)
       this.#countSignatureCheck()
-      const verdict = whenReady(signer.hasSigned(child), (isSigned) => isSigned || this.#refuse(wrongSignature()))
-      return isLater(verdict) ? verdict.catch((error: unknown) => this.#refuse(error)) : verdict
+      // Only `true` is a yes.
+      const verdict = whenReady(
+        signer.hasSigned(child),
+        (isSigned) => isSigned === true || this.#refuse(wrongSignature()),
+      )
+      return whenFailed(verdict, (error) => this.#refuse(error))
     } catch (error) {
       return this.#refuse(error)
     }

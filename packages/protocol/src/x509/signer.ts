@@ -1,5 +1,11 @@
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
-import { type CryptoBackend, type Eventual, isLater, type VerificationKey, whenReady } from '../keys/crypto-backend.ts'
+import {
+  type CryptoBackend,
+  type Eventual,
+  type VerificationKey,
+  whenFailed,
+  whenReady,
+} from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
 import type { Certificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
@@ -55,7 +61,7 @@ function importKey(
   const jwk = parseSpki(certificate.spki)
   try {
     const key = crypto.importPublicJwk(jwk, alg)
-    return isLater(key) ? key.catch(rethrow) : key
+    return whenFailed(key, rethrow)
   } catch (cause) {
     return rethrow(cause)
   }

@@ -1,9 +1,6 @@
 import { WorkloadIdentityError } from '@countersign/protocol'
 
-// biome-ignore format: one code on each line, as the error reference's check reads them
-export type EntitlementErrorCode =
-  | 'ERR_ENTITLEMENT_ENTRY'
-  | 'ERR_ENTITLEMENT_KEY_REUSED'
+export type EntitlementErrorCode = 'ERR_ENTITLEMENT_ENTRY' | 'ERR_ENTITLEMENT_KEY_REUSED'
 
 /** An agent asked for a credential it may not have. */
 export class EntitlementError extends WorkloadIdentityError<EntitlementErrorCode> {}
