@@ -87,7 +87,7 @@ describe('a library whose promises have `then` alone', () => {
     const crypto = {
       ...nodeCrypto,
       importPublicJwk: (jwk, alg) => thenable(nodeCrypto.importPublicJwk(jwk, alg)),
-    } as CryptoBackend
+    } as unknown as CryptoBackend
     const trust = new TrustStore(crypto)
     trust.set(issuer.origin, issuer.material())
     const token = issuer.workload('/a').wit(NOW)
