@@ -6,8 +6,10 @@ import { describe, expect, it } from 'vitest'
 import { TrustStore } from '../bundle/trust-store.ts'
 import { AudiencePolicy } from '../http/audience.ts'
 import { spiffeId } from '../identifier/workload-id.ts'
+import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import type { CryptoBackend, VerificationKey } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
+import type { PublicJwk } from '../keys/public-jwk.ts'
 import { nodeCrypto } from '../keys-node/node-crypto.ts'
 import { generateSigningKey } from '../keys-node/signing-key.ts'
 import { buildCaCertificate, issueX509Svid, verifyX509Svid } from '../x509/index.ts'
@@ -86,7 +88,7 @@ describe('a library whose promises have `then` alone', () => {
     const issuer = new FakeIssuer()
     const crypto = {
       ...nodeCrypto,
-      importPublicJwk: (jwk, alg) => thenable(nodeCrypto.importPublicJwk(jwk, alg)),
+      importPublicJwk: (jwk: PublicJwk, alg: SignatureAlgorithm) => thenable(nodeCrypto.importPublicJwk(jwk, alg)),
     } as unknown as CryptoBackend
     const trust = new TrustStore(crypto)
     trust.set(issuer.origin, issuer.material())
