@@ -162,7 +162,9 @@ describe('purity of protocol', () => {
     ['new Date()', 'uses new Date()'],
     ['Math.random()', 'uses Math.random'],
     ["await fetch('')", 'uses fetch'],
+    ['crypto.subtle', 'uses crypto.subtle'],
     ["import './keys-node/index.ts'", '"./keys-node/index.ts" is about one runtime'],
+    ["import './keys-web/index.ts'", '"./keys-web/index.ts" is about one runtime'],
   ])('refuses %s', (statement, message) => {
     expect(check({ 'packages/protocol/src/a.ts': statement })).toEqual([`packages/protocol/src/a.ts:1: ${message}`])
   })
@@ -178,6 +180,12 @@ describe('purity of protocol', () => {
 
   it('allows the folder that is about Node', () => {
     expect(check({ 'packages/protocol/src/keys-node/a.ts': "import 'node:crypto'\nBuffer.from('')" })).toEqual([])
+  })
+
+  it('allows the folder for every runtime its globals, and nothing of Node', () => {
+    const file = 'packages/protocol/src/keys-web/a.ts'
+    expect(check({ [file]: 'crypto.subtle' })).toEqual([])
+    expect(check({ [file]: "import 'node:crypto'" })).toEqual([`${file}:1: imports "node:crypto"`])
   })
 
   it('asks it of no other package', () => {

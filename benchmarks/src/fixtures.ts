@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import {
   AudiencePolicy,
+  buildCaCertificate,
   InProcessReplayMemory,
   type ReplayMemory,
   RequestVerifier,
@@ -11,6 +12,7 @@ import {
   WorkloadId,
   WptBuilder,
   WptVerifier,
+  X509Issuer,
 } from '@countersign/protocol'
 import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 
@@ -44,6 +46,21 @@ export function rawKeys(key: NodeSigningKey) {
   const publicKey = createPublicKey(privateKey)
   const digest = key.alg === 'EdDSA' ? null : 'sha256'
   return { privateKey, publicKey, digest }
+}
+
+/** A certificate authority with an ES256 key. */
+export function makeX509Issuer() {
+  const key = generateSigningKey('ES256')
+  const certificate = buildCaCertificate({
+    key,
+    crypto: nodeCrypto,
+    subject: { commonName: 'ca' },
+    trustDomain: SUBJECT.trustDomain,
+    notBefore: NOW - 60,
+    notAfter: NOW + LIFETIME,
+    serial: Uint8Array.of(1),
+  }) as Uint8Array
+  return { key, issuer: new X509Issuer({ certificate, key }) }
 }
 
 /** A request as it arrives. */

@@ -4,11 +4,13 @@
  * CPU second. Absolute figures are the least disturbed slice's, for orientation only.
  */
 
-/** One way of doing the work: one call is one operation. `inFlight` calls overlap when the work is asynchronous. */
-export interface Variant {
-  readonly run: () => unknown
-  readonly inFlight?: number
-}
+/**
+ * One way of doing the work: one call of `run` is one operation, and `inFlight` calls overlap when the work is
+ * asynchronous. What runs in another process measures itself, in operations per CPU second.
+ */
+export type Variant =
+  | { readonly run: () => unknown; readonly inFlight?: number }
+  | { readonly measure: (milliseconds: number) => Promise<number> }
 
 export interface Measurement {
   /** Operations per CPU second of the process, all threads; the 90th percentile of the slices. */
@@ -51,6 +53,7 @@ export function ratio(ours: Measurement, other: Measurement): number {
 }
 
 async function slice(variant: Variant, milliseconds: number): Promise<number> {
+  if ('measure' in variant) return await variant.measure(milliseconds)
   const cpuBefore = process.cpuUsage()
   const end = performance.now() + milliseconds
   let operations = 0

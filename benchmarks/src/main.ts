@@ -1,10 +1,13 @@
 /** `npm run bench`: every question in turn, as a table or (`-- --json`) for machines. */
 import { parseArgs } from 'node:util'
 import type { Effort } from './interleave.ts'
+import { httpSignature } from './questions/http-signature.ts'
 import { requestCheck } from './questions/request-check.ts'
 import { witIssue } from './questions/wit-issue.ts'
 import { witVerify } from './questions/wit-verify.ts'
 import { wptBuild } from './questions/wpt-build.ts'
+import { x509Csr } from './questions/x509-csr.ts'
+import { x509Issue } from './questions/x509-issue.ts'
 import type { Row } from './row.ts'
 
 const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Row[]>>> = {
@@ -12,6 +15,9 @@ const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Ro
   'wit-issue': witIssue,
   'wpt-build': wptBuild,
   'request-check': requestCheck,
+  'http-signature': httpSignature,
+  'x509-issue': x509Issue,
+  'x509-csr': x509Csr,
 }
 
 const HELP = `usage: npm run bench -- [--only NAME] [--json] [--rounds N] [--slice MS]
@@ -60,7 +66,7 @@ function table(rows: readonly Row[]): string {
       row.ratioToLimit.toFixed(2),
       row.target.toLimit === undefined ? '' : `>= ${row.target.toLimit}`,
       row.limitName,
-      row.ratioToPeer.toFixed(2),
+      row.ratioToPeer?.toFixed(2) ?? '',
       row.target.toPeer === undefined ? '' : `>= ${row.target.toPeer}`,
       row.peerName,
       row.ok ? 'ok' : 'MISSED',

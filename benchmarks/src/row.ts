@@ -6,15 +6,18 @@ export interface Target {
   readonly toPeer?: number
 }
 
-/** One line of the report. Figures are operations per CPU second; `peer` and `limit` name what they were measured on. */
+/**
+ * One line of the report. Figures are operations per CPU second; `peer` and `limit` name what they were measured on. A
+ * peer that is not installed here has no figures: its name says so, and the row is judged by its limit alone.
+ */
 export interface Row {
   readonly name: string
   readonly ours: number
-  readonly peer: number
+  readonly peer: number | null
   readonly peerName: string
   readonly limit: number
   readonly limitName: string
-  readonly ratioToPeer: number
+  readonly ratioToPeer: number | null
   readonly ratioToLimit: number
   readonly target: Target
   readonly ok: boolean
@@ -25,22 +28,26 @@ const TOLERANCE = 0.9
 
 export function toRow(
   name: string,
-  measured: { readonly ours: Measurement; readonly peer: Measurement; readonly limit: Measurement },
+  measured: { readonly ours: Measurement; readonly peer?: Measurement; readonly limit: Measurement },
   names: { readonly peer: string; readonly limit: string },
   target: Target,
 ): Row {
-  const ratioToPeer = ratio(measured.ours, measured.peer)
+  const ratioToPeer = measured.peer === undefined ? null : ratio(measured.ours, measured.peer)
   const ratioToLimit = ratio(measured.ours, measured.limit)
   return {
     name,
     ours: Math.round(measured.ours.perCpuSecond),
-    peer: Math.round(measured.peer.perCpuSecond),
+    peer: measured.peer === undefined ? null : Math.round(measured.peer.perCpuSecond),
     peerName: names.peer,
     limit: Math.round(measured.limit.perCpuSecond),
     limitName: names.limit,
     ratioToPeer,
     ratioToLimit,
     target,
-    ok: ratioToPeer >= (target.toPeer ?? 0) * TOLERANCE && ratioToLimit >= (target.toLimit ?? 0) * TOLERANCE,
+    ok: reaches(ratioToPeer, target.toPeer) && reaches(ratioToLimit, target.toLimit),
   }
+}
+
+function reaches(ratio: number | null, target = 0): boolean {
+  return ratio === null || ratio >= target * TOLERANCE
 }

@@ -30,7 +30,7 @@ const AMBIENT_NAMES: ReadonlySet<string> = new Set([
   'setInterval',
   'setTimeout',
 ])
-const AMBIENT_MEMBERS: ReadonlySet<string> = new Set(['Date.now', 'Math.random'])
+const AMBIENT_MEMBERS: ReadonlySet<string> = new Set(['Date.now', 'Math.random', 'crypto.subtle'])
 
 /** Everything that a module takes from elsewhere, also for its types alone. */
 export function readSource(file: string, text: string): SourceFacts {

@@ -8,8 +8,10 @@ import { isTestFile, type Workspace } from './workspace.ts'
 /** A package that tests of any layer may use. */
 const TEST_HELPERS = '@countersign/testing'
 const PURE_LAYER = 'protocol'
-/** The folders of the pure package that are about one runtime. */
-const RUNTIME_FOLDERS = ['packages/protocol/src/keys-node/']
+/** The folder of the pure package that is about Node. */
+const NODE_FOLDER = 'packages/protocol/src/keys-node/'
+/** The folders of the pure package that take something from the runtime they are in. */
+const RUNTIME_FOLDERS = [NODE_FOLDER, 'packages/protocol/src/keys-web/']
 
 export interface SourceFile extends SourceFacts {
   readonly file: string
@@ -73,7 +75,7 @@ function checkPackageImport(source: SourceFile, each: Import, repository: Reposi
 }
 
 function checkBuiltin({ file, workspace }: SourceFile, { specifier, line }: Import): Problem[] {
-  if (layerOf(workspace.folder) !== PURE_LAYER || isTestFile(file) || isRuntimeCode(file)) return []
+  if (layerOf(workspace.folder) !== PURE_LAYER || isTestFile(file) || file.startsWith(NODE_FOLDER)) return []
   const message = `imports "${specifier}"`
   return [{ file, line, message, rule: 'protocol imports nothing of Node outside src/keys-node' }]
 }

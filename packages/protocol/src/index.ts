@@ -32,6 +32,12 @@ export { AudiencePolicy, normalizeAudience, pathOfTarget } from './http/audience
 export { accessTokenOf } from './http/bearer-token.ts'
 export { RequestError, type RequestErrorCode } from './http/request-error.ts'
 export { collectFields, MAX_HEADER_BYTES, type ReceivedRequest } from './http/request-fields.ts'
+export {
+  type AcceptedSignature,
+  type AcceptSignatureOptions,
+  formatAcceptSignature,
+  parseAcceptSignature,
+} from './http-signature/accept-signature.ts'
 export type { DigestAlgorithm } from './http-signature/content-digest.ts'
 export type { HttpRequest, HttpResponse } from './http-signature/http-message.ts'
 export {
@@ -69,14 +75,21 @@ export {
   whenReady,
 } from './keys/crypto-backend.ts'
 export { KeyError, type KeyErrorCode } from './keys/key-error.ts'
+export { isMlDsaAlgorithm, ML_DSA_ALGORITHMS, type MlDsaAlgorithm, type TokenAlgorithm } from './keys/ml-dsa.ts'
 export { type PublicJwk, parsePublicJwk, requireAlgorithm, thumbprintInput } from './keys/public-jwk.ts'
 export { jwkThumbprint } from './keys/thumbprint.ts'
 export { type BoundTokens, WptBuilder, type WptContent } from './presentation/build-wpt.ts'
 export { CredentialError, type CredentialErrorCode } from './verification/credential-error.ts'
 export { JwtSvidVerifier, type VerifiedJwtSvid } from './verification/jwt-svid-verifier.ts'
 export { ProofError, type ProofErrorCode } from './verification/proof-error.ts'
-export { InProcessReplayMemory, type ReplayMemory, type ReplayMemoryOptions } from './verification/replay-memory.ts'
+export {
+  InProcessReplayMemory,
+  type ReplayAnswer,
+  type ReplayMemory,
+  type ReplayMemoryOptions,
+} from './verification/replay-memory.ts'
 export { REQUEST_CHECKS } from './verification/request-checks.ts'
+export { optionalAccessToken, optionalTxnToken } from './verification/request-tokens.ts'
 export { RequestVerifier, type RequestVerifierOptions, type VerifiedRequest } from './verification/request-verifier.ts'
 export { DEFAULT_CLOCK_SKEW_SECONDS, type TimePolicy } from './verification/time-window.ts'
 export {
@@ -99,6 +112,7 @@ export {
   type Certificate,
   CertificateError,
   type CertificateErrorCode,
+  type CertificateRequest,
   decodePem,
   type ExpectedPeer,
   encodePem,
@@ -107,11 +121,15 @@ export {
   type KeyUsage,
   type NameAttributes,
   parseCertificate,
+  parseCertificateRequest,
   parseSpki,
+  type RequestedNames,
   randomSerial,
   type TlsCertificateRequest,
   type TlsUsage,
+  type VerifiedCertificateRequest,
   type VerifiedX509Svid,
+  verifyCertificateRequest,
   verifyWic,
   verifyX509Svid,
   type WicRole,

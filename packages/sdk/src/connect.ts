@@ -1,10 +1,15 @@
-import { WorkloadIdentityError } from '@countersign/protocol'
+import { decodeUtf8, WorkloadIdentityError } from '@countersign/protocol'
 import { connectWorkloadApi } from '@countersign/workload-api'
 import { followStream, type OnFailure } from './identity/follow-stream.ts'
 import { readIdentities } from './identity/held-identity.ts'
+import { onDemand } from './identity/on-demand.ts'
 import { Readiness } from './identity/readiness.ts'
-import { WitTrust } from './identity/wit-trust.ts'
+import { TokenTrust } from './identity/token-trust.ts'
+import { DEFAULT_MAX_SIGNED_BODY_BYTES } from './presentation/signed-body.ts'
+import type { Targets } from './presentation/target.ts'
 import { SdkError } from './sdk-error.ts'
+import { MutualTls } from './tls/mutual-tls.ts'
+import { X509Source } from './tls/x509-source.ts'
 import { Workload } from './workload.ts'
 import type { WorkloadRuntime } from './workload-runtime.ts'
 
@@ -17,6 +22,10 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal
   /** Fields besides `authorization` and `txn-token` that carry tokens: bound by each proof that goes with them. */
   readonly otherTokenFields?: readonly string[]
+  /** How to prove what to whom: settings by base URL, or a function of the address. Without it, by proof tokens. */
+  readonly targets?: Targets
+  /** Largest content of a signed request or response, in bytes; default 4 MiB. It is held in memory. */
+  readonly maxSignedBodyBytes?: number
   /**
    * Told of each failure: a stream that was lost or refused and is opened again after `retryMs`; or, without `retryMs`,
    * a message that could not be used, or a stream the agent will never offer. Default: a process warning about the first.
@@ -53,19 +62,61 @@ export async function connect(options: ConnectOptions = {}): Promise<Workload> {
   const client = connectWorkloadApi({ address: options.address })
   const runtime = { ...DEFAULT_RUNTIME, ...options.runtime }
   const stop = new AbortController()
-  const trust = new WitTrust()
-  const proofFetch = { otherTokenFields: (options.otherTokenFields ?? []).map((name) => name.toLowerCase()) }
-  const workload = new Workload(runtime, trust, proofFetch, () => {
-    stop.abort()
-    client.close()
-  })
+  const trust = new TokenTrust('wit-svid')
+  const jwtTrust = new TokenTrust('jwt-svid')
+  const x509 = new X509Source(runtime)
+  const mutualTls = new MutualTls(x509, runtime)
+  const otherTokenFields = (options.otherTokenFields ?? []).map((name) => name.toLowerCase())
+  const timeoutMs = Math.min(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS)
+  const workload = new Workload(
+    runtime,
+    trust,
+    {
+      otherTokenFields,
+      targets: options.targets,
+      maxSignedBodyBytes: options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES,
+    },
+    {
+      jwtTrust: async () => {
+        await loadJwtTrust()
+        return jwtTrust.store
+      },
+      mutualTls: async () => {
+        await loadX509()
+        return mutualTls
+      },
+    },
+    () => {
+      stop.abort()
+      client.close()
+      jwtTrust.clear()
+      void mutualTls.close()
+      x509.close()
+    },
+  )
   const readiness = new Readiness(
     () => workload.identities.length > 0 && trust.isLoaded,
     options.onFailure ?? warnOnce(workload),
   )
   const follow = { signal: stop.signal, schedule: runtime.schedule }
+  const onFailure = (failure: unknown, retryMs: number | undefined) => options.onFailure?.(failure, retryMs)
+  const loadJwtTrust = onDemand({
+    ...follow,
+    timeoutMs,
+    onFailure,
+    open: (signal) => client.fetchJwtBundles(signal),
+    accept: ({ bundles }) => jwtTrust.replace(decodeBundles(bundles)),
+    withdraw: () => jwtTrust.clear(),
+  })
+  const loadX509 = onDemand({
+    ...follow,
+    timeoutMs,
+    onFailure,
+    open: (signal) => client.fetchX509Svid(signal),
+    accept: (message) => x509.accept(message),
+    withdraw: () => x509.clear(),
+  })
 
-  const timeoutMs = Math.min(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS)
   const cancelTimeout = runtime.schedule(timeoutMs, () => readiness.expire())
   const abort = () => {
     readiness.cancel(new SdkError('ERR_SDK_CLOSED', 'the wait for an identity was cancelled'))
@@ -79,7 +130,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Workload> {
     ...follow,
     open: (signal) => client.fetchWitSvid({}, signal),
     accept: ({ svids }) => {
-      workload.replaceIdentities(readIdentities(svids))
+      workload.replaceIdentities(readIdentities(svids, otherTokenFields))
       readiness.delivered('identity')
     },
     withdraw: () => workload.replaceIdentities([]),
@@ -104,6 +155,11 @@ export async function connect(options: ConnectOptions = {}): Promise<Workload> {
   } finally {
     cancelTimeout()
   }
+}
+
+/** Texts from bytes, as the Workload API has them for this kind of bundle. */
+function decodeBundles(bundles: Readonly<Record<string, Uint8Array>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(bundles).map(([origin, bytes]) => [origin, decodeUtf8(bytes)]))
 }
 
 /** People see a program that seems to hang; the first reason is worth one line. */

@@ -6,14 +6,17 @@ export { currentCaller } from './context/call-context.ts'
 export type { OnFailure } from './identity/follow-stream.ts'
 export type { HeldIdentity } from './identity/held-identity.ts'
 export { type ConnectMiddleware, verifyCaller } from './middleware/express.ts'
+export type { PeerSetting } from './presentation/peer-setting.ts'
 export type { WorkloadRequestInit } from './presentation/proof-fetch.ts'
+export { responderOf } from './presentation/responder.ts'
+export type { ResponseSigner, WholeResponse } from './presentation/response-signer.ts'
+export type { ProofChoice, TargetSettings, Targets } from './presentation/target.ts'
 export { SdkError, type SdkErrorCode } from './sdk-error.ts'
+export { type AcceptedBindings, acceptBearerFrom, type Binding } from './verification/binding.ts'
 export type { Caller } from './verification/caller.ts'
-export {
-  CallerVerifier,
-  type IncomingCall,
-  type VerifyCallerOptions,
-} from './verification/caller-verifier.ts'
+export { type Answer, CallerVerifier, type Verdict, type VerifyCallerOptions } from './verification/caller-verifier.ts'
+export type { IncomingCall } from './verification/incoming-call.ts'
 export { PROBLEM_MEDIA_TYPE, type ProblemDocument, problemOf } from './verification/problem.ts'
+export type { VerifyingWorkload } from './verification/verifying-workload.ts'
 export { Workload } from './workload.ts'
 export type { WorkloadRuntime } from './workload-runtime.ts'

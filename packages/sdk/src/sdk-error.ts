@@ -6,6 +6,8 @@ export type SdkErrorCode =
   | 'ERR_SDK_IDENTITY_EXPIRED'
   | 'ERR_SDK_CLOSED'
   | 'ERR_SDK_REQUEST'
+  | 'ERR_SDK_RESPONSE'
+  | 'ERR_SDK_RESPONSE_NOT_SIGNED'
   | 'ERR_SDK_WORKLOAD_API'
 
 /** This program cannot prove who it is right now, or was asked to prove it in a way it cannot. */

@@ -1,9 +1,18 @@
 import type { TrustStore, WorkloadId } from '@countersign/protocol'
 import type { HeldIdentity } from './identity/held-identity.ts'
-import type { WitTrust } from './identity/wit-trust.ts'
-import { type ProofFetchOptions, proofFetch, type WorkloadRequestInit } from './presentation/proof-fetch.ts'
+import type { TokenTrust } from './identity/token-trust.ts'
+import { ProofFetch, type ProofFetchOptions, type WorkloadRequestInit } from './presentation/proof-fetch.ts'
 import { SdkError } from './sdk-error.ts'
+import type { MutualTls } from './tls/mutual-tls.ts'
 import type { WorkloadRuntime } from './workload-runtime.ts'
+
+/** What a workload asks its agent for only when it is needed. */
+export interface OnDemand {
+  /** @throws SdkError `ERR_SDK_NO_IDENTITY` when nothing came in time */
+  readonly jwtTrust: () => Promise<TrustStore>
+  /** @throws SdkError `ERR_SDK_NO_IDENTITY` when nothing came in time */
+  readonly mutualTls: () => Promise<MutualTls>
+}
 
 /**
  * This program as others see it: who it is, and the means to prove it. Kept current by the Workload API for as long as
@@ -11,18 +20,26 @@ import type { WorkloadRuntime } from './workload-runtime.ts'
  */
 export class Workload implements AsyncDisposable {
   readonly runtime: WorkloadRuntime
-  readonly #trust: WitTrust
-  readonly #proofFetch: ProofFetchOptions
+  readonly #trust: TokenTrust
+  readonly #proofFetch: ProofFetch
+  readonly #onDemand: OnDemand
   readonly #closing: () => void
   #identities: readonly HeldIdentity[] = []
   #closed = false
 
   /** Use `connect()`. */
-  constructor(runtime: WorkloadRuntime, trust: WitTrust, options: ProofFetchOptions, closing: () => void) {
+  constructor(
+    runtime: WorkloadRuntime,
+    trust: TokenTrust,
+    options: ProofFetchOptions,
+    onDemand: OnDemand,
+    closing: () => void,
+  ) {
     this.runtime = runtime
     this.#trust = trust
-    this.#proofFetch = options
+    this.#onDemand = onDemand
     this.#closing = closing
+    this.#proofFetch = new ProofFetch(this, options)
   }
 
   /** Who this program is. @throws SdkError as {@link identity} */
@@ -39,7 +56,7 @@ export class Workload implements AsyncDisposable {
    */
   get identity(): HeldIdentity {
     const [identity] = this.#identities
-    if (this.#closed) throw new SdkError('ERR_SDK_CLOSED', 'the workload is closed')
+    this.#requireOpen()
     if (identity === undefined) {
       throw new SdkError('ERR_SDK_IDENTITY_WITHDRAWN', 'the agent has no identity for this program any more')
     }
@@ -60,17 +77,42 @@ export class Workload implements AsyncDisposable {
   }
 
   /**
-   * `fetch` with proof of who calls: adds this program's identity token, and a proof made for this one request that also
-   * binds an access token or transaction token the request carries.
+   * Keys of bearer tokens (JWT-SVIDs) by origin. Asked for at the first call, and current from then on.
+   *
+   * @throws SdkError `ERR_SDK_NO_IDENTITY` when they did not come in time; a later call asks again
+   */
+  readonly jwtTrust = async (): Promise<TrustStore> => {
+    this.#requireOpen()
+    return this.#onDemand.jwtTrust()
+  }
+
+  /**
+   * Mutual TLS with this program's certificate, for servers and clients. Asked for at the first call, and current from
+   * then on: certificates and trust are swapped while connections stay open.
+   *
+   * @throws SdkError `ERR_SDK_NO_IDENTITY` when no certificate came in time; a later call asks again
+   */
+  readonly mutualTls = async (): Promise<MutualTls> => {
+    this.#requireOpen()
+    return this.#onDemand.mutualTls()
+  }
+
+  /**
+   * `fetch` with proof of who calls, made for this one request: a proof token beside this program's identity token, a
+   * signature over the message, or this program's certificate. Which, is what `targets` or the call itself says.
    *
    * Redirects are not followed: the proof is for the address asked, and its token is nobody else's business.
    *
-   * @throws SdkError as {@link identity}, and `ERR_SDK_REQUEST` when the request sets a field that only this call may set
-   *   or asks for redirects to be followed
+   * @throws SdkError as {@link identity}, and `ERR_SDK_REQUEST` when the request sets a field that only this call may set,
+   *   asks for redirects to be followed, or for something that its proof cannot show
+   * @throws SignatureError, CredentialError, SdkError `ERR_SDK_RESPONSE` when a response that must be signed is not, or not
+   *   by the workload that was meant
    * @throws RequestError `ERR_REQUEST_AUTHORIZATION` when the access token it carries is malformed
    */
-  readonly fetch = async (input: string | URL | Request, init?: WorkloadRequestInit): Promise<Response> =>
-    proofFetch(this.identity, this.runtime, this.#proofFetch, input, init)
+  readonly fetch = async (input: string | URL | Request, init?: WorkloadRequestInit): Promise<Response> => {
+    this.#requireOpen()
+    return this.#proofFetch.send(input, init)
+  }
 
   /** For `connect()` alone. */
   replaceIdentities(identities: readonly HeldIdentity[]): void {
@@ -87,5 +129,9 @@ export class Workload implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new SdkError('ERR_SDK_CLOSED', 'the workload is closed')
   }
 }

@@ -3,7 +3,7 @@ export interface Hop {
   readonly caller: string
   readonly callee: string
   readonly binding: string
-  readonly audience: string
+  readonly audience: string | undefined
   /** From the request's arrival to the answer, calls further on included. Milliseconds. */
   readonly tookMs: number
 }

@@ -1,6 +1,6 @@
-import { algorithmsOf, type SignatureAlgorithm } from '../keys/algorithm.ts'
 import { type CryptoBackend, type Eventual, type VerificationKey, whenFailed } from '../keys/crypto-backend.ts'
-import type { PublicJwk } from '../keys/public-jwk.ts'
+import type { TokenAlgorithm } from '../keys/ml-dsa.ts'
+import { fitsAlgorithm, type PublicJwk } from '../keys/public-jwk.ts'
 
 /** What a key lookup can answer: one key, none with that name, or several that could be meant. */
 export type KeySelection = Eventual<VerificationKey> | 'unknown' | 'ambiguous'
@@ -9,7 +9,8 @@ export type KeySelection = Eventual<VerificationKey> | 'unknown' | 'ambiguous'
 export class TrustedKeys {
   readonly jwks: readonly PublicJwk[]
   readonly #crypto: CryptoBackend
-  readonly #imported = new Map<string, Eventual<VerificationKey>>()
+  /** By algorithm, then by the name that was asked for: two look-ups cost less than joining two texts. */
+  readonly #imported = new Map<TokenAlgorithm, Map<string | undefined, Eventual<VerificationKey>>>()
 
   constructor(jwks: readonly PublicJwk[], crypto: CryptoBackend) {
     // A copy: whoever holds the list must not change what is trusted.
@@ -23,25 +24,25 @@ export class TrustedKeys {
    *
    * @see draft-ietf-wimse-workload-creds, "Establishing Trust Anchors"
    */
-  select(kid: string | undefined, alg: SignatureAlgorithm): KeySelection {
-    const cacheKey = kid === undefined ? ` ${alg}` : `${alg} ${kid}`
-    const known = this.#imported.get(cacheKey)
+  select(kid: string | undefined, alg: TokenAlgorithm): KeySelection {
+    const known = this.#imported.get(alg)?.get(kid)
     if (known !== undefined) return known
     const candidates = this.jwks.filter((jwk) => (kid === undefined || jwk.kid === kid) && fits(jwk, alg))
     const [jwk, second] = candidates
     if (jwk === undefined) return 'unknown'
     if (second !== undefined) return 'ambiguous'
     const key = this.#crypto.importPublicJwk(jwk, alg)
-    this.#imported.set(cacheKey, key)
+    const imported = this.#imported.get(alg) ?? new Map<string | undefined, Eventual<VerificationKey>>()
+    this.#imported.set(alg, imported.set(kid, key))
     // A backend that fails for a moment must not make the key unusable for good.
     return whenFailed(key, (error) => {
-      this.#imported.delete(cacheKey)
+      imported.delete(kid)
       throw error
     })
   }
 }
 
 /** An anchor key that names its algorithm is used with no other, and one for encryption with none. */
-function fits(jwk: PublicJwk, alg: SignatureAlgorithm): boolean {
-  return algorithmsOf(jwk).includes(alg) && (jwk.alg === undefined || jwk.alg === alg) && jwk.use !== 'enc'
+function fits(jwk: PublicJwk, alg: TokenAlgorithm): boolean {
+  return fitsAlgorithm(jwk, alg) && (jwk.alg === undefined || jwk.alg === alg) && jwk.use !== 'enc'
 }

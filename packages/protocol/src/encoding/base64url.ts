@@ -40,10 +40,20 @@ export function encodeBase64url(bytes: Uint8Array): string {
  * @see RFC 4648 sections 3.5 and 5, RFC 7515 section 2
  */
 export function decodeBase64url(text: string, start = 0, end = text.length): Uint8Array<ArrayBuffer> {
-  const length = end - start
-  const tail = length & 3
+  const bytes = new Uint8Array(decodedLength(end - start))
+  decodeBase64urlInto(bytes, text, start, end)
+  return bytes
+}
+
+/** How many bytes so many characters of base64url stand for, if they are well-formed. */
+export function decodedLength(characters: number): number {
+  return (characters * 3) >> 2
+}
+
+/** {@link decodeBase64url} into {@link decodedLength} bytes that are there already. When it throws, they are garbage. */
+export function decodeBase64urlInto(bytes: Uint8Array, text: string, start: number, end: number): void {
+  const tail = (end - start) & 3
   if (tail === 1) throw new EncodingError('ERR_ENCODING_BASE64URL', 'base64url text has an impossible length')
-  const bytes = new Uint8Array((length * 3) >> 2)
   const fullEnd = end - tail
   let write = 0
   // Collects the marks of all characters; checked once at the end instead of in every step.
@@ -70,7 +80,6 @@ export function decodeBase64url(text: string, start = 0, end = text.length): Uin
     if (unused !== 0) throw new EncodingError('ERR_ENCODING_BASE64URL', 'base64url text is not canonical')
   }
   if (marks > 63) throw new EncodingError('ERR_ENCODING_BASE64URL', 'text is not base64url')
-  return bytes
 }
 
 /** 0 to 63, or more for a character outside the alphabet. */

@@ -39,31 +39,31 @@ export function parseJsonObject(text: string, maxDepth = MAX_DEPTH): JsonObject 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
+const OPEN_OBJECT = 0x7b
+const OPEN_ARRAY = 0x5b
+const CLOSE_OBJECT = 0x7d
+const CLOSE_ARRAY = 0x5d
 
 /** Counts the colons outside strings: in valid JSON, exactly one for each member. */
 function countMembers(text: string, maxDepth: number): number {
   const hasEscapes = text.includes('\\')
+  const length = text.length
   let members = 0
   let depth = 0
-  for (let index = 0; index < text.length; index++) {
-    switch (text.charCodeAt(index)) {
-      case QUOTE: {
-        const close = endOfString(text, index)
-        if (hasEscapes) rejectEscapedName(text, index, close)
-        index = close
-        break
-      }
-      case COLON:
-        members++
-        break
-      case 0x7b: // {
-      case 0x5b: // [
-        if (++depth > maxDepth) throw new EncodingError('ERR_ENCODING_JSON_DEPTH', 'JSON is nested too deeply')
-        break
-      case 0x7d: // }
-      case 0x5d: // ]
-        depth--
-        break
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === QUOTE) {
+      const close = hasEscapes ? endOfString(text, index) : text.indexOf('"', index + 1)
+      // The string never closes: not JSON, whatever is in it.
+      if (close === -1) return members
+      if (hasEscapes) rejectEscapedName(text, index, close)
+      index = close
+    } else if (code === COLON) {
+      members++
+    } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+      if (++depth > maxDepth) throw new EncodingError('ERR_ENCODING_JSON_DEPTH', 'JSON is nested too deeply')
+    } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+      depth--
     }
   }
   return members
@@ -83,11 +83,11 @@ function rejectEscapedName(text: string, open: number, close: number): void {
   }
 }
 
-/** Index of the closing quote of the string that opens at `open`, or the text's length when it never closes. */
+/** Index of the closing quote of the string that opens at `open`, or -1 when it never closes. */
 function endOfString(text: string, open: number): number {
   let close = text.indexOf('"', open + 1)
   while (close !== -1 && isEscaped(text, close)) close = text.indexOf('"', close + 1)
-  return close === -1 ? text.length : close
+  return close
 }
 
 function isEscaped(text: string, index: number): boolean {

@@ -2,22 +2,11 @@ import type { Component } from './component.ts'
 import type { MessageFields } from './message-fields.ts'
 import { parseDictionary } from './parse-structured-field.ts'
 import { queryParameter } from './query-parameter.ts'
-import { serializeBytes, serializeDictionary, serializeMember } from './serialize-structured-field.ts'
+import { serializeBytes, serializeMember } from './serialize-structured-field.ts'
 import { SignatureError } from './signature-error.ts'
 import type { ReadRequest, SignedExchange } from './signed-exchange.ts'
+import { canonicalField, structuredFieldType } from './structured-field-types.ts'
 import { authorityOf, splitTarget } from './target-parts.ts'
-
-/** Fields that are known to be dictionaries, for `sf`. Any other type would have to be guessed. */
-const DICTIONARY_FIELDS: ReadonlySet<string> = new Set([
-  'accept-signature',
-  'content-digest',
-  'priority',
-  'repr-digest',
-  'signature',
-  'signature-input',
-  'want-content-digest',
-  'want-repr-digest',
-])
 
 /** What may stand in a signature base. A line break would let one value pose as several lines. */
 const BASE_VALUE = /^[\t -~]*$/
@@ -84,18 +73,20 @@ function targetUri(request: ReadRequest): string | undefined {
 
 function fieldValue(component: Component, fields: MessageFields): string | undefined {
   const { name, form, member } = component
-  const values = fields.values(name)
   const combined = fields.combined(name)
-  if (values === undefined || combined === undefined) return undefined
+  if (combined === undefined) return undefined
   switch (form) {
     case 'plain':
       return combined
     case 'bs':
-      return values.map((value) => serializeBytes(fieldBytes(value, component))).join(', ')
-    case 'sf':
-      if (!DICTIONARY_FIELDS.has(name)) throw misplaced(component, 'structure of the field is not known')
-      return serializeDictionary(parseDictionary(combined, name))
+      return (fields.values(name) ?? []).map((value) => serializeBytes(fieldBytes(value, component))).join(', ')
+    case 'sf': {
+      const type = structuredFieldType(name)
+      if (type === undefined) throw misplaced(component, 'structure of the field is not known')
+      return canonicalField(combined, type, name)
+    }
     case 'key': {
+      if ((structuredFieldType(name) ?? 'dictionary') !== 'dictionary') throw misplaced(component, 'not a dictionary')
       const found = parseDictionary(combined, name).get(member as string)
       return found === undefined ? undefined : serializeMember(found)
     }

@@ -1,7 +1,8 @@
 import { SignatureError } from './signature-error.ts'
-import type { InnerList, Item } from './structured-field.ts'
+import type { Item } from './structured-field.ts'
 
-const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+/** A field name in lower case, as it stands in a list of components. */
+export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 
 /** Derived components of a request, and `@status` of a response. RFC 9421 section 2.2. */
 const DERIVED: ReadonlySet<string> = new Set([
@@ -37,8 +38,8 @@ export interface Component {
  * @throws SignatureError `ERR_SIGNATURE_COMPONENT` for one that is not understood, `ERR_SIGNATURE_COMPONENT_DUPLICATE`
  * @see RFC 9421 section 2, and section 2.5 on what makes a signature base fail
  */
-export function compileComponents(list: InnerList): readonly Component[] {
-  const components = list.items.map(compileComponent)
+export function compileComponents(items: readonly Item[]): readonly Component[] {
+  const components = items.map(compileComponent)
   const identities = new Set(components.map(({ identity }) => identity))
   if (identities.size !== components.length) {
     throw new SignatureError('ERR_SIGNATURE_COMPONENT_DUPLICATE', 'signature covers a component twice')

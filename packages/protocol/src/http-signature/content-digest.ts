@@ -1,7 +1,6 @@
-import { encodeBase64 } from '../encoding/base64.ts'
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import type { MessageFields } from './message-fields.ts'
-import { parseDictionary } from './parse-structured-field.ts'
+import { parseDictionary, type ReadingAids } from './parse-structured-field.ts'
 import { serializeBytes } from './serialize-structured-field.ts'
 import { SignatureError } from './signature-error.ts'
 
@@ -13,7 +12,7 @@ export type DigestAlgorithm = (typeof ALGORITHMS)[number]
 
 const NO_BODY = new Uint8Array(0)
 
-export function hasBody(message: { readonly body?: Uint8Array }): boolean {
+export function hasBody(message: { readonly body?: Uint8Array | undefined }): boolean {
   return message.body !== undefined && message.body.length > 0
 }
 
@@ -28,7 +27,7 @@ export function formatContentDigest(
   crypto: CryptoBackend,
 ): Eventual<string> {
   if (!supports(crypto, algorithm)) throw new TypeError(`the crypto backend cannot hash with ${algorithm}`)
-  return whenReady(hash(crypto, algorithm, body), (digest) => `${algorithm}=${serializeBytes(digest)}`)
+  return whenReady(hash(crypto, algorithm, body), (digest) => `${algorithm}=${serializeBytes(digest, crypto.codec)}`)
 }
 
 /**
@@ -42,10 +41,11 @@ export function verifyContentDigest(
   fields: MessageFields,
   body: Uint8Array | undefined,
   crypto: CryptoBackend,
+  aids?: ReadingAids,
 ): Eventual<void> {
   const field = fields.combined(CONTENT_DIGEST)
   if (field === undefined) return
-  const digests = parseDictionary(field, CONTENT_DIGEST)
+  const digests = parseDictionary(field, CONTENT_DIGEST, aids)
   const known = ALGORITHMS.filter((algorithm) => digests.has(algorithm) && supports(crypto, algorithm))
   if (known.length === 0) {
     throw new SignatureError('ERR_SIGNATURE_DIGEST_ALGORITHM', 'content digest has no algorithm that is supported', {
@@ -59,9 +59,9 @@ export function verifyContentDigest(
         if (member?.kind !== 'item' || member.bare.type !== 'bytes') {
           throw new SignatureError('ERR_SIGNATURE_MALFORMED', 'content digest is not a byte sequence')
         }
-        const claimed = encodeBase64(member.bare.value)
+        const claimed = member.bare.value
         return whenReady(hash(crypto, algorithm, body ?? NO_BODY), (digest) => {
-          if (encodeBase64(digest) !== claimed) {
+          if (!equalBytes(digest, claimed)) {
             throw new SignatureError('ERR_SIGNATURE_DIGEST_MISMATCH', 'content is not what was signed', {
               detail: algorithm,
             })
@@ -70,6 +70,11 @@ export function verifyContentDigest(
       }),
     undefined,
   )
+}
+
+/** In no constant time: digests of content are no secret. */
+function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index])
 }
 
 function supports(crypto: CryptoBackend, algorithm: DigestAlgorithm): boolean {

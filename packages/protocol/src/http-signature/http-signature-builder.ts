@@ -1,17 +1,14 @@
-import { encodeBase64url } from '../encoding/base64url.ts'
-import { encodeUtf8 } from '../encoding/text.ts'
+import { type Codec, portableCodec } from '../encoding/codec.ts'
 import { pathOfTarget } from '../http/audience.ts'
 import { type CryptoBackend, type Eventual, type SigningKey, whenReady } from '../keys/crypto-backend.ts'
-import type { Component } from './component.ts'
+import type { TokenAlgorithm } from '../keys/ml-dsa.ts'
 import { CONTENT_DIGEST, type DigestAlgorithm, formatContentDigest, hasBody } from './content-digest.ts'
 import type { HttpRequest, HttpResponse } from './http-message.ts'
 import { MessageFields } from './message-fields.ts'
-import { parseDictionary } from './parse-structured-field.ts'
 import { serializeBytes, serializeString } from './serialize-structured-field.ts'
 import { buildSignatureBase } from './signature-base.ts'
 import { ComponentLists, requiredComponents } from './signature-coverage.ts'
 import type { SignedExchange } from './signed-exchange.ts'
-import type { InnerList } from './structured-field.ts'
 import {
   type Coverage,
   REQUEST_COVERAGE,
@@ -25,6 +22,9 @@ import {
 const DEFAULT_TTL_SECONDS = 60
 
 const NONCE_BYTES = 16
+
+/** RFC 8941 section 3.1.2. */
+const LABEL = /^[a-z*][a-z0-9_.*-]*$/
 
 /** Fields that the builder writes; a message that has one already was signed before or is not what it seems. */
 const OWN_FIELDS = [CONTENT_DIGEST, 'signature', 'signature-input', 'workload-identity-token']
@@ -43,6 +43,13 @@ export interface RequestSignatureContent {
   readonly audience?: string
   /** Take no unsigned response. */
   readonly signResponse?: boolean
+  /**
+   * What to cover beyond the profile, each serialised as in `Signature-Input`. Fields are covered when the request has them,
+   * like the profile's own.
+   */
+  readonly components?: readonly string[]
+  /** What to call the signature, default `wimse`. */
+  readonly label?: string
   readonly ttlSeconds?: number
 }
 
@@ -70,20 +77,28 @@ export interface SignatureFields {
  */
 export class HttpSignatureBuilder {
   readonly #wit: string
-  readonly #key: SigningKey
+  readonly #key: SigningKey<TokenAlgorithm>
   readonly #crypto: CryptoBackend
+  readonly #codec: Codec
   readonly #digest: DigestAlgorithm
   readonly #requestCoverage: Coverage
-  readonly #lists = new ComponentLists()
+  readonly #lists: ComponentLists
 
   /**
    * @param wit the compact WIT that goes with every message
    * @param key the private half of its `cnf.jwk`
    */
-  constructor(wit: string, key: SigningKey, crypto: CryptoBackend, options: HttpSignatureBuilderOptions = {}) {
+  constructor(
+    wit: string,
+    key: SigningKey<TokenAlgorithm>,
+    crypto: CryptoBackend,
+    options: HttpSignatureBuilderOptions = {},
+  ) {
     this.#wit = wit
     this.#key = key
     this.#crypto = crypto
+    this.#codec = crypto.codec ?? portableCodec
+    this.#lists = new ComponentLists(this.#codec)
     this.#digest = options.digest ?? 'sha-256'
     this.#requestCoverage = withFields(REQUEST_COVERAGE, options.otherTokenFields)
   }
@@ -92,6 +107,9 @@ export class HttpSignatureBuilder {
    * Keep the request with the fields added: its response is verified against it.
    *
    * @throws TypeError when the request has a field that signing writes, or no audience can be told
+   * @throws SignatureError when `components` ask for what this request cannot cover: `ERR_SIGNATURE_COMPONENT`,
+   *   `ERR_SIGNATURE_COMPONENT_DUPLICATE`, `ERR_SIGNATURE_COMPONENT_ABSENT`, `ERR_SIGNATURE_COMPONENT_VALUE`,
+   *   `ERR_SIGNATURE_MALFORMED`
    */
   signRequest(request: HttpRequest, content: RequestSignatureContent): Eventual<SignatureFields> {
     const audience = content.audience ?? targetUri(request)
@@ -114,24 +132,27 @@ export class HttpSignatureBuilder {
   #sign(
     message: { readonly rawHeaders: readonly string[]; readonly body?: Uint8Array },
     coverage: Coverage,
-    { now, ttlSeconds = DEFAULT_TTL_SECONDS }: { readonly now: number; readonly ttlSeconds?: number },
+    content: Pick<RequestSignatureContent, 'now' | 'ttlSeconds' | 'components' | 'label'>,
     ownParameters: string,
     exchangeOf: (fields: MessageFields) => SignedExchange,
   ): Eventual<SignatureFields> {
-    rejectOwnFields(message.rawHeaders)
-    const nonce = encodeBase64url(this.#crypto.randomBytes(NONCE_BYTES))
+    const { now, ttlSeconds = DEFAULT_TTL_SECONDS, label = SIGNATURE_LABEL, components = [] } = content
+    if (!LABEL.test(label)) throw new TypeError('a label must be the key of a structured field')
+    const fields = new MessageFields(message.rawHeaders)
+    rejectOwnFields(fields)
+    const nonce = this.#codec.encodeBase64url(this.#crypto.randomBytes(NONCE_BYTES))
     return whenReady(this.#contentDigest(message), (digest) => {
       const added = ['Workload-Identity-Token', this.#wit, ...digest]
-      const fields = new MessageFields([...message.rawHeaders, ...added])
-      const list = `(${requiredComponents(coverage, fields).join(' ')})`
+      fields.add(added)
+      const list = this.#list(coverage, components, fields)
       const times = `;created=${requireSeconds(now)};expires=${requireSeconds(now + ttlSeconds)}`
       const parameters = `${list}${times};nonce="${nonce}";tag="${SIGNATURE_TAG}"${ownParameters}`
-      const base = buildSignatureBase(this.#compile(list), parameters, exchangeOf(fields))
-      return whenReady(this.#key.sign(encodeUtf8(base)), (signature) => ({
+      const base = buildSignatureBase(this.#lists.compileText(list).components, parameters, exchangeOf(fields))
+      return whenReady(this.#key.sign(this.#codec.encodeAscii(base)), (signature) => ({
         rawHeaders: [
           ...added,
-          ...['Signature-Input', `${SIGNATURE_LABEL}=${parameters}`],
-          ...['Signature', `${SIGNATURE_LABEL}=${serializeBytes(signature)}`],
+          ...['Signature-Input', `${label}=${parameters}`],
+          ...['Signature', `${label}=${serializeBytes(signature, this.#codec)}`],
         ],
         nonce,
       }))
@@ -144,10 +165,16 @@ export class HttpSignatureBuilder {
     return whenReady(formatContentDigest(body, this.#digest, this.#crypto), (value) => ['Content-Digest', value])
   }
 
-  #compile(list: string): readonly Component[] {
-    return this.#lists.compile(
-      parseDictionary(`${SIGNATURE_LABEL}=${list}`, 'signature-input').get(SIGNATURE_LABEL) as InnerList,
-    )
+  /** What the profile asks for, and then what was asked for besides. */
+  #list(coverage: Coverage, asked: readonly string[], fields: MessageFields): string {
+    const required = requiredComponents(coverage, fields)
+    if (asked.length === 0) return `(${required})`
+    const { sources } = this.#lists.compileText(`(${required})`)
+    const further = this.#lists
+      .compileText(`(${asked.join(' ')})`)
+      .components.filter(({ name, source }) => (name.startsWith('@') || fields.has(name)) && !sources.has(source))
+      .map(({ source }) => source)
+    return `(${[required, ...further].join(' ')})`
   }
 }
 
@@ -158,8 +185,7 @@ function targetUri({ scheme, authority, target }: HttpRequest): string {
   return `${scheme}://${authority}${pathOfTarget(target)}`
 }
 
-function rejectOwnFields(rawHeaders: readonly string[]): void {
-  const fields = new MessageFields(rawHeaders)
+function rejectOwnFields(fields: MessageFields): void {
   const found = OWN_FIELDS.find((name) => fields.has(name))
   if (found !== undefined) throw new TypeError(`message to sign must not have the field ${found}`)
 }

@@ -396,6 +396,12 @@ const REFUSED_REQUESTS: readonly Refusal<HttpRequest>[] = [
     options: { replayMemory: { remember: () => 'full' } },
   },
   {
+    name: 'a memory that is away',
+    code: 'ERR_SIGNATURE_REPLAY_MEMORY_AWAY',
+    message: request(),
+    options: { replayMemory: { remember: () => 'away' } },
+  },
+  {
     name: 'a memory that answers with something else',
     code: 'ERR_SIGNATURE_REPLAYED',
     message: request(),

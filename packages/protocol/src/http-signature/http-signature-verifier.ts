@@ -1,7 +1,8 @@
-import { encodeUtf8 } from '../encoding/text.ts'
+import { type Codec, portableCodec } from '../encoding/codec.ts'
 import type { AudiencePolicy } from '../http/audience.ts'
 import type { WorkloadId } from '../identifier/workload-id.ts'
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
+import { distinctiveMember } from '../keys/public-jwk.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
 import { optionalAccessToken, optionalTxnToken, requireWit } from '../verification/request-tokens.ts'
 import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
@@ -54,21 +55,30 @@ export class HttpSignatureVerifier {
   readonly #options: HttpSignatureVerifierOptions
   readonly #skew: number
   readonly #requestCoverage: Coverage
-  readonly #lists = new ComponentLists()
+  readonly #codec: Codec
+  readonly #lists: ComponentLists
 
   constructor(options: HttpSignatureVerifierOptions) {
     this.#options = options
+    this.#codec = options.crypto.codec ?? portableCodec
+    this.#lists = new ComponentLists(this.#codec)
     this.#skew = options.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS
     this.#requestCoverage = withFields(REQUEST_COVERAGE, options.otherTokenFields)
   }
 
   /**
    * @param now seconds since the Unix epoch
-   * @throws SignatureError `ERR_SIGNATURE_*`, one code for each rule; CredentialError, RequestError
+   * @param readBody for a request whose content has not been read: called once it is known who signed the rest, so that
+   *   nobody else makes a service hold content in memory
+   * @throws SignatureError `ERR_SIGNATURE_*`, one code for each rule; CredentialError, RequestError; what `readBody` throws
    */
-  verifyRequest(request: HttpRequest, now: number): Eventual<VerifiedHttpRequest> {
+  verifyRequest(
+    request: HttpRequest,
+    now: number,
+    readBody: () => Eventual<Uint8Array | undefined> = () => request.body,
+  ): Eventual<VerifiedHttpRequest> {
     const fields = new MessageFields(request.rawHeaders)
-    const { input, bytes } = selectSignature(fields)
+    const { input, bytes } = selectSignature(fields, this.#lists)
     rejectForbiddenParameters(input.parameters)
     const parameters = readParameters(input.parameters)
     const audience = requireParameter(input.parameters, 'wimse-aud', 'string')
@@ -79,20 +89,23 @@ export class HttpSignatureVerifier {
     const accessToken = optionalAccessToken(fields.values('authorization'))
     const txnToken = optionalTxnToken(fields.values('txn-token'))
     rejectBodyWithoutDigest(request, fields)
-    const components = this.#lists.compile(input)
-    requireCoverage(components, this.#requestCoverage, fields)
-    const base = buildSignatureBase(components, input.source, { request: { message: request, fields } })
+    const list = this.#lists.compile(input)
+    requireCoverage(list, this.#requestCoverage, fields)
+    const base = buildSignatureBase(list.components, input.source, { request: { message: request, fields } })
     return whenReady(this.#options.wit.verify(token, now), (wit) =>
-      whenReady(requireSignature(wit, base, bytes), () =>
-        whenReady(verifyContentDigest(fields, request.body, this.#options.crypto), () =>
-          whenReady(this.#rejectReplay(wit, parameters, now), () => ({
-            ...verified(wit, parameters),
-            audience,
-            signResponse,
-            accessToken,
-            txnToken,
-          })),
-        ),
+      whenReady(this.#requireSignature(wit, base, bytes), () =>
+        whenReady(readBody(), (body) => {
+          rejectBodyWithoutDigest({ body }, fields)
+          return whenReady(verifyContentDigest(fields, body, this.#options.crypto, this.#lists), () =>
+            whenReady(this.#rejectReplay(wit, parameters, now), () => ({
+              ...verified(wit, parameters),
+              audience,
+              signResponse,
+              accessToken,
+              txnToken,
+            })),
+          )
+        }),
       ),
     )
   }
@@ -104,28 +117,28 @@ export class HttpSignatureVerifier {
   verifyResponse(response: HttpResponse, context: ResponseContext): Eventual<VerifiedMessage | undefined> {
     const { request, now } = context
     const sent = new MessageFields(request.rawHeaders)
-    const sentInput = selectSignature(sent).input.parameters
+    const sentInput = selectSignature(sent, this.#lists).input.parameters
     const sentNonce = readParameters(sentInput).nonce
     const fields = new MessageFields(response.rawHeaders)
     const required = context.required === true || flagParameter(sentInput, 'wimse-sign-response')
     if (!required && !isSigned(fields)) return undefined
-    const { input, bytes } = selectSignature(fields)
+    const { input, bytes } = selectSignature(fields, this.#lists)
     rejectForbiddenParameters(input.parameters)
     const parameters = readParameters(input.parameters)
     rejectOtherRequest(requireParameter(input.parameters, 'wimse-req-nonce', 'string'), sentNonce)
     this.#requireTimes(parameters, now)
     const token = requireWit(fields.values('workload-identity-token'), 'response')
     rejectBodyWithoutDigest(response, fields)
-    const components = this.#lists.compile(input)
-    requireCoverage(components, RESPONSE_COVERAGE, fields)
-    const base = buildSignatureBase(components, input.source, {
+    const list = this.#lists.compile(input)
+    requireCoverage(list, RESPONSE_COVERAGE, fields)
+    const base = buildSignatureBase(list.components, input.source, {
       request: { message: request, fields: sent },
       response: { message: response, fields },
     })
     return whenReady(this.#options.wit.verify(token, now), (wit) => {
       requirePeer(wit, context.expectedPeer)
-      return whenReady(requireSignature(wit, base, bytes), () =>
-        whenReady(verifyContentDigest(fields, response.body, this.#options.crypto), () =>
+      return whenReady(this.#requireSignature(wit, base, bytes), () =>
+        whenReady(verifyContentDigest(fields, response.body, this.#options.crypto, this.#lists), () =>
           whenReady(this.#rejectReplay(wit, parameters, now), () => verified(wit, parameters)),
         ),
       )
@@ -162,21 +175,34 @@ export class HttpSignatureVerifier {
     }
   }
 
+  #requireSignature(wit: VerifiedWit, base: string, bytes: Uint8Array): Eventual<void> {
+    return whenReady(wit.confirmationKey.verify(this.#codec.encodeAscii(base), bytes), (authentic) => {
+      if (authentic !== true) {
+        throw new SignatureError('ERR_SIGNATURE_INVALID', 'signature was not made over this message with this key')
+      }
+    })
+  }
+
   /** Last, so that a message refused for another reason does not use up its one use. */
   #rejectReplay(wit: VerifiedWit, { nonce, expires }: SignatureParameters, now: number): Eventual<void> {
     const memory = this.#options.replayMemory
     if (memory === undefined) return
     // With the key's own coordinates: two workloads that share an identifier must not block each other's messages.
-    const { x, n } = wit.confirmationJwk
     const sender = wit.subject.toString()
     // Hashed, so that what a sender writes does not decide how much memory it takes; named, so that a WPT may share it.
-    const name = `http-signature\n${sender}\n${x ?? n}\n${nonce}`
+    const name = `http-signature\n${sender}\n${distinctiveMember(wit.confirmationJwk)}\n${nonce}`
     return whenReady(this.#options.crypto.sha256Base64url(name), (key) =>
       whenReady(memory.remember(key, expires + this.#skew, now, sender), (answer) => {
         if (answer === 'full') {
           throw new SignatureError('ERR_SIGNATURE_REPLAY_MEMORY_FULL', 'too many signatures are in use at once', {
             detail: sender,
           })
+        }
+        if (answer === 'away') {
+          throw new SignatureError(
+            'ERR_SIGNATURE_REPLAY_MEMORY_AWAY',
+            'whether the signature was used before cannot be told now',
+          )
         }
         // Whatever else a memory says, only "fresh" is a yes.
         if (answer !== 'fresh') {
@@ -185,14 +211,6 @@ export class HttpSignatureVerifier {
       }),
     )
   }
-}
-
-function requireSignature(wit: VerifiedWit, base: string, bytes: Uint8Array): Eventual<void> {
-  return whenReady(wit.confirmationKey.verify(encodeUtf8(base), bytes), (authentic) => {
-    if (authentic !== true) {
-      throw new SignatureError('ERR_SIGNATURE_INVALID', 'signature was not made over this message with this key')
-    }
-  })
 }
 
 function rejectOtherRequest(claimed: string, sent: string): void {

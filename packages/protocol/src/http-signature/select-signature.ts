@@ -1,5 +1,5 @@
 import type { MessageFields } from './message-fields.ts'
-import { parseDictionary } from './parse-structured-field.ts'
+import { parseDictionary, type ReadingAids } from './parse-structured-field.ts'
 import { SignatureError } from './signature-error.ts'
 import type { InnerList, Member } from './structured-field.ts'
 import { SIGNATURE_LABEL, SIGNATURE_TAG } from './wimse-profile.ts'
@@ -24,15 +24,19 @@ export function isSigned(fields: MessageFields): boolean {
  *   `ERR_SIGNATURE_TAG`, `ERR_SIGNATURE_AMBIGUOUS`
  * @see RFC 9421 section 3.2, draft-ietf-wimse-http-signature, "It is RECOMMENDED to include only one signature"
  */
-export function selectSignature(fields: MessageFields): SelectedSignature {
+export function selectSignature(fields: MessageFields, aids?: ReadingAids): SelectedSignature {
   const inputField = fields.combined('signature-input')
   const signatureField = fields.combined('signature')
   if (inputField === undefined || signatureField === undefined) {
     throw new SignatureError('ERR_SIGNATURE_MISSING', 'message is not signed')
   }
-  const inputs = [...parseDictionary(inputField, 'signature-input')].map(requireInnerList)
-  const signatures = parseDictionary(signatureField, 'signature')
-  const [label, input] = selectInput(inputs)
+  const inputs = [...parseDictionary(inputField, 'signature-input', aids)].map(requireInnerList)
+  const signatures = parseDictionary(signatureField, 'signature', aids)
+  const selected = selectByTag(inputs)
+  if (selected === undefined) {
+    throw new SignatureError('ERR_SIGNATURE_TAG', 'no signature of the message is made for workloads')
+  }
+  const [label, input] = selected
   const member = signatures.get(label)
   if (member === undefined) {
     throw new SignatureError('ERR_SIGNATURE_MISSING', 'message lacks the signature that it announces')
@@ -43,22 +47,27 @@ export function selectSignature(fields: MessageFields): SelectedSignature {
   return { label, input, bytes: member.bare.value }
 }
 
-function requireInnerList([label, member]: readonly [string, Member]): readonly [string, InnerList] {
+/** @throws SignatureError `ERR_SIGNATURE_MALFORMED` */
+export function requireInnerList([label, member]: readonly [string, Member]): readonly [string, InnerList] {
   if (member.kind !== 'inner-list') {
     throw new SignatureError('ERR_SIGNATURE_MALFORMED', 'signature input is not a list of components')
   }
   return [label, member]
 }
 
-function selectInput(inputs: readonly (readonly [string, InnerList])[]): readonly [string, InnerList] {
+/**
+ * The one member with the profile's tag; of several the one with its label.
+ *
+ * @throws SignatureError `ERR_SIGNATURE_AMBIGUOUS`
+ */
+export function selectByTag(
+  inputs: readonly (readonly [string, InnerList])[],
+): readonly [string, InnerList] | undefined {
   const candidates = inputs.filter(([, input]) => {
     const tag = input.parameters.get('tag')
     return tag?.type === 'string' && tag.value === SIGNATURE_TAG
   })
   const [first, second] = candidates
-  if (first === undefined) {
-    throw new SignatureError('ERR_SIGNATURE_TAG', 'no signature of the message is made for workloads')
-  }
   if (second === undefined) return first
   const labelled = candidates.find(([label]) => label === SIGNATURE_LABEL)
   if (labelled === undefined) {

@@ -1,4 +1,4 @@
-import { encodeBase64 } from '../encoding/base64.ts'
+import { type Codec, portableCodec } from '../encoding/codec.ts'
 import type { BareItem, Dictionary, Item, Member, Parameters } from './structured-field.ts'
 
 /** What an RFC 8941 string may consist of. */
@@ -15,6 +15,11 @@ export function serializeDictionary(dictionary: Dictionary): string {
     .join(', ')
 }
 
+/** The one canonical text of a list. RFC 8941 section 4.1.1. */
+export function serializeList(members: readonly Member[]): string {
+  return members.map(serializeMember).join(', ')
+}
+
 /** The one canonical text of an item or inner list, parameters included. */
 export function serializeMember(member: Member): string {
   return member.kind === 'item'
@@ -28,8 +33,9 @@ export function serializeString(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-export function serializeBytes(bytes: Uint8Array): string {
-  return `:${encodeBase64(bytes)}:`
+/** @param codec the runtime's own, where it is faster */
+export function serializeBytes(bytes: Uint8Array, codec: Codec = portableCodec): string {
+  return `:${codec.encodeBase64(bytes)}:`
 }
 
 function serializeItem({ bare, parameters }: Item): string {

@@ -41,7 +41,7 @@ export function decodeUnverifiedJws(token: string, memo?: HeaderMemo, codec: Cod
   try {
     const header = parseJwsHeader(token.slice(0, first), memo, codec)
     const payload = parseJsonObject(codec.decodeBase64urlText(token.slice(first + 1, second)))
-    const signature = codec.decodeBase64url(token.slice(second + 1))
+    const signature = codec.decodeBase64url(token, second + 1)
     // All characters are known to be base64url or dots by now.
     return { header, payload, signature, signingInput: codec.encodeAscii(token.slice(0, second)) }
   } catch (error) {

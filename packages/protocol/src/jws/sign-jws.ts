@@ -1,6 +1,7 @@
 import { type Codec, portableCodec } from '../encoding/codec.ts'
 import type { Eventual, SigningKey } from '../keys/crypto-backend.ts'
 import { whenReady } from '../keys/crypto-backend.ts'
+import type { TokenAlgorithm } from '../keys/ml-dsa.ts'
 
 /**
  * Encodes the protected header once, for the many tokens it will stand in.
@@ -24,7 +25,7 @@ export function encodeJwsHeader(header: {
 export function signJws(
   headerSegment: string,
   claims: object,
-  key: SigningKey,
+  key: SigningKey<TokenAlgorithm>,
   codec: Codec = portableCodec,
 ): Eventual<string> {
   const signingInput = headerSegment + codec.encodeBase64urlText(JSON.stringify(claims))

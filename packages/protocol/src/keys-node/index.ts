@@ -1,4 +1,11 @@
+export {
+  generateMlDsaSigningKey,
+  importMlDsaSigningKey,
+  NodeMlDsaSigningKey,
+  NodeMlDsaVerificationKey,
+} from './ml-dsa.ts'
 export { NodeVerificationKey, nodeCrypto } from './node-crypto.ts'
+export { type NodeCryptoOptions, nodeCryptoWith } from './node-crypto-with.ts'
 export {
   generateSigningKey,
   importSigningKey,

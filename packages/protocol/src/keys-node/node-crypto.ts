@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer'
 import { createPublicKey, hash, type JsonWebKey, type KeyObject, randomFillSync } from 'node:crypto'
-import { algorithmsOf, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import type { CryptoBackend, VerificationKey } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
-import { type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
+import { isMlDsaAlgorithm, type TokenAlgorithm } from '../keys/ml-dsa.ts'
+import { fitsAlgorithm, type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
 import { nodeCodec } from './node-codec.ts'
 import { SIGNATURE_SCHEMES, type SignatureScheme } from './signature-schemes.ts'
 
@@ -16,8 +17,13 @@ let poolUsed = POOL_BYTES
 export const nodeCrypto = {
   codec: nodeCodec,
 
-  importPublicJwk(jwk: PublicJwk, alg: SignatureAlgorithm): NodeVerificationKey {
+  importPublicJwk(jwk: PublicJwk, alg: TokenAlgorithm): NodeVerificationKey {
+    if (isMlDsaAlgorithm(alg)) {
+      throw new KeyError('ERR_KEY_UNSUPPORTED', 'backend was not told to use ML-DSA', { detail: alg })
+    }
     requireFit(jwk, alg)
+    // Only here, where the sizes that decide about strength are not the curve's: a caller may have skipped the parser.
+    if (jwk.kty === 'RSA') parsePublicJwk(jwk)
     return new NodeVerificationKey(importJwk(jwk), alg)
   },
 
@@ -40,7 +46,8 @@ export const nodeCrypto = {
   },
 
   digest(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): Uint8Array {
-    return hash(algorithm === 'sha-256' ? 'sha256' : 'sha512', data, 'buffer')
+    // By way of text into node's pool: memory of its own costs as much as the hash of a small body.
+    return Buffer.from(hash(algorithm === 'sha-256' ? 'sha256' : 'sha512', data, 'binary'), 'binary')
   },
 
   randomBytes(length: number): Uint8Array {
@@ -109,7 +116,7 @@ function importDer(spki: Uint8Array): KeyObject {
 }
 
 function requireFit(jwk: PublicJwk, alg: SignatureAlgorithm): void {
-  if (!algorithmsOf(jwk).includes(alg)) {
+  if (!fitsAlgorithm(jwk, alg)) {
     throw new KeyError('ERR_KEY_ALGORITHM_MISMATCH', 'algorithm does not fit the key', {
       detail: `${alg} on ${jwk.kty}`,
     })

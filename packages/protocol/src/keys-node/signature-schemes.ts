@@ -1,10 +1,13 @@
+import { Buffer } from 'node:buffer'
 import { constants, type KeyObject, sign, verify } from 'node:crypto'
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
-import { decodeEcdsaSignature, encodeEcdsaSignature } from '../keys/ecdsa-signature.ts'
+import { decodeEcdsaSignature, encodeEcdsaSignature, MAX_ECDSA_DER_BYTES } from '../keys/ecdsa-signature.ts'
 
 /** One JWS algorithm on node's one-shot `sign` and `verify`, with signatures in JOSE's form. */
 export interface SignatureScheme {
   sign(key: KeyObject, data: Uint8Array): Uint8Array
+  /** In X.509's form: for ECDSA a DER SEQUENCE, which is what OpenSSL makes. */
+  signDer(key: KeyObject, data: Uint8Array): Uint8Array
   verify(key: KeyObject, data: Uint8Array, signature: Uint8Array): boolean
 }
 
@@ -23,33 +26,45 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureAlgorithm, SignatureSch
   PS512: rsa('sha512', constants.RSA_PKCS1_PSS_PADDING),
 }
 
+/** Signatures on their way into OpenSSL: one buffer for all, as each is read before the next is written. */
+const derBuffer = Buffer.alloc(MAX_ECDSA_DER_BYTES)
+
 /** Signatures cross node's boundary as DER: its own conversion (`dsaEncoding`) more than doubles the cost of a signature. */
 function ecdsa(digest: string, coordinateBytes: number): SignatureScheme {
   return {
     sign(key, data) {
-      const signature = decodeEcdsaSignature(sign(digest, data, key), coordinateBytes)
+      // Of node's pool: the memory of a typed array of its own costs as much as the rest of the conversion.
+      const p1363 = Buffer.allocUnsafe(coordinateBytes * 2)
+      const signature = decodeEcdsaSignature(sign(digest, data, key), coordinateBytes, p1363)
       if (signature === undefined) throw new TypeError('the crypto library made a signature that is not DER')
       return signature
     },
+    signDer: (key, data) => sign(digest, data, key),
     verify: (key, data, signature) =>
-      signature.length === coordinateBytes * 2 && verify(digest, data, key, encodeEcdsaSignature(signature)),
+      signature.length === coordinateBytes * 2 && verify(digest, data, key, encodeEcdsaSignature(signature, derBuffer)),
   }
 }
 
 function ed25519(): SignatureScheme {
   return {
     sign: (key, data) => sign(null, data, key),
+    signDer: (key, data) => sign(null, data, key),
     verify: (key, data, signature) => signature.length === 64 && verify(null, data, key, signature),
   }
 }
 
 function rsa(digest: string, padding: number): SignatureScheme {
-  const salt = padding === constants.RSA_PKCS1_PSS_PADDING ? { saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : {}
+  // PKCS #1 v1.5 is what node takes for an RSA key by itself. Naming it costs as much as half a verification.
+  const salt = { padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+  const input =
+    padding === constants.RSA_PKCS1_PADDING ? (key: KeyObject) => key : (key: KeyObject) => ({ key, ...salt })
+  const signRsa = (key: KeyObject, data: Uint8Array) => sign(digest, data, input(key))
   return {
-    sign: (key, data) => sign(digest, data, { key, padding, ...salt }),
+    sign: signRsa,
+    signDer: signRsa,
     // OpenSSL takes a PSS signature without its leading zero bytes too, which would be a second spelling of one token.
     verify: (key, data, signature) =>
-      signature.length === modulusBytes(key) && verify(digest, data, { key, padding, ...salt }, signature),
+      signature.length === modulusBytes(key) && verify(digest, data, input(key), signature),
   }
 }
 

@@ -42,6 +42,10 @@ export class NodeSigningKey implements SigningKey {
     return this.#scheme.sign(this.#key, data)
   }
 
+  signDer(data: Uint8Array): Uint8Array {
+    return this.#scheme.signDer(this.#key, data)
+  }
+
   /** Unencrypted PKCS#8, DER. Secret. */
   exportPkcs8(): Uint8Array {
     return this.#key.export({ type: 'pkcs8', format: 'der' })
@@ -89,7 +93,8 @@ export function importSigningKey(
   return new NodeSigningKey(importPrivateKey(source), alg, options)
 }
 
-function importPrivateKey(source: SigningKeySource): KeyObject {
+/** @throws KeyError `ERR_KEY_MALFORMED` */
+export function importPrivateKey(source: SigningKeySource): KeyObject {
   try {
     if ('pkcs8' in source) {
       return createPrivateKey({ key: Buffer.from(source.pkcs8), format: 'der', type: 'pkcs8' })

@@ -1,5 +1,6 @@
 import type { Codec } from '../encoding/codec.ts'
 import type { SignatureAlgorithm } from './algorithm.ts'
+import type { TokenAlgorithm } from './ml-dsa.ts'
 import type { PublicJwk } from './public-jwk.ts'
 
 /**
@@ -8,27 +9,40 @@ import type { PublicJwk } from './public-jwk.ts'
  */
 export type Eventual<T> = T | Promise<T>
 
-/** Signs with one private key under one algorithm. ECDSA signatures are P1363: r and s of equal length. */
-export interface SigningKey {
-  readonly alg: SignatureAlgorithm
+/**
+ * Signs with one private key under one algorithm. ECDSA signatures are P1363: r and s of equal length.
+ *
+ * Without a type argument it is a key that may sign anything here. A key with an algorithm that must be named is
+ * `SigningKey<TokenAlgorithm>`, which only what issues and proves plain WITs takes: never a certificate or an SVID.
+ */
+export interface SigningKey<Alg extends TokenAlgorithm = SignatureAlgorithm> {
+  readonly alg: Alg
   /** Carries `alg`; `kid` when the key has a name. */
   readonly publicJwk: PublicJwk
   sign(data: Uint8Array): Eventual<Uint8Array>
+  /** The same in X.509's form (for ECDSA a DER SEQUENCE), where the key has it without a conversion. */
+  signDer?(data: Uint8Array): Eventual<Uint8Array>
 }
 
 /** Verifies with one public key under one algorithm. A wrong signature is `false`, never an exception. */
 export interface VerificationKey {
-  readonly alg: SignatureAlgorithm
+  readonly alg: TokenAlgorithm
   verify(data: Uint8Array, signature: Uint8Array): Eventual<boolean>
 }
 
 /**
  * The cryptography that `protocol` is given instead of importing: key import, hashing, randomness.
- * `@countersign/protocol/keys-node` is the synchronous one.
+ * `@countersign/protocol/keys-node` is the synchronous one, `@countersign/protocol/keys-web` the one for every runtime
+ * that has WebCrypto.
  */
 export interface CryptoBackend {
-  /** @throws KeyError `ERR_KEY_MALFORMED` when the point, modulus or length is not a valid key of that type */
-  importPublicJwk(jwk: PublicJwk, alg: SignatureAlgorithm): Eventual<VerificationKey>
+  /**
+   * @throws KeyError `ERR_KEY_MALFORMED` when the point, modulus or length is not a valid key of that type
+   * @throws KeyError `ERR_KEY_WEAK`, `ERR_KEY_ALGORITHM_MISMATCH`
+   * @throws KeyError `ERR_KEY_UNSUPPORTED` for ML-DSA where the backend was not told to have it
+   * @throws KeyError `ERR_KEY_RUNTIME` when the runtime's cryptography lacks the algorithm
+   */
+  importPublicJwk(jwk: PublicJwk, alg: TokenAlgorithm): Eventual<VerificationKey>
   /**
    * DER SubjectPublicKeyInfo.
    *

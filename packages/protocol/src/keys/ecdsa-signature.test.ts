@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeEcdsaSignature, encodeEcdsaSignature } from './ecdsa-signature.ts'
+import { decodeEcdsaSignature, encodeEcdsaSignature, MAX_ECDSA_DER_BYTES } from './ecdsa-signature.ts'
 
 function pair(r: number[], s: number[], size = 4): Uint8Array {
   const pad = (value: number[]) => [...new Array(size - value.length).fill(0), ...value]
@@ -24,6 +24,29 @@ describe('ECDSA signature forms', () => {
         expect(decodeEcdsaSignature(encodeEcdsaSignature(p1363), p1363.length / 2)).toEqual(p1363)
       }),
     )
+  })
+
+  it('writes the same into buffers that were used before', () => {
+    const sizes = fc.constantFrom(32, 48, 66)
+    const small = fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)
+    const signature = sizes.chain((size) => fc.array(small, { minLength: 2 * size, maxLength: 2 * size }))
+    const zeros = sizes.chain((size) => fc.tuple(fc.nat(size - 1), fc.nat(size - 1), signature))
+    fc.assert(
+      fc.property(zeros, ([leadingOfR, leadingOfS, numbers]) => {
+        const half = numbers.length / 2
+        const p1363 = Uint8Array.from(numbers)
+          .fill(0, 0, leadingOfR)
+          .fill(0, half, half + leadingOfS)
+        const der = encodeEcdsaSignature(p1363, new Uint8Array(MAX_ECDSA_DER_BYTES).fill(0xee))
+        expect(der).toEqual(encodeEcdsaSignature(p1363))
+        expect(decodeEcdsaSignature(der, half, new Uint8Array(2 * half).fill(0xee))).toEqual(p1363)
+      }),
+    )
+  })
+
+  it('has room for the longest signature', () => {
+    const longest = new Uint8Array(132).fill(0xff)
+    expect(encodeEcdsaSignature(longest).length).toBe(MAX_ECDSA_DER_BYTES)
   })
 
   it('says no to a number larger than the curve', () => {

@@ -9,8 +9,14 @@
 const SEQUENCE = 0x30
 const INTEGER = 0x02
 
-/** @param p1363 r and s of equal length, 32 to 66 bytes each */
-export function encodeEcdsaSignature(p1363: Uint8Array): Uint8Array {
+/** Longest DER form, for r and s of 66 bytes: a buffer of so many bytes takes any signature. */
+export const MAX_ECDSA_DER_BYTES = 141
+
+/**
+ * @param p1363 r and s of equal length, 32 to 66 bytes each
+ * @param buffer is written to, and a view of it returned: for a signature that is used before the next one is encoded
+ */
+export function encodeEcdsaSignature(p1363: Uint8Array, buffer?: Uint8Array): Uint8Array {
   const half = p1363.length >> 1
   const rStart = firstSignificant(p1363, 0, half)
   const sStart = firstSignificant(p1363, half, p1363.length)
@@ -18,7 +24,8 @@ export function encodeEcdsaSignature(p1363: Uint8Array): Uint8Array {
   const sLength = p1363.length - sStart + signByte(p1363, sStart)
   const length = rLength + sLength + 4
   const longForm = length > 127 ? 1 : 0
-  const der = new Uint8Array(length + 2 + longForm)
+  const size = length + 2 + longForm
+  const der = buffer === undefined ? new Uint8Array(size) : buffer.subarray(0, size)
   let at = 0
   der[at++] = SEQUENCE
   if (longForm === 1) der[at++] = 0x81
@@ -29,10 +36,15 @@ export function encodeEcdsaSignature(p1363: Uint8Array): Uint8Array {
 }
 
 /**
+ * @param p1363 is filled and returned: twice `coordinateBytes`, whatever was in it
  * @returns r and s of `coordinateBytes` each; `undefined` unless the bytes are the one DER form of a signature whose
  *   numbers fit the curve, so that a signature has exactly one accepted spelling
  */
-export function decodeEcdsaSignature(der: Uint8Array, coordinateBytes: number): Uint8Array | undefined {
+export function decodeEcdsaSignature(
+  der: Uint8Array,
+  coordinateBytes: number,
+  p1363 = new Uint8Array(coordinateBytes * 2),
+): Uint8Array | undefined {
   let at = 1
   let length = der[at++] ?? 0
   if (length === 0x81) {
@@ -42,7 +54,6 @@ export function decodeEcdsaSignature(der: Uint8Array, coordinateBytes: number): 
     return undefined
   }
   if (der[0] !== SEQUENCE || length !== der.length - at) return undefined
-  const p1363 = new Uint8Array(coordinateBytes * 2)
   const afterR = takeInteger(der, at, p1363, coordinateBytes)
   const afterS = afterR === undefined ? undefined : takeInteger(der, afterR, p1363, coordinateBytes * 2)
   return afterS === der.length ? p1363 : undefined
@@ -63,12 +74,13 @@ function signByte(bytes: Uint8Array, start: number): 0 | 1 {
 function putInteger(der: Uint8Array, at: number, from: Uint8Array, start: number, end: number, length: number): number {
   der[at] = INTEGER
   der[at + 1] = length
-  let write = at + 2 + length - (end - start)
+  let write = at + 2
+  if (length > end - start) der[write++] = 0
   for (let read = start; read < end; read++) der[write++] = from[read] as number
   return write
 }
 
-/** Copies a minimal non-negative INTEGER to just before `end`. Returns the index after it. */
+/** Copies a minimal non-negative INTEGER to the half of `to` that ends at `end`. Returns the index after it. */
 function takeInteger(der: Uint8Array, at: number, to: Uint8Array, end: number): number | undefined {
   const length = der[at + 1] as number
   let read = at + 2
@@ -80,7 +92,10 @@ function takeInteger(der: Uint8Array, at: number, to: Uint8Array, end: number): 
     if ((der[read + 1] as number) < 0x80) return undefined
     read++
   }
-  if (next - read > to.length >> 1) return undefined
-  for (let write = end - (next - read); read < next; read++) to[write++] = der[read] as number
+  const coordinateBytes = to.length >> 1
+  if (next - read > coordinateBytes) return undefined
+  let write = end - coordinateBytes
+  while (write < end - (next - read)) to[write++] = 0
+  while (read < next) to[write++] = der[read++] as number
   return next
 }

@@ -1,15 +1,17 @@
 import { decodeBase64url } from '../encoding/base64url.ts'
 import { algorithmsOf, isSignatureAlgorithm, type SignatureAlgorithm } from './algorithm.ts'
 import { KeyError } from './key-error.ts'
+import { isMlDsaAlgorithm, ML_DSA_SIZES, type MlDsaAlgorithm, type TokenAlgorithm } from './ml-dsa.ts'
 
 /** A public key as JSON (RFC 7517), reduced to the members that name the key and its use. */
 export interface PublicJwk {
-  readonly kty: 'EC' | 'OKP' | 'RSA'
+  readonly kty: 'EC' | 'OKP' | 'RSA' | 'AKP'
   readonly crv?: string
   readonly x?: string
   readonly y?: string
   readonly n?: string
   readonly e?: string
+  readonly pub?: string
   readonly kid?: string
   readonly use?: string
   readonly alg?: string
@@ -28,15 +30,16 @@ const MAX_RSA_BITS = 8192
  * Parses the shape of a public JWK. The point itself is checked on import, by the crypto backend.
  *
  * @param value a parsed JSON value
+ * @param named algorithms that the operator named; a key for ML-DSA whose `alg` is not among them is unsupported
  * @returns a copy that holds only known public members
  * @throws KeyError `ERR_KEY_MALFORMED` for missing, ill-typed or wrongly sized members
  * @throws KeyError `ERR_KEY_PRIVATE` when the JWK holds private or symmetric key material
  * @throws KeyError `ERR_KEY_UNSUPPORTED` for another key type or curve
  * @throws KeyError `ERR_KEY_USE` when `key_ops` says that the key is not for verifying
  * @throws KeyError `ERR_KEY_WEAK` for RSA below 2048 or above 8192 bits, or with an exponent that is 1 or even
- * @see RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2
+ * @see RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2, draft-ietf-cose-dilithium (`AKP`)
  */
-export function parsePublicJwk(value: unknown): PublicJwk {
+export function parsePublicJwk(value: unknown, named: readonly TokenAlgorithm[] = []): PublicJwk {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new KeyError('ERR_KEY_MALFORMED', 'key is not a JSON object')
   }
@@ -65,8 +68,14 @@ export function parsePublicJwk(value: unknown): PublicJwk {
       requireOddExponent(e)
       return { kty, n, e, ...common }
     }
+    case 'AKP': {
+      const alg = common.alg
+      // Before anything of the key is read: unless it was named, it is like any other unknown type.
+      if (!isMlDsaAlgorithm(alg) || !named.includes(alg)) throw unsupportedType(kty)
+      return { kty, pub: requireMlDsaKey(members, alg), ...common }
+    }
     default:
-      throw new KeyError('ERR_KEY_UNSUPPORTED', 'key type is not supported', { detail: `kty ${kty.slice(0, 16)}` })
+      throw unsupportedType(kty)
   }
 }
 
@@ -75,10 +84,17 @@ export function parsePublicJwk(value: unknown): PublicJwk {
  *
  * @throws KeyError `ERR_KEY_ALGORITHM_MISMATCH` when `alg` is absent, not a signature algorithm or does not fit the key
  * @throws KeyError `ERR_KEY_USE` when `use` says the key is not for signatures
+ * @throws KeyError `ERR_KEY_UNSUPPORTED` for a key for ML-DSA whose algorithm is not in `named`
  */
-export function requireAlgorithm(jwk: PublicJwk): SignatureAlgorithm {
+export function requireAlgorithm(jwk: PublicJwk): SignatureAlgorithm
+export function requireAlgorithm(jwk: PublicJwk, named: readonly TokenAlgorithm[]): TokenAlgorithm
+export function requireAlgorithm(jwk: PublicJwk, named: readonly TokenAlgorithm[] = []): TokenAlgorithm {
   if (jwk.use !== undefined && jwk.use !== 'sig') {
     throw new KeyError('ERR_KEY_USE', 'key is not meant for signatures', { detail: `use ${jwk.use.slice(0, 32)}` })
+  }
+  if (jwk.kty === 'AKP') {
+    if (!isMlDsaAlgorithm(jwk.alg) || !named.includes(jwk.alg)) throw unsupportedType(jwk.kty)
+    return jwk.alg
   }
   if (!isSignatureAlgorithm(jwk.alg)) {
     throw new KeyError('ERR_KEY_ALGORITHM_MISMATCH', 'key names no supported signature algorithm')
@@ -91,6 +107,16 @@ export function requireAlgorithm(jwk: PublicJwk): SignatureAlgorithm {
   return jwk.alg
 }
 
+/**
+ * Whether a key may be used under an algorithm. A key for ML-DSA fits the one algorithm that it names.
+ *
+ * @throws KeyError `ERR_KEY_UNSUPPORTED` when no supported algorithm fits the key
+ */
+export function fitsAlgorithm(jwk: PublicJwk, alg: TokenAlgorithm): boolean {
+  if (jwk.kty === 'AKP') return isMlDsaAlgorithm(alg) && jwk.alg === alg
+  return !isMlDsaAlgorithm(alg) && algorithmsOf(jwk).includes(alg)
+}
+
 /** The members RFC 7638 hashes, in its order: the text whose SHA-256 is the key's thumbprint. */
 export function thumbprintInput(jwk: PublicJwk): string {
   switch (jwk.kty) {
@@ -100,7 +126,18 @@ export function thumbprintInput(jwk: PublicJwk): string {
       return JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x })
     case 'RSA':
       return JSON.stringify({ e: jwk.e, kty: jwk.kty, n: jwk.n })
+    case 'AKP':
+      return JSON.stringify({ alg: jwk.alg, kty: jwk.kty, pub: jwk.pub })
   }
+}
+
+/** The member of a key that no other key has: a coordinate, a modulus, an encoded key. */
+export function distinctiveMember(jwk: PublicJwk): string | undefined {
+  return jwk.x ?? jwk.n ?? jwk.pub
+}
+
+function unsupportedType(kty: string): KeyError {
+  return new KeyError('ERR_KEY_UNSUPPORTED', 'key type is not supported', { detail: `kty ${kty.slice(0, 16)}` })
 }
 
 /** RFC 7517 section 4.3. All keys here verify signatures. */
@@ -140,6 +177,14 @@ function requireCoordinate(members: Record<string, unknown>, name: string, crv: 
   const text = requireString(members, name)
   if (decodeMember(text, name).length !== COORDINATE_BYTES[crv]) {
     throw new KeyError('ERR_KEY_MALFORMED', `key member "${name}" has the wrong length for its curve`)
+  }
+  return text
+}
+
+function requireMlDsaKey(members: Record<string, unknown>, alg: MlDsaAlgorithm): string {
+  const text = requireString(members, 'pub')
+  if (decodeMember(text, 'pub').length !== ML_DSA_SIZES[alg].publicKey) {
+    throw new KeyError('ERR_KEY_MALFORMED', 'key member "pub" has the wrong length for its algorithm')
   }
   return text
 }

@@ -1,6 +1,7 @@
-import { encodeBase64url } from '../encoding/base64url.ts'
+import { portableCodec } from '../encoding/codec.ts'
 import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
 import { type CryptoBackend, type Eventual, isLater, type SigningKey, whenReady } from '../keys/crypto-backend.ts'
+import type { TokenAlgorithm } from '../keys/ml-dsa.ts'
 
 /** Seconds a proof lives where the caller says nothing: one request's time, with room for skew. */
 const DEFAULT_TTL_SECONDS = 60
@@ -32,7 +33,7 @@ export interface WptContent extends BoundTokens {
  * @see draft-ietf-wimse-wpt, "Workload Proof Token"
  */
 export class WptBuilder {
-  readonly #key: SigningKey
+  readonly #key: SigningKey<TokenAlgorithm>
   readonly #crypto: CryptoBackend
   readonly #header: string
   readonly #witHash: Eventual<string>
@@ -41,7 +42,7 @@ export class WptBuilder {
    * @param wit the compact WIT that goes with every proof
    * @param key the private half of its `cnf.jwk`
    */
-  constructor(wit: string, key: SigningKey, crypto: CryptoBackend) {
+  constructor(wit: string, key: SigningKey<TokenAlgorithm>, crypto: CryptoBackend) {
     this.#key = key
     this.#crypto = crypto
     this.#header = encodeJwsHeader({ alg: key.alg, typ: 'wpt+jwt' })
@@ -58,7 +59,7 @@ export class WptBuilder {
           {
             aud: audience,
             exp: now + ttlSeconds,
-            jti: encodeBase64url(this.#crypto.randomBytes(ID_BYTES)),
+            jti: (this.#crypto.codec ?? portableCodec).encodeBase64url(this.#crypto.randomBytes(ID_BYTES)),
             wth,
             ...hashes,
           },

@@ -1,5 +1,5 @@
-import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import { type CryptoBackend, type Eventual, type VerificationKey, whenFailed } from '../keys/crypto-backend.ts'
+import type { TokenAlgorithm } from '../keys/ml-dsa.ts'
 import { type PublicJwk, thumbprintInput } from '../keys/public-jwk.ts'
 
 const CAPACITY = 4096
@@ -17,7 +17,7 @@ export class ConfirmationKeys {
   }
 
   /** @throws KeyError when the key is not valid */
-  import(jwk: PublicJwk, alg: SignatureAlgorithm): Eventual<VerificationKey> {
+  import(jwk: PublicJwk, alg: TokenAlgorithm): Eventual<VerificationKey> {
     const name = `${alg}${thumbprintInput(jwk)}`
     const known = this.#keys.get(name)
     if (known !== undefined) return known

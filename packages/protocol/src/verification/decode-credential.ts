@@ -6,10 +6,12 @@ import { WorkloadId } from '../identifier/workload-id.ts'
 import { type CompactJws, decodeUnverifiedJws } from '../jws/compact-jws.ts'
 import { JwsError } from '../jws/jws-error.ts'
 import type { HeaderMemo } from '../jws/jws-header.ts'
-import { isSignatureAlgorithm, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import { isSignatureAlgorithm } from '../keys/algorithm.ts'
 import { type Eventual, type VerificationKey, whenFailed } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
+import { isMlDsaAlgorithm, type TokenAlgorithm } from '../keys/ml-dsa.ts'
 import { CredentialError } from './credential-error.ts'
+import type { SubjectMemo } from './subject-memo.ts'
 
 /** {@link decodeUnverifiedJws} with the codes of a credential. */
 export function decodeCredential(token: string, memo: HeaderMemo, codec?: Codec): CompactJws {
@@ -23,18 +25,22 @@ export function decodeCredential(token: string, memo: HeaderMemo, codec?: Codec)
 }
 
 /** @throws CredentialError `ERR_CREDENTIAL_ALGORITHM` unless `alg` is one of `allowed`; never `none` or an HMAC */
-export function requireCredentialAlgorithm(alg: string, allowed: readonly SignatureAlgorithm[]): SignatureAlgorithm {
-  if (isSignatureAlgorithm(alg) && allowed.includes(alg)) return alg
+export function requireCredentialAlgorithm<Alg extends TokenAlgorithm>(alg: string, allowed: readonly Alg[]): Alg {
+  const known = isSignatureAlgorithm(alg) || isMlDsaAlgorithm(alg) ? allowed.find((each) => each === alg) : undefined
+  if (known !== undefined) return known
   throw new CredentialError('ERR_CREDENTIAL_ALGORITHM', 'credential algorithm is not allowed', {
     detail: `alg ${alg.slice(0, 32)}`,
   })
 }
 
-/** @throws CredentialError `ERR_CREDENTIAL_SUBJECT` unless `sub` is one Workload Identifier */
-export function parseSubject(sub: unknown): WorkloadId {
+/**
+ * @param memo remembers parsed subjects
+ * @throws CredentialError `ERR_CREDENTIAL_SUBJECT` unless `sub` is one Workload Identifier
+ */
+export function parseSubject(sub: unknown, memo?: SubjectMemo): WorkloadId {
   if (typeof sub !== 'string') throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential has no subject')
   try {
-    return WorkloadId.parse(sub)
+    return memo === undefined ? WorkloadId.parse(sub) : memo.parse(sub)
   } catch (error) {
     if (!(error instanceof IdentifierError)) throw error
     throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential subject is not a workload identifier', {
@@ -64,13 +70,14 @@ export function requireOriginTrust(trust: TrustStore, subject: WorkloadId): Orig
 export function selectCredentialKey(
   keys: TrustedKeys,
   kid: string | undefined,
-  alg: SignatureAlgorithm,
+  alg: TokenAlgorithm,
   origin: string,
 ): Eventual<VerificationKey> {
-  const wanted = `${origin}, kid ${kid === undefined ? 'absent' : `"${kid.slice(0, 64)}"`}, alg ${alg}`
+  // Only for a refusal: the text would cost more than the look-up.
+  const wanted = () => `${origin}, kid ${kid === undefined ? 'absent' : `"${kid.slice(0, 64)}"`}, alg ${alg}`
   try {
     const selection = keys.select(kid, alg)
-    if (selection === 'unknown') throw unknownKey(wanted)
+    if (selection === 'unknown') throw unknownKey(wanted())
     if (selection === 'ambiguous') {
       throw new CredentialError(
         'ERR_CREDENTIAL_KEY_AMBIGUOUS',
@@ -78,10 +85,10 @@ export function selectCredentialKey(
       )
     }
     return whenFailed(selection, (error) => {
-      throw asUnknownKey(error, wanted)
+      throw asUnknownKey(error, wanted())
     })
   } catch (error) {
-    throw asUnknownKey(error, wanted)
+    throw asUnknownKey(error, wanted())
   }
 }
 

@@ -43,11 +43,11 @@ export class JwtSvidVerifier {
 
   /**
    * @param token compact JWS, without "Bearer "
-   * @param audience the verifier's own name; must be one of the token's audiences
+   * @param audience the verifier's own name or names; one must be among the token's audiences
    * @param now seconds since the Unix epoch
    * @throws CredentialError `ERR_CREDENTIAL_*`
    */
-  verify(token: string, audience: string, now: number): Eventual<VerifiedJwtSvid> {
+  verify(token: string, audience: string | readonly string[], now: number): Eventual<VerifiedJwtSvid> {
     const jws = decodeCredential(token, this.#headers)
     rejectHeader(jws.header)
     const alg = requireCredentialAlgorithm(jws.header.alg, SVID_ALGORITHMS)

@@ -1,17 +1,20 @@
 import type { Eventual } from '../keys/crypto-backend.ts'
 
 /**
- * Remembers which proofs were used. `remember` is one atomic step: of several callers with one key, one gets `fresh`.
+ * What a memory says of a proof. Only `fresh` is a yes.
  *
- * `full` means that nothing may be forgotten yet and nothing more fits: the caller must refuse the request.
+ * `full`: nothing may be forgotten yet and nothing more fits. `away`: the memory is somewhere else and cannot be asked.
  */
+export type ReplayAnswer = 'fresh' | 'replayed' | 'full' | 'away'
+
+/** Remembers which proofs were used. `remember` is one atomic step: of several callers with one key, one gets `fresh`. */
 export interface ReplayMemory {
   /**
-   * @param key names sender and proof
+   * @param key names sender and proof, so the same key always comes with the same sender
    * @param expiresAt seconds since the Unix epoch from which on the proof is refused for its age anyway
    * @param sender who made the proof: no sender may use up the memory of all
    */
-  remember(key: string, expiresAt: number, now: number, sender?: string): Eventual<'fresh' | 'replayed' | 'full'>
+  remember(key: string, expiresAt: number, now: number, sender?: string): Eventual<ReplayAnswer>
 }
 
 export interface ReplayMemoryOptions {

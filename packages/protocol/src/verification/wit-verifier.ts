@@ -4,17 +4,13 @@ import type { WorkloadId } from '../identifier/workload-id.ts'
 import type { WitProfile } from '../issuance/issue-wit.ts'
 import { type CompactJws, MAX_TOKEN_BYTES, verifyJwsSignature } from '../jws/compact-jws.ts'
 import { HeaderMemo, isType } from '../jws/jws-header.ts'
-import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm, SVID_ALGORITHMS } from '../keys/algorithm.ts'
-import {
-  type CryptoBackend,
-  type Eventual,
-  type VerificationKey,
-  whenFailed,
-  whenReady,
-} from '../keys/crypto-backend.ts'
+import { SIGNATURE_ALGORITHMS, SVID_ALGORITHMS } from '../keys/algorithm.ts'
+import { type CryptoBackend, type Eventual, whenFailed, whenReady } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
-import { type PublicJwk, parsePublicJwk, requireAlgorithm } from '../keys/public-jwk.ts'
+import { ML_DSA_ALGORITHMS, type TokenAlgorithm } from '../keys/ml-dsa.ts'
+import { parsePublicJwk, requireAlgorithm } from '../keys/public-jwk.ts'
 import { ConfirmationKeys } from './confirmation-keys.ts'
+import { type Confirmation, ConfirmationMemo } from './confirmation-memo.ts'
 import { CredentialError } from './credential-error.ts'
 import {
   decodeCredential,
@@ -23,6 +19,7 @@ import {
   requireOriginTrust,
   selectCredentialKey,
 } from './decode-credential.ts'
+import { SubjectMemo } from './subject-memo.ts'
 import { parseTimes, type TimePolicy, validateTimes } from './time-window.ts'
 import type { VerifiedWit } from './verified-wit.ts'
 import { VerifiedWitCache } from './verified-wit-cache.ts'
@@ -32,8 +29,12 @@ export interface WitVerifierOptions extends TimePolicy {
   readonly crypto: CryptoBackend
   /** `wimse` (default) or SPIFFE's narrower `wit-svid`. */
   readonly profile?: WitProfile
-  /** Algorithms accepted, for the token and for its confirmation key. Default: all of the profile. */
-  readonly algorithms?: readonly SignatureAlgorithm[]
+  /**
+   * Algorithms accepted, for the token and for its confirmation key. Default: all of `SIGNATURE_ALGORITHMS` that the
+   * profile allows. ML-DSA is accepted only when it is named here, and never for a `wit-svid`; the crypto backend must
+   * have it too.
+   */
+  readonly algorithms?: readonly TokenAlgorithm[]
   /** Refuse a token without `kid` even where only one key could have signed it. */
   readonly requireKeyId?: boolean
   /** A present `iss` must be one of the origin's configured issuers. Without this, `iss` is for audit only. */
@@ -50,15 +51,16 @@ export interface WitVerifierOptions extends TimePolicy {
  */
 export class WitVerifier {
   readonly #options: WitVerifierOptions
-  readonly #algorithms: readonly SignatureAlgorithm[]
+  readonly #algorithms: readonly TokenAlgorithm[]
   readonly #headers = new HeaderMemo()
+  readonly #subjects = new SubjectMemo()
+  readonly #confirmations = new ConfirmationMemo()
   readonly #confirmationKeys: ConfirmationKeys
   readonly #cache: VerifiedWitCache
 
   constructor(options: WitVerifierOptions) {
     this.#options = options
-    const ofProfile = options.profile === 'wit-svid' ? SVID_ALGORITHMS : SIGNATURE_ALGORITHMS
-    this.#algorithms = ofProfile.filter((alg) => options.algorithms?.includes(alg) ?? true)
+    this.#algorithms = algorithmsOfProfile(options.profile ?? 'wimse', options.algorithms)
     this.#confirmationKeys = new ConfirmationKeys(options.crypto)
     this.#cache = new VerifiedWitCache(options.cacheCapacity)
   }
@@ -107,11 +109,11 @@ export class WitVerifier {
         const issuer = this.#requireIssuer(jws.payload, trust)
         this.#rejectAudience(jws.payload)
         rejectTokenId(jws.payload)
-        const confirmationJwk = this.#requireConfirmationJwk(jws.payload)
-        return whenReady(this.#importConfirmationKey(confirmationJwk), (confirmationKey) => ({
+        this.#subjects.remember(subject)
+        return whenReady(this.#requireConfirmation(jws.payload), (confirmation) => ({
           subject,
-          confirmationKey,
-          confirmationJwk,
+          confirmationKey: confirmation.key,
+          confirmationJwk: confirmation.jwk,
           expiresAt: times.expiresAt,
           issuer,
           claims: jws.payload,
@@ -123,7 +125,7 @@ export class WitVerifier {
     )
   }
 
-  #requireHeader({ header }: CompactJws): SignatureAlgorithm {
+  #requireHeader({ header }: CompactJws): TokenAlgorithm {
     if (!isType(header, 'wit+jwt')) {
       throw new CredentialError('ERR_CREDENTIAL_TYPE', 'credential is not a workload identity token', {
         detail: `typ ${header.typ?.slice(0, 64) ?? 'absent'}`,
@@ -138,7 +140,7 @@ export class WitVerifier {
   }
 
   #requireSubject(claims: JsonObject): WorkloadId {
-    const subject = parseSubject(claims['sub'])
+    const subject = parseSubject(claims['sub'], this.#subjects)
     if (this.#options.profile === 'wit-svid' && subject.scheme !== 'spiffe') {
       throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential subject is not a SPIFFE ID')
     }
@@ -165,7 +167,7 @@ export class WitVerifier {
     }
   }
 
-  #requireConfirmationJwk(claims: JsonObject): PublicJwk {
+  #requireConfirmation(claims: JsonObject): Eventual<Confirmation> {
     const confirmation = claims['cnf']
     if (typeof confirmation !== 'object' || confirmation === null || !('jwk' in confirmation)) {
       throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'credential has no confirmation key')
@@ -174,34 +176,46 @@ export class WitVerifier {
     if ('jwe' in confirmation || 'jku' in confirmation) {
       throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'credential has more than one confirmation key')
     }
+    const { jwk: stated } = confirmation
+    // Anything but an object is for the parser to refuse.
+    if (typeof stated !== 'object' || stated === null) return this.#importConfirmation(stated)
+    const members = stated as JsonObject
+    const known = this.#confirmations.get(members)
+    if (known !== undefined) return known
+    return whenReady(this.#importConfirmation(members), (imported) => {
+      this.#confirmations.remember(members, imported)
+      return imported
+    })
+  }
+
+  #importConfirmation(stated: unknown): Eventual<Confirmation> {
     try {
-      const jwk = parsePublicJwk(confirmation.jwk)
-      const alg = requireAlgorithm(jwk)
+      const jwk = parsePublicJwk(stated, this.#algorithms)
+      const alg = requireAlgorithm(jwk, this.#algorithms)
       if (!this.#algorithms.includes(alg)) {
         throw new CredentialError(
           'ERR_CREDENTIAL_CONFIRMATION_ALGORITHM',
           'confirmation key algorithm is not allowed',
-          {
-            detail: alg,
-          },
+          { detail: alg },
         )
       }
-      return jwk
-    } catch (error) {
-      throw asConfirmationError(error)
-    }
-  }
-
-  #importConfirmationKey(jwk: PublicJwk): Eventual<VerificationKey> {
-    try {
-      const key = this.#confirmationKeys.import(jwk, requireAlgorithm(jwk))
-      return whenFailed(key, (error) => {
+      const key = whenFailed(this.#confirmationKeys.import(jwk, alg), (error) => {
         throw asConfirmationError(error)
       })
+      return whenReady(key, (imported) => ({ jwk, key: imported }))
     } catch (error) {
       throw asConfirmationError(error)
     }
   }
+}
+
+function algorithmsOfProfile(
+  profile: WitProfile,
+  named: readonly TokenAlgorithm[] | undefined,
+): readonly TokenAlgorithm[] {
+  if (profile === 'wit-svid') return SVID_ALGORITHMS.filter((alg) => named?.includes(alg) ?? true)
+  const stable = SIGNATURE_ALGORITHMS.filter((alg) => named?.includes(alg) ?? true)
+  return [...stable, ...ML_DSA_ALGORITHMS.filter((alg) => named?.includes(alg) === true)]
 }
 
 /** RFC 7519 section 4.1.7. */

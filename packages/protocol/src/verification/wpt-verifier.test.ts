@@ -450,6 +450,14 @@ describe.each(BACKENDS)('WptVerifier on a %s backend', (_, crypto) => {
       }
     })
 
+    it('refuses everything while the memory is away', async () => {
+      const context = await contextOf(fixture)
+      for (const remember of [() => 'away' as const, async () => 'away' as const]) {
+        const verifier = verifierWith({ replayMemory: { remember } })
+        await expectCode(async () => verifier.verify(fixture.proof, context), 'ERR_PROOF_REPLAY_MEMORY_AWAY')
+      }
+    })
+
     it('refuses everything new while the memory is full', async () => {
       const verifier = verifierWith({ replayMemory: new InProcessReplayMemory({ capacity: 1 }) })
       const context = await contextOf(fixture)

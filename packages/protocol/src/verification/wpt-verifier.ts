@@ -4,6 +4,7 @@ import { type CompactJws, decodeUnverifiedJws, verifyJwsSignature } from '../jws
 import { JwsError } from '../jws/jws-error.ts'
 import { HeaderMemo, isType } from '../jws/jws-header.ts'
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
+import { distinctiveMember } from '../keys/public-jwk.ts'
 import { type BoundTokens, trimSpaces } from '../presentation/build-wpt.ts'
 import { ProofError, type ProofErrorCode } from './proof-error.ts'
 import type { ReplayMemory } from './replay-memory.ts'
@@ -128,17 +129,24 @@ export class WptVerifier {
     const memory = this.#options.replayMemory
     if (memory === undefined) return
     // With the key's own coordinates: two workloads that share an identifier must not block each other's proofs.
-    const { x, n } = wit.confirmationJwk
     const sender = wit.subject.toString()
     // Hashed, so that what a sender writes does not decide how much memory a proof takes.
-    return whenReady(this.#options.crypto.sha256Base64url(`${sender}\n${x ?? n}\n${id}`), (key) =>
-      whenReady(memory.remember(key, expiresAt + this.#skew, now, sender), (answer) => {
-        if (answer === 'full') {
-          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once', { detail: sender })
-        }
-        // Whatever else a memory says, only "fresh" is a yes.
-        if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before', { detail: sender })
-      }),
+    return whenReady(
+      this.#options.crypto.sha256Base64url(`${sender}\n${distinctiveMember(wit.confirmationJwk)}\n${id}`),
+      (key) =>
+        whenReady(memory.remember(key, expiresAt + this.#skew, now, sender), (answer) => {
+          if (answer === 'full') {
+            throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once', {
+              detail: sender,
+            })
+          }
+          if (answer === 'away') {
+            throw new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'whether the proof was used before cannot be told now')
+          }
+          // Whatever else a memory says, only "fresh" is a yes.
+          if (answer !== 'fresh')
+            throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before', { detail: sender })
+        }),
     )
   }
 
@@ -158,6 +166,7 @@ export class WptVerifier {
       throw new ProofError('ERR_PROOF_OTHER_TOKEN', 'proof claim "oth" is not an object')
     }
     const hashes = (oth ?? {}) as Readonly<Record<string, unknown>>
+    if (oth === undefined && Object.keys(present).length === 0) return
     // An entry that names no token this service knows is one it does not understand.
     const names = new Set([...Object.keys(hashes), ...Object.keys(present)])
     return [...names].reduce<Eventual<void>>(

@@ -4,6 +4,7 @@ export type CertificateErrorCode =
   | 'ERR_CERTIFICATE_TOO_LARGE'
   | 'ERR_CERTIFICATE_MALFORMED'
   | 'ERR_CERTIFICATE_DUPLICATE_EXTENSION'
+  | 'ERR_CERTIFICATE_DUPLICATE_ATTRIBUTE'
   | 'ERR_CERTIFICATE_PEM'
   | 'ERR_CERTIFICATE_ALGORITHM'
   | 'ERR_CERTIFICATE_KEY'
@@ -32,6 +33,7 @@ export type CertificateErrorCode =
   | 'ERR_CERTIFICATE_NAME_CONSTRAINTS'
   | 'ERR_CERTIFICATE_SIGNER_IDENTIFIER'
   | 'ERR_CERTIFICATE_UNEXPECTED_PEER'
+  | 'ERR_CERTIFICATE_POSSESSION'
 
-/** A certificate that cannot be read, must not be issued as asked, or does not prove what it says. */
+/** A certificate, or a request for one, that cannot be read, must not be issued as asked, or does not prove what it says. */
 export class CertificateError extends AuthenticityError<CertificateErrorCode> {}

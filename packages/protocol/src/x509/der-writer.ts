@@ -11,8 +11,9 @@ export class DerWriter {
   readonly #bytes: Uint8Array
   #offset = 0
 
-  constructor(size: number) {
-    this.#bytes = new Uint8Array(size)
+  /** @param target the size, or what is to be filled */
+  constructor(target: number | Uint8Array) {
+    this.#bytes = typeof target === 'number' ? new Uint8Array(target) : target
   }
 
   /** Opens an element: tag and minimal length. Its content is written next. */
@@ -26,6 +27,11 @@ export class DerWriter {
       if (lengthBytes > 1) bytes[this.#offset++] = contentLength >> 8
     }
     bytes[this.#offset++] = contentLength
+    return this
+  }
+
+  byte(value: number): this {
+    this.#bytes[this.#offset++] = value
     return this
   }
 

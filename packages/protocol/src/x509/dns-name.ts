@@ -21,6 +21,7 @@ export interface DnsNameRules {
  * @see RFC 5280 section 4.2.1.6, RFC 1123 section 2.1
  */
 export function checkDnsNames(names: readonly string[], rules: DnsNameRules = {}): void {
+  if (names.length === 0) return
   if (names.length > MAX_NAMES) throw invalid(`more than ${MAX_NAMES} DNS names`)
   for (const name of names) checkDnsName(name, rules.allowWildcard ?? false)
   if (new Set(names).size !== names.length) throw invalid('DNS name is given twice')

@@ -11,7 +11,7 @@ import { X509Issuer, type X509IssuerSource } from './x509-issuer.ts'
 export interface X509SvidRequest extends DnsNameRules {
   /** Keep an `X509Issuer` and pass it: the plain form is parsed and checked in each call. */
   readonly issuer: X509Issuer | X509IssuerSource
-  /** SubjectPublicKeyInfo of the workload's key, DER. Whether the workload holds that key is the caller's to check. */
+  /** SubjectPublicKeyInfo of the workload's key, DER. That it holds the key is for `verifyCertificateRequest` to check. */
   readonly publicKeySpki: Uint8Array
   readonly subject: WorkloadId
   /** Epoch seconds, both inclusive. */

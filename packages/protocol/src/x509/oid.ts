@@ -2,7 +2,7 @@ import { malformed } from './der-reader.ts'
 import { DerTag } from './der-tag.ts'
 import { encodeElement } from './der-writer.ts'
 
-/** The object identifiers this package knows. RFC 5280 section 4.2, RFC 5480, RFC 8410, RFC 8017. */
+/** The object identifiers this package knows. RFC 5280 section 4.2, RFC 5480, RFC 8410, RFC 8017, RFC 2985. */
 export const Oid = {
   commonName: '2.5.4.3',
   serialNumber: '2.5.4.5',
@@ -32,6 +32,14 @@ export const Oid = {
   sha256WithRsa: '1.2.840.113549.1.1.11',
   sha384WithRsa: '1.2.840.113549.1.1.12',
   sha512WithRsa: '1.2.840.113549.1.1.13',
+  rsassaPss: '1.2.840.113549.1.1.10',
+  mgf1: '1.2.840.113549.1.1.8',
+
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+
+  extensionRequest: '1.2.840.113549.1.9.14',
 } as const
 
 const MAX_BYTES = 64

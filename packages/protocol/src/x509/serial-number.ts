@@ -31,8 +31,6 @@ export function encodeSerial(serial: Uint8Array): Uint8Array {
     throw new CertificateError('ERR_CERTIFICATE_SERIAL', `serial number is longer than ${MAX_BYTES} octets`)
   }
   const writer = new DerWriter(derSize(length)).header(DerTag.integer, length)
-  if (signByte === 1) writer.put(ZERO)
+  if (signByte === 1) writer.byte(0)
   return writer.put(magnitude).finish()
 }
-
-const ZERO = new Uint8Array(1)

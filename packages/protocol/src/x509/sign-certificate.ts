@@ -1,4 +1,5 @@
 import { type Eventual, type SigningKey, whenReady } from '../keys/crypto-backend.ts'
+import { ByteArena } from './byte-arena.ts'
 import { DerTag } from './der-tag.ts'
 import { DerWriter, derSize } from './der-writer.ts'
 import { EXTENSIONS_TAG } from './encode-extensions.ts'
@@ -18,21 +19,27 @@ export interface CertificateFields {
 
 /** `[0] INTEGER 2`: version 3. */
 const VERSION_3 = Uint8Array.of(0xa0, 0x03, 0x02, 0x01, 0x02)
-const NO_UNUSED_BITS = Uint8Array.of(0)
 
 /**
  * Assembles and signs a certificate. Judges nothing: what may be issued is decided by the callers.
  *
+ * @param arena where the part that is signed is written, for whoever issues many
  * @throws CertificateError `ERR_CERTIFICATE_ALGORITHM`
  * @see RFC 5280 section 4.1
  */
-export function signCertificate(key: SigningKey, fields: CertificateFields): Eventual<Uint8Array> {
+export function signCertificate(
+  key: SigningKey,
+  fields: CertificateFields,
+  arena = new ByteArena(),
+): Eventual<Uint8Array> {
   const algorithm = encodeSignatureAlgorithm(key.alg)
-  const tbs = encodeTbs(algorithm, fields)
-  return whenReady(key.sign(tbs), (signature) => seal(tbs, algorithm, encodeSignature(key.alg, signature)))
+  const tbs = encodeTbs(algorithm, fields, arena)
+  return key.signDer === undefined
+    ? whenReady(key.sign(tbs), (signature) => seal(tbs, algorithm, encodeSignature(key.alg, signature)))
+    : whenReady(key.signDer(tbs), (signature) => seal(tbs, algorithm, signature))
 }
 
-function encodeTbs(algorithm: Uint8Array, fields: CertificateFields): Uint8Array {
+function encodeTbs(algorithm: Uint8Array, fields: CertificateFields, arena: ByteArena): Uint8Array {
   const { serial, issuer, notBefore, notAfter, subject, spki, extensions } = fields
   const validityLength = notBefore.length + notAfter.length
   let extensionsLength = 0
@@ -47,7 +54,7 @@ function encodeTbs(algorithm: Uint8Array, fields: CertificateFields): Uint8Array
     subject.length +
     spki.length +
     derSize(listSize)
-  const writer = new DerWriter(derSize(length))
+  const writer = new DerWriter(arena.take(derSize(length)))
     .header(DerTag.sequence, length)
     .put(VERSION_3)
     .put(serial)
@@ -72,7 +79,7 @@ function seal(tbs: Uint8Array, algorithm: Uint8Array, signature: Uint8Array): Ui
     .put(tbs)
     .put(algorithm)
     .header(DerTag.bitString, bitsLength)
-    .put(NO_UNUSED_BITS)
+    .byte(0)
     .put(signature)
     .finish()
 }

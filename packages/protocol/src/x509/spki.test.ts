@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { generateSigningKey, nodeCrypto } from '../keys-node/index.ts'
 import { DerReader } from './der-reader.ts'
 import { DerTag } from './der-tag.ts'
 import { encodeElement } from './der-writer.ts'
 import { encodeOid, Oid } from './oid.ts'
-import { parseSpki, readPublicKeyBits } from './spki.ts'
+import { checkSpki, parseSpki, readPublicKeyBits } from './spki.ts'
 
 const refused = expect.objectContaining({ code: 'ERR_CERTIFICATE_KEY' })
 
@@ -66,5 +67,41 @@ describe('parseSpki', () => {
   it('finds the bits of a key of any kind', () => {
     expect(readPublicKeyBits(p256)).toEqual(p256.slice(-65))
     expect(() => readPublicKeyBits(p256.subarray(1))).toThrow(refused)
+  })
+})
+
+describe('checkSpki', () => {
+  const keys = (['ES256', 'ES384', 'EdDSA', 'RS256'] as const).map(
+    (alg) => new Uint8Array(nodeCrypto.exportSpki(generateSigningKey(alg).publicJwk)),
+  )
+
+  it('accepts keys of every kind', () => {
+    for (const spki of keys) expect(() => checkSpki(spki)).not.toThrow()
+  })
+
+  it('accepts what reading it accepts, and nothing else', () => {
+    const accepts = (check: () => unknown) => {
+      try {
+        check()
+        return true
+      } catch {
+        return false
+      }
+    }
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...keys),
+        fc.nat(40),
+        fc.nat(255),
+        fc.integer({ min: -2, max: 2 }),
+        (spki, at, byte, more) => {
+          const changed = new Uint8Array(spki.length + more)
+          changed.set(spki.subarray(0, changed.length))
+          changed[at] = byte
+          expect(accepts(() => checkSpki(changed))).toBe(accepts(() => readPublicKeyBits(changed)))
+        },
+      ),
+      { numRuns: 1000 },
+    )
   })
 })

@@ -15,6 +15,34 @@ const CURVES: ReadonlyMap<string, { readonly crv: string; readonly bytes: number
 
 const UNCOMPRESSED_POINT = 0x04
 
+/** All of a SubjectPublicKeyInfo that comes before an uncompressed P-256 point, and before an Ed25519 key. */
+const FIXED_SHAPES = [
+  { prefix: '3059301306072a8648ce3d020106082a8648ce3d030107034200', keyBytes: 65 },
+  { prefix: '302a300506032b6570032100', keyBytes: 32 },
+].map(({ prefix, keyBytes }) => ({
+  prefix: Uint8Array.from(prefix.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)),
+  keyBytes,
+}))
+
+/**
+ * Checks that the bytes are exactly one SubjectPublicKeyInfo; says nothing about what kind of key is in it. The two usual
+ * kinds have one encoding apart from the key itself, so they are compared with it instead of read.
+ *
+ * @throws CertificateError `ERR_CERTIFICATE_KEY`
+ * @see RFC 5280 section 4.1
+ */
+export function checkSpki(spki: Uint8Array): void {
+  for (const { prefix, keyBytes } of FIXED_SHAPES) {
+    if (spki.length === prefix.length + keyBytes && startsWith(spki, prefix)) return
+  }
+  readPublicKeyBits(spki)
+}
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  for (let index = 0; index < prefix.length; index++) if (bytes[index] !== prefix[index]) return false
+  return true
+}
+
 /**
  * The bits of the key in an encoded SubjectPublicKeyInfo; says nothing about what kind of key they are.
  *

@@ -1,3 +1,4 @@
+import { X509Certificate as NodeCertificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { SigningKey } from '../keys/crypto-backend.ts'
 import { generateSigningKey, nodeCrypto } from '../keys-node/index.ts'
@@ -99,6 +100,24 @@ describe('X509Issuer', () => {
     ['KEY', { publicKeySpki: Uint8Array.from([...spki, 0]) }],
   ])('refuses to issue with %s', (reason, change) => {
     expect(() => issue(new X509Issuer({ certificate: root, key }), change)).toThrow(code(reason))
+  })
+
+  it('issues the same with a key that has no DER form of its own', () => {
+    const plain: SigningKey = { alg: key.alg, publicJwk: key.publicJwk, sign: (data) => key.sign(data) }
+    const own = issue(new X509Issuer({ certificate: root, key }))
+    const converted = issue(new X509Issuer({ certificate: root, key: plain }))
+    expect(parseCertificate(converted).tbs).toEqual(parseCertificate(own).tbs)
+    const ca = new NodeCertificate(root)
+    for (const der of [own, converted]) expect(new NodeCertificate(der).verify(ca.publicKey)).toBe(true)
+  })
+
+  it('gives each certificate memory of its own', () => {
+    const issuer = new X509Issuer({ certificate: root, key })
+    const first = issue(issuer, { serial: Uint8Array.of(1) })
+    const copy = first.slice()
+    for (let serial = 2; serial < 100; serial++) issue(issuer, { serial: Uint8Array.of(serial) })
+    expect(first).toEqual(copy)
+    expect(first.buffer.byteLength).toBe(first.length)
   })
 
   it('waits for an asynchronous key', async () => {

@@ -1,5 +1,6 @@
 import type { Eventual, SigningKey } from '../keys/crypto-backend.ts'
 import { type PublicJwk, thumbprintInput } from '../keys/public-jwk.ts'
+import { ByteArena } from './byte-arena.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
 import { TimeEncoder } from './certificate-time.ts'
@@ -8,7 +9,7 @@ import { isEmptyName } from './name.ts'
 import { encodeSerial } from './serial-number.ts'
 import { signCertificate } from './sign-certificate.ts'
 import { encodeSignatureAlgorithm } from './signature-algorithm.ts'
-import { parseSpki, readPublicKeyBits } from './spki.ts'
+import { checkSpki, parseSpki } from './spki.ts'
 
 /** A CA certificate, DER, and the private key it certifies. */
 export interface X509IssuerSource {
@@ -37,6 +38,7 @@ export class X509Issuer {
   readonly certificate: Certificate
   readonly #key: SigningKey
   readonly #fixedExtensions: Uint8Array
+  readonly #arena = new ByteArena()
   readonly #notBefore = new TimeEncoder()
   readonly #notAfter = new TimeEncoder()
 
@@ -67,21 +69,25 @@ export class X509Issuer {
    * @throws CertificateError `ERR_CERTIFICATE_SERIAL`, `ERR_CERTIFICATE_KEY`
    */
   issueLeaf(leaf: LeafFields): Eventual<Uint8Array> {
-    // Checks the shape: these bytes go into the certificate as they are.
-    readPublicKeyBits(leaf.publicKeySpki)
+    // These bytes go into the certificate as they are.
+    checkSpki(leaf.publicKeySpki)
     if (leaf.notAfter > this.certificate.notAfter) {
       throw new CertificateError('ERR_CERTIFICATE_VALIDITY', 'certificate would outlive its issuer')
     }
     requireOrder(leaf.notBefore, leaf.notAfter)
-    return signCertificate(this.#key, {
-      serial: encodeSerial(leaf.serial),
-      issuer: this.certificate.subject,
-      notBefore: this.#notBefore.encode(leaf.notBefore),
-      notAfter: this.#notAfter.encode(leaf.notAfter),
-      subject: leaf.subject,
-      spki: leaf.publicKeySpki,
-      extensions: [this.#fixedExtensions, ...leaf.extensions],
-    })
+    return signCertificate(
+      this.#key,
+      {
+        serial: encodeSerial(leaf.serial),
+        issuer: this.certificate.subject,
+        notBefore: this.#notBefore.encode(leaf.notBefore),
+        notAfter: this.#notAfter.encode(leaf.notAfter),
+        subject: leaf.subject,
+        spki: leaf.publicKeySpki,
+        extensions: [this.#fixedExtensions, ...leaf.extensions],
+      },
+      this.#arena,
+    )
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   decodeUnverifiedJws,
+  HttpSignatureBuilder,
   isSignatureAlgorithm,
   type JsonObject,
   parseJsonObject,
@@ -19,19 +20,24 @@ export interface HeldIdentity {
   readonly hint: string | undefined
   readonly wit: string
   readonly proofs: WptBuilder
+  readonly signatures: HttpSignatureBuilder
   readonly expiresAt: number
 }
 
 /**
  * Reads a delivery of the Workload API. The first identity is the default one.
  *
+ * @param otherTokenFields lower-case names of further fields that a signature must cover
  * @throws SdkError `ERR_SDK_WORKLOAD_API` when one of them makes no sense or there is none: a whole message counts, or
  *   nothing of it
  * @see SPIFFE Workload API sections 4.5 and 8
  */
-export function readIdentities(svids: readonly WITSVID[]): readonly HeldIdentity[] {
+export function readIdentities(
+  svids: readonly WITSVID[],
+  otherTokenFields: readonly string[] = [],
+): readonly HeldIdentity[] {
   if (svids.length === 0) throw new SdkError('ERR_SDK_WORKLOAD_API', 'the agent delivered no identity')
-  return svids.map(readIdentity)
+  return svids.map((svid) => readIdentity(svid, otherTokenFields))
 }
 
 /**
@@ -39,7 +45,7 @@ export function readIdentities(svids: readonly WITSVID[]): readonly HeldIdentity
  *
  * @throws SdkError `ERR_SDK_WORKLOAD_API` when the delivery makes no sense; nothing of it is quoted
  */
-function readIdentity(svid: WITSVID): HeldIdentity {
+function readIdentity(svid: WITSVID, otherTokenFields: readonly string[]): HeldIdentity {
   try {
     const jwk = parseJsonObject(svid.witSvidKey)
     const { alg } = jwk
@@ -55,6 +61,7 @@ function readIdentity(svid: WITSVID): HeldIdentity {
       hint: svid.hint === '' ? undefined : svid.hint,
       wit: svid.witSvid,
       proofs: new WptBuilder(svid.witSvid, key, nodeCrypto),
+      signatures: new HttpSignatureBuilder(svid.witSvid, key, nodeCrypto, { otherTokenFields }),
       expiresAt: exp,
     }
   } catch (cause) {

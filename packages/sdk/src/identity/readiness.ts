@@ -48,7 +48,7 @@ export class Readiness {
   }
 }
 
-function noIdentityError(cause: unknown): SdkError {
+export function noIdentityError(cause: unknown): SdkError {
   return new SdkError('ERR_SDK_NO_IDENTITY', adviceFor(cause), cause === undefined ? {} : { cause })
 }
 

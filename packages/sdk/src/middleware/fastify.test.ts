@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { describeVerifyCaller, type Handler } from '../test-support/framework-contract.ts'
+import { describeBindings } from '../test-support/binding-contract.ts'
+import { describeVerifyCaller, type Handler, type StartApplication } from '../test-support/framework-contract.ts'
 import { Programs } from '../test-support/programs.ts'
 import { sendRaw, type WireRequest, type WireResponse } from '../test-support/wire.ts'
 import type { Caller } from '../verification/caller.ts'
@@ -45,12 +46,15 @@ async function inject(app: FastifyInstance, { method, target, fields, body }: Wi
   }
 }
 
-describeVerifyCaller('Fastify', async (options, handler) => {
+const start: StartApplication = async (options, handler) => {
   const app = withNestedRoute(options, handler)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
-  return { send: (request) => sendRaw(port, request), close: () => app.close() }
-})
+  return { port, send: (request) => sendRaw(port, request), close: () => app.close() }
+}
+
+describeVerifyCaller('Fastify', start)
+describeBindings('Fastify', start)
 
 describeVerifyCaller('Fastify without a socket', async (options, handler) => {
   const app = withNestedRoute(options, handler)

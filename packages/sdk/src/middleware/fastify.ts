@@ -1,8 +1,9 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { runWithCaller } from '../context/call-context.ts'
 import type { Caller } from '../verification/caller.ts'
 import { CallerVerifier, type VerifyCallerOptions } from '../verification/caller-verifier.ts'
-import { answerTo, PROBLEM_MEDIA_TYPE } from '../verification/problem.ts'
+import { nodeCall } from './node-call.ts'
+import { signNodeResponse } from './sign-node-response.ts'
 
 /** The parts of Fastify used, described so that it is no dependency. */
 interface FastifyLike {
@@ -19,6 +20,7 @@ interface FastifyRequestLike {
   caller?: Caller | null
 }
 interface FastifyReplyLike {
+  readonly raw: ServerResponse
   code(status: number): FastifyReplyLike
   header(name: string, value: string): FastifyReplyLike
   send(payload: unknown): unknown
@@ -37,18 +39,19 @@ export function verifyCaller(options: VerifyCallerOptions) {
     // A stricter policy for some routes is registered on a nested instance, which has the decorator already.
     if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller', null)
     app.addHook('onRequest', (request, reply, done) => {
-      const { method = '', rawHeaders } = request.raw
-      verifier.verify({ method, target: request.originalUrl, rawHeaders }).then(
-        (caller) => {
+      verifier.judge(nodeCall(request.raw, request.originalUrl)).then(({ caller, signer, answer }) => {
+        if (answer === undefined) {
+          if (signer !== undefined) signNodeResponse(reply.raw, signer)
           request.caller = caller
-          runWithCaller(caller, done)
-        },
-        (error: unknown) => {
-          const problem = answerTo(error)
-          reply.code(problem.status).header('content-type', PROBLEM_MEDIA_TYPE).header('cache-control', 'no-store')
-          reply.send(JSON.stringify(problem))
-        },
-      )
+          return runWithCaller(caller, done)
+        }
+        const { status, rawHeaders, body } = answer
+        reply.code(status)
+        for (let index = 0; index < rawHeaders.length; index += 2) {
+          reply.header(rawHeaders[index] as string, rawHeaders[index + 1] as string)
+        }
+        reply.send(Buffer.from(body))
+      })
     })
     ready()
   }

@@ -2,7 +2,8 @@ import { createServer } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { describeVerifyCaller, type Handler } from '../test-support/framework-contract.ts'
+import { describeBindings } from '../test-support/binding-contract.ts'
+import { describeVerifyCaller, type Handler, type StartApplication } from '../test-support/framework-contract.ts'
 import { Programs } from '../test-support/programs.ts'
 import { closeServer, listen, sendRaw } from '../test-support/wire.ts'
 import type { Caller } from '../verification/caller.ts'
@@ -22,11 +23,14 @@ function withMountedRoute(options: VerifyCallerOptions, handler: Handler): Hono<
   return app
 }
 
-describeVerifyCaller('Hono on node:http', async (options, handler) => {
+const start: StartApplication = async (options, handler) => {
   const server = createServer(getRequestListener(withMountedRoute(options, handler).fetch))
   const port = await listen(server)
-  return { send: (request) => sendRaw(port, request), close: () => closeServer(server) }
-})
+  return { port, send: (request) => sendRaw(port, request), close: () => closeServer(server) }
+}
+
+describeVerifyCaller('Hono on node:http', start)
+describeBindings('Hono on node:http', start)
 
 describeVerifyCaller('Hono without node:http', async (options, handler) => {
   const app = withMountedRoute(options, handler)

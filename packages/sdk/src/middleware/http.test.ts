@@ -2,12 +2,13 @@ import { createServer } from 'node:http'
 import { expect, it } from 'vitest'
 import { allowTrustDomain } from '../authorization/policy.ts'
 import { currentCaller } from '../context/call-context.ts'
-import { describeVerifyCaller } from '../test-support/framework-contract.ts'
+import { describeBindings } from '../test-support/binding-contract.ts'
+import { describeVerifyCaller, type StartApplication } from '../test-support/framework-contract.ts'
 import { Programs } from '../test-support/programs.ts'
 import { closeServer, listen, sendRaw } from '../test-support/wire.ts'
 import { verifyCaller } from './http.ts'
 
-describeVerifyCaller('node:http', async (options, handler) => {
+const start: StartApplication = async (options, handler) => {
   const server = createServer(
     verifyCaller(options, async (request, response) => {
       const chunks: Buffer[] = []
@@ -17,8 +18,11 @@ describeVerifyCaller('node:http', async (options, handler) => {
     }),
   )
   const port = await listen(server)
-  return { send: (request) => sendRaw(port, request), close: () => closeServer(server) }
-})
+  return { port, send: (request) => sendRaw(port, request), close: () => closeServer(server) }
+}
+
+describeVerifyCaller('node:http', start)
+describeBindings('node:http', start)
 
 it('reads the body of a refused request to its end, so that the connection stays usable', async () => {
   const programs = new Programs()

@@ -2,7 +2,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { runWithCaller } from '../context/call-context.ts'
 import type { Caller } from '../verification/caller.ts'
 import { CallerVerifier, type VerifyCallerOptions } from '../verification/caller-verifier.ts'
-import { answerTo, PROBLEM_MEDIA_TYPE, type ProblemDocument } from '../verification/problem.ts'
+import { nodeCall } from './node-call.ts'
+import { sendAnswer } from './send-answer.ts'
+import { signNodeResponse } from './sign-node-response.ts'
 
 /** A request whose sender is known. */
 export type VerifiedRequest = IncomingMessage & { readonly caller: Caller }
@@ -26,7 +28,7 @@ export function verifyCaller(
 }
 
 /**
- * Verifies one request, and answers it when refused.
+ * Verifies one request, and answers it when refused. The response will be signed where that was asked for.
  *
  * @param target as received, before any router rewrote it
  * @returns the caller, or undefined when the response has been sent
@@ -37,24 +39,11 @@ export async function verifyOrAnswer(
   target: string,
   response: ServerResponse,
 ): Promise<Caller | undefined> {
-  try {
-    return await verifier.verify({ method: request.method ?? '', target, rawHeaders: request.rawHeaders })
-  } catch (error) {
-    answerProblem(answerTo(error), request, response)
+  const { caller, signer, answer } = await verifier.judge(nodeCall(request, target))
+  if (answer !== undefined) {
+    sendAnswer(answer, request, response)
     return undefined
   }
-}
-
-function answerProblem(problem: ProblemDocument, request: IncomingMessage, response: ServerResponse): void {
-  // Something else, such as a timeout, may have answered while a policy was thinking.
-  if (response.headersSent) return
-  const body = JSON.stringify(problem)
-  response.writeHead(problem.status, {
-    'content-type': PROBLEM_MEDIA_TYPE,
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-  })
-  response.end(body)
-  // What is left of the body belongs to a request nobody will read.
-  request.resume()
+  if (signer !== undefined) signNodeResponse(response, signer)
+  return caller
 }

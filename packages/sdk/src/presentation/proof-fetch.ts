@@ -1,69 +1,116 @@
-import { accessTokenOf } from '@countersign/protocol'
+import type { TrustStore } from '@countersign/protocol'
 import type { HeldIdentity } from '../identity/held-identity.ts'
 import { SdkError } from '../sdk-error.ts'
+import type { MutualTls } from '../tls/mutual-tls.ts'
 import type { WorkloadRuntime } from '../workload-runtime.ts'
+import { AskedSignatures } from './asked-signatures.ts'
+import { boundTokens, type OutgoingRequest, readOutgoingRequest } from './outgoing-request.ts'
+import { problemCode, SignedFetch } from './signed-fetch.ts'
+import { readTarget, type Target, TargetMap, type TargetSettings, type Targets } from './target.ts'
 
 export interface ProofFetchOptions {
   /** Further fields that carry tokens; each one sent is bound by the proof. Lower case. */
   readonly otherTokenFields: readonly string[]
+  /** How to prove what to whom, where no call says otherwise. */
+  readonly targets: Targets | undefined
+  /** Largest content that is signed, or verified, in bytes. */
+  readonly maxSignedBodyBytes: number
 }
 
-export interface WorkloadRequestInit extends RequestInit {
-  /** Whom the proof is for, where that is not the address itself: the receiver's configured audience. */
-  readonly audience?: string
+/** What `fetch` takes, and how to prove this one request. */
+export interface WorkloadRequestInit extends RequestInit, TargetSettings {}
+
+export interface ProofFetchSource {
+  readonly runtime: WorkloadRuntime
+  readonly trust: TrustStore
+  /** The default identity. @throws SdkError when there is none */
+  readonly identity: HeldIdentity
+  readonly mutualTls: () => Promise<MutualTls>
 }
 
-const WIT_FIELD = 'workload-identity-token'
-const WPT_FIELD = 'workload-proof-token'
+/** Refusals after which the same request, signed, may fare better: none of them is given once a handler has run. */
+const ASKS_FOR_SIGNATURE = /^ERR_(CREDENTIAL_MISSING|PROOF_MISSING|SIGNATURE_[A-Z_]+|POLICY_PROOF_NOT_ACCEPTED)$/
 
-/** @see draft-ietf-wimse-wpt, "Workload Proof Token" */
-export async function proofFetch(
-  identity: HeldIdentity,
-  runtime: WorkloadRuntime,
-  options: ProofFetchOptions,
-  input: string | URL | Request,
-  { audience, ...init }: WorkloadRequestInit = {},
-): Promise<Response> {
-  const url = new URL(input instanceof Request ? input.url : input)
-  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
-  rejectOwnFields(headers)
-  headers.set(WIT_FIELD, identity.wit)
-  headers.set(
-    WPT_FIELD,
-    await identity.proofs.build({
-      audience: audience ?? url.origin + url.pathname,
-      now: runtime.now(),
-      ...boundTokens(headers, options.otherTokenFields),
-    }),
-  )
-  return runtime.fetch(input, { ...init, headers, redirect: redirectMode(input, init) })
-}
+/** `fetch` with proof of who calls, by whichever binding the target takes. */
+export class ProofFetch {
+  readonly #source: ProofFetchSource
+  readonly #options: ProofFetchOptions
+  readonly #targets: TargetMap
+  readonly #signed: SignedFetch
+  readonly #asked = new AskedSignatures()
 
-/** A redirect followed would hand token and proof to whatever address the answer names. */
-function redirectMode(input: string | URL | Request, init: RequestInit): 'manual' | 'error' {
-  if (init.redirect === 'follow') throw new SdkError('ERR_SDK_REQUEST', 'workload.fetch follows no redirects')
-  // A Request that was told nothing says "follow" too.
-  const asked = init.redirect ?? (input instanceof Request ? input.redirect : undefined)
-  return asked === 'error' ? 'error' : 'manual'
-}
-
-function rejectOwnFields(headers: Headers): void {
-  for (const name of [WIT_FIELD, WPT_FIELD]) {
-    if (headers.has(name)) throw new SdkError('ERR_SDK_REQUEST', `field "${name}" is set by workload.fetch alone`)
+  /** @throws SdkError, TypeError, IdentifierError when the targets make no sense */
+  constructor(source: ProofFetchSource, options: ProofFetchOptions) {
+    this.#source = source
+    this.#options = options
+    this.#targets = new TargetMap(options.targets)
+    this.#signed = new SignedFetch(source.trust, options.maxSignedBodyBytes)
   }
-}
 
-function boundTokens(headers: Headers, otherFields: readonly string[]) {
-  const authorization = headers.get('authorization')
-  const accessToken = authorization === null ? undefined : accessTokenOf(authorization)
-  const txnToken = headers.get('txn-token')
-  const others = otherFields.flatMap((name) => {
-    const value = headers.get(name)
-    return value === null ? [] : [[name, value] as const]
-  })
-  return {
-    ...(accessToken === undefined ? {} : { accessToken }),
-    ...(txnToken === null ? {} : { txnToken }),
-    ...(others.length === 0 ? {} : { otherTokens: Object.fromEntries(others) }),
+  async send(input: string | URL | Request, init: WorkloadRequestInit = {}): Promise<Response> {
+    const { proof, peer, signResponse, audience, ...rest } = init
+    const outgoing = readOutgoingRequest(input, rest)
+    const own = { proof, peer, signResponse, audience } as const
+    const stated = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
+    const target = readTarget({ ...this.#targets.settingsOf(outgoing.url), ...stated })
+    const fetch = await this.#transport(outgoing.url, target)
+    switch (target.message) {
+      case 'wpt':
+        return this.#withWpt(fetch, outgoing, target)
+      case 'http-signature':
+        return this.#withSignature(fetch, outgoing, target)
+      case 'accept-signature':
+        return this.#asAsked(fetch, outgoing, target)
+      case undefined:
+        return fetch(outgoing.input, { ...outgoing.init, headers: outgoing.headers })
+    }
+  }
+
+  async #transport(url: URL, target: Target): Promise<WorkloadRuntime['fetch']> {
+    if (!target.mtls) return this.#source.runtime.fetch
+    if (url.protocol !== 'https:') throw new SdkError('ERR_SDK_REQUEST', 'mutual TLS needs an https address')
+    const mutualTls = await this.#source.mutualTls()
+    const peer = target.peer === undefined ? {} : { peer: target.peer }
+    return (input, init) => mutualTls.fetch(input, { ...init, ...peer })
+  }
+
+  /** @see draft-ietf-wimse-wpt, "Workload Proof Token" */
+  async #withWpt(
+    fetch: WorkloadRuntime['fetch'],
+    { url, input, init, headers: given }: OutgoingRequest,
+    target: Target,
+  ): Promise<Response> {
+    const { identity, runtime } = this.#source
+    const headers = new Headers(given)
+    headers.set('workload-identity-token', identity.wit)
+    headers.set(
+      'workload-proof-token',
+      await identity.proofs.build({
+        audience: target.audience ?? url.origin + url.pathname,
+        now: runtime.now(),
+        ...boundTokens(headers, this.#options.otherTokenFields),
+      }),
+    )
+    return fetch(input, { ...init, headers })
+  }
+
+  #withSignature(fetch: WorkloadRuntime['fetch'], outgoing: OutgoingRequest, target: Target): Promise<Response> {
+    const { identity, runtime } = this.#source
+    return this.#signed.send(identity, runtime, fetch, outgoing, target, this.#asked.get(outgoing.url.origin))
+  }
+
+  /** @see RFC 9421 section 5.2: a service asks by its response */
+  async #asAsked(fetch: WorkloadRuntime['fetch'], outgoing: OutgoingRequest, target: Target): Promise<Response> {
+    const { origin } = outgoing.url
+    if (this.#asked.get(origin) !== undefined) return this.#withSignature(fetch, outgoing, target)
+    const response = await this.#withWpt(fetch, outgoing, target)
+    const asks = this.#asked.note(origin, response)
+    // A stream was used up by the first try, and with it a Request that holds one.
+    const isRepeatable = !(outgoing.init.body instanceof ReadableStream) && !(outgoing.input instanceof Request)
+    if (!asks || !isRepeatable || (response.status !== 400 && response.status !== 403)) return response
+    const code = await problemCode(response.clone() as Response)
+    if (code === undefined || !ASKS_FOR_SIGNATURE.test(code)) return response
+    await response.body?.cancel()
+    return this.#withSignature(fetch, outgoing, target)
   }
 }

@@ -27,3 +27,10 @@ export function bundlesOf(...issuers: readonly FakeIssuer[]): Record<string, str
     issuers.map(({ origin, witKey }) => [origin, JSON.stringify({ keys: [{ ...witKey.publicJwk, use: 'wit-svid' }] })]),
   )
 }
+
+/** Keys of bearer tokens, as a program holds them. */
+export function jwtBundlesOf(...issuers: readonly FakeIssuer[]): Record<string, string> {
+  return Object.fromEntries(
+    issuers.map(({ origin, jwtKey }) => [origin, JSON.stringify({ keys: [{ ...jwtKey.publicJwk, use: 'jwt-svid' }] })]),
+  )
+}

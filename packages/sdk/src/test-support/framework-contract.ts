@@ -16,6 +16,8 @@ import type { WireRequest, WireResponse } from './wire.ts'
 export type Handler = (caller: Caller | undefined, body: unknown) => Promise<object>
 
 export interface RunningApplication {
+  /** Where it listens; not there for one without a socket. */
+  readonly port?: number
   send(request: WireRequest): Promise<WireResponse>
   close(): Promise<void>
 }

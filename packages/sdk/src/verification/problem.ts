@@ -1,4 +1,6 @@
 import { AuthenticityError, PolicyError, type WorkloadIdentityError } from '@countersign/protocol'
+import { SdkError } from '../sdk-error.ts'
+import { BearerTokenError } from './bearer-token-error.ts'
 
 /** RFC 9457 problem document about a refused request. Says which check failed; never what the token held. */
 export interface ProblemDocument {
@@ -18,17 +20,27 @@ const INTERNAL_ERROR: ProblemDocument = {
   code: 'ERR_INTERNAL',
 }
 
+/** The service cannot tell right now; the request may be all right. */
+const UNAVAILABLE: ReadonlySet<string> = new Set([
+  'ERR_PROOF_REPLAY_MEMORY_FULL',
+  'ERR_PROOF_REPLAY_MEMORY_AWAY',
+  'ERR_SIGNATURE_REPLAY_MEMORY_FULL',
+])
+
 /**
- * The answer to a refused request: 400 for what is not authentic, 403 for what is not allowed, and never 401, which
- * would need a challenge that WITs do not have.
+ * The answer to a refused request: 400 for what is not authentic, 403 for what is not allowed. 401 is for bearer tokens
+ * alone: it needs a challenge, which WITs do not have.
  *
  * @returns undefined for an error that is not about the request, such as a policy that fails
- * @see draft-ietf-wimse-wpt, "Error Conditions"
+ * @see draft-ietf-wimse-wpt, "Error Conditions"; draft-ietf-wimse-http-signature, "Error Conditions"; RFC 6750 section 3.1
  */
 export function problemOf(error: unknown): ProblemDocument | undefined {
   if (error instanceof PolicyError) return problem(error, 403)
+  if (error instanceof SdkError && error.code === 'ERR_SDK_RESPONSE_NOT_SIGNED') return problem(error, 501)
+  if (error instanceof BearerTokenError) return problem(error, 401)
   if (!(error instanceof AuthenticityError)) return undefined
-  return problem(error, error.code === 'ERR_PROOF_REPLAY_MEMORY_FULL' ? 503 : 400)
+  if (error.code === 'ERR_REQUEST_BODY_TOO_LARGE') return problem(error, 413)
+  return problem(error, UNAVAILABLE.has(error.code) ? 503 : 400)
 }
 
 /**

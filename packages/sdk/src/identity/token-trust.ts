@@ -1,11 +1,19 @@
-import { type PublicJwk, parseJwkSet, parseOrigin, TrustStore } from '@countersign/protocol'
+import { type PublicJwk, parseJwkSet, parseOrigin, type TokenKeyUse, TrustStore } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { SdkError } from '../sdk-error.ts'
 
-/** The WIT keys of every trust domain this program may believe, kept as the Workload API last stated them. */
-export class WitTrust {
+/**
+ * The keys for one kind of token of every trust domain this program may believe, kept as the Workload API last stated
+ * them.
+ */
+export class TokenTrust {
   readonly store = new TrustStore(nodeCrypto)
+  readonly #use: TokenKeyUse
   readonly #texts = new Map<string, string>()
+
+  constructor(use: TokenKeyUse) {
+    this.#use = use
+  }
 
   /**
    * Replaces everything: a domain that is no longer named is no longer trusted. A domain whose keys did not change is
@@ -20,7 +28,7 @@ export class WitTrust {
       throw new SdkError('ERR_SDK_WORKLOAD_API', 'the agent delivered no trust bundle')
     }
     const changed = Object.entries(bundles).filter(([origin, text]) => this.#texts.get(origin) !== text)
-    const parsed = changed.map(([origin, text]) => ({ origin, text, keys: readKeys(origin, text) }))
+    const parsed = changed.map(([origin, text]) => ({ origin, text, keys: readKeys(origin, text, this.#use) }))
     for (const origin of this.#texts.keys()) {
       if (Object.hasOwn(bundles, origin)) continue
       this.#texts.delete(origin)
@@ -28,7 +36,7 @@ export class WitTrust {
     }
     for (const { origin, text, keys } of parsed) {
       this.#texts.set(origin, text)
-      this.store.set(origin, { witKeys: keys })
+      this.store.set(origin, this.#use === 'wit-svid' ? { witKeys: keys } : { jwtKeys: keys })
     }
   }
 
@@ -43,10 +51,10 @@ export class WitTrust {
   }
 }
 
-function readKeys(origin: string, text: string): readonly PublicJwk[] {
+function readKeys(origin: string, text: string, use: TokenKeyUse): readonly PublicJwk[] {
   try {
     parseOrigin(origin)
-    return parseJwkSet(text, 'wit-svid')
+    return parseJwkSet(text, use)
   } catch (cause) {
     throw new SdkError('ERR_SDK_WORKLOAD_API', 'the agent delivered a trust bundle that cannot be read', { cause })
   }

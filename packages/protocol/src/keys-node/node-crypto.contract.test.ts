@@ -1,0 +1,4 @@
+import { nodeBackend, webBackend } from '../test-support/backends.ts'
+import { describeCryptoBackend } from '../test-support/crypto-backend-contract.ts'
+
+describeCryptoBackend('keys-node', nodeBackend, webBackend)
