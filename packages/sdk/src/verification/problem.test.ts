@@ -1,7 +1,8 @@
-import { CredentialError, PolicyError, ProofError, RequestError } from '@countersign/protocol'
+import { CredentialError, PolicyError, ProofError, RequestError, SignatureError } from '@countersign/protocol'
 import { EndpointError } from '@countersign/workload-api'
 import { describe, expect, it } from 'vitest'
 import { SdkError } from '../sdk-error.ts'
+import { BearerTokenError } from './bearer-token-error.ts'
 import { answerTo, problemOf } from './problem.ts'
 
 const context = { detail: 'spiffe://shop.example/secret', cause: new Error('secret') }
@@ -13,6 +14,13 @@ describe('problemOf', () => {
     [new ProofError('ERR_PROOF_REPLAYED', 'used before', context), 400],
     [new RequestError('ERR_REQUEST_HEADERS_TOO_LARGE', 'too large', context), 400],
     [new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many', context), 503],
+    [new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'away', context), 503],
+    [new SignatureError('ERR_SIGNATURE_REPLAY_MEMORY_AWAY', 'away', context), 503],
+    [new SignatureError('ERR_SIGNATURE_REPLAY_MEMORY_FULL', 'too many', context), 503],
+    [new SignatureError('ERR_SIGNATURE_INVALID', 'wrong', context), 400],
+    [new RequestError('ERR_REQUEST_BODY_TOO_LARGE', 'too large', context), 413],
+    [new BearerTokenError(new CredentialError('ERR_CREDENTIAL_EXPIRED', 'expired', context)), 401],
+    [new SdkError('ERR_SDK_RESPONSE_NOT_SIGNED', 'streamed', context), 501],
     [new PolicyError('ERR_POLICY_DENIED', 'may not', context), 403],
   ])('tells %s as %i, and of it no more than code and message', (error, status) => {
     expect(problemOf(error)).toEqual({
