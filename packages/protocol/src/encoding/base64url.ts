@@ -8,6 +8,11 @@ const decodeTable = new Uint8Array(256).fill(INVALID)
 for (let index = 0; index < 64; index++) decodeTable[encodeTable[index] as number] = index
 
 const latin1 = new TextDecoder('latin1')
+/** Up to the size of a signature, calling the decoder costs more than it saves. */
+const SHORT_TEXT = 128
+
+/** Applied, not spread: an iterator costs more than the text. */
+const fromCharCodes = (codes: Uint8Array): string => String.fromCharCode.apply(undefined, codes as unknown as number[])
 
 /** Unpadded base64url of the bytes. RFC 7515 section 2. */
 export function encodeBase64url(bytes: Uint8Array): string {
@@ -29,7 +34,7 @@ export function encodeBase64url(bytes: Uint8Array): string {
     text[write++] = encodeTable[((last & 3) << 4) | (next >> 4)] as number
     if (read + 1 < length) text[write++] = encodeTable[(next & 15) << 2] as number
   }
-  return latin1.decode(text)
+  return text.length > SHORT_TEXT ? latin1.decode(text) : fromCharCodes(text)
 }
 
 /**

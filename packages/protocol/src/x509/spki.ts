@@ -15,14 +15,9 @@ const CURVES: ReadonlyMap<string, { readonly crv: string; readonly bytes: number
 
 const UNCOMPRESSED_POINT = 0x04
 
-/** All of a SubjectPublicKeyInfo that comes before an uncompressed P-256 point, and before an Ed25519 key. */
-const FIXED_SHAPES = [
-  { prefix: '3059301306072a8648ce3d020106082a8648ce3d030107034200', keyBytes: 65 },
-  { prefix: '302a300506032b6570032100', keyBytes: 32 },
-].map(({ prefix, keyBytes }) => ({
-  prefix: Uint8Array.from(prefix.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)),
-  keyBytes,
-}))
+/** All of a SubjectPublicKeyInfo that comes before the two coordinates of P-256, and before an Ed25519 key. */
+const P256_PREFIX = fromHex('3059301306072a8648ce3d020106082a8648ce3d03010703420004')
+const ED25519_PREFIX = fromHex('302a300506032b6570032100')
 
 /**
  * Checks that the bytes are exactly one SubjectPublicKeyInfo; says nothing about what kind of key is in it. The two usual
@@ -32,13 +27,11 @@ const FIXED_SHAPES = [
  * @see RFC 5280 section 4.1
  */
 export function checkSpki(spki: Uint8Array): void {
-  for (const { prefix, keyBytes } of FIXED_SHAPES) {
-    if (spki.length === prefix.length + keyBytes && startsWith(spki, prefix)) return
-  }
-  readPublicKeyBits(spki)
+  if (!hasShape(spki, P256_PREFIX, 64) && !hasShape(spki, ED25519_PREFIX, 32)) readPublicKeyBits(spki)
 }
 
-function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+function hasShape(bytes: Uint8Array, prefix: Uint8Array, keyBytes: number): boolean {
+  if (bytes.length !== prefix.length + keyBytes) return false
   for (let index = 0; index < prefix.length; index++) if (bytes[index] !== prefix[index]) return false
   return true
 }
@@ -61,6 +54,15 @@ export function readPublicKeyBits(spki: Uint8Array): Uint8Array {
  * @see RFC 5480 section 2 (EC), RFC 8410 section 4 (Ed25519), RFC 3279 section 2.3.1 (RSA)
  */
 export function parseSpki(spki: Uint8Array): PublicJwk {
+  if (hasShape(spki, P256_PREFIX, 64)) {
+    const point = spki.subarray(P256_PREFIX.length)
+    return {
+      kty: 'EC',
+      crv: 'P-256',
+      x: encodeBase64url(point.subarray(0, 32)),
+      y: encodeBase64url(point.subarray(32)),
+    }
+  }
   return readSpki(spki, ({ algorithm, bits }) => {
     const oid = decodeOid(algorithm.expect(DerTag.oid).content)
     switch (oid) {
@@ -117,4 +119,8 @@ function readSpki<T>(spki: Uint8Array, read: (parts: { algorithm: DerReader; bit
 
 function unsupported(message: string, detail?: string): CertificateError {
   return new CertificateError('ERR_CERTIFICATE_KEY', message, detail === undefined ? {} : { detail })
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
 }
