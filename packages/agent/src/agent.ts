@@ -184,7 +184,7 @@ async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log,
     handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
     clock,
     log,
-    serve: (socket) => api.serve(socket),
+    serve: (connection) => api.serve(connection),
   })
   return {
     async close() {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
-import { createConnection, createServer, type Socket } from 'node:net'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { type PeerProcess, silentLogger } from '@countersign/plugin-kit'
 import { FakeClock, settle } from '@countersign/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -10,7 +11,7 @@ import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { Listener, type ListenerOptions } from './listener.ts'
 
-type Served = { socket: Socket; peer: PeerProcess }
+type Served = { connection: Duplex; key: string; peer: PeerProcess }
 
 async function open(overrides: Partial<ListenerOptions> = {}) {
   const path = overrides.path ?? join(await temporaryFolder(), 'agent.sock')
@@ -22,12 +23,12 @@ async function open(overrides: Partial<ListenerOptions> = {}) {
     handshakeTimeoutMs: 1_000,
     clock,
     log: silentLogger,
-    serve: (socket) => {
-      const peer = listener.peer(socket.remoteAddress ?? '')
+    serve: (connection, key) => {
+      const peer = listener.peer(key)
       if (peer === undefined) throw new Error('served without a peer')
-      served.push({ socket, peer })
-      socket.write(`${peer.pid} ${peer.uid}\n`)
-      socket.resume()
+      served.push({ connection, key, peer })
+      connection.write(`${peer.pid} ${peer.uid}\n`)
+      connection.resume()
     },
     ...overrides,
   })
@@ -91,7 +92,7 @@ describe('Listener', () => {
     onTestFinished(() => void process.kill(Number(heir), 'SIGKILL'))
     await eventually(() => served.length === 1)
     expect(served[0]!.peer.pid).toBe(child.pid)
-    expect(served[0]!.socket.destroyed).toBe(false)
+    expect(served[0]!.connection.destroyed).toBe(false)
     expect(served[0]!.peer.isAlive()).toBe(false)
   }, 30_000)
 
@@ -101,13 +102,13 @@ describe('Listener', () => {
     const before = await openDescriptors()
     const client = createConnection(path)
     await once(client, 'data')
-    const key = served[0]!.socket.remoteAddress!
+    const key = served[0]!.key
     expect(listener.connections).toBe(1)
     client.destroy()
     await eventually(() => listener.connections === 0)
     expect(listener.peer(key)).toBeUndefined()
     expect(served[0]!.peer.isAlive()).toBe(false)
-    await eventually(() => served[0]!.socket.closed)
+    await eventually(() => served[0]!.connection.closed)
     expect(await openDescriptors()).toBe(before)
   })
 
@@ -115,7 +116,7 @@ describe('Listener', () => {
     const { path, listener, served } = await open()
     const clients = [createConnection(path), createConnection(path)]
     await Promise.all(clients.map((client) => once(client, 'data')))
-    const keys = served.map(({ socket }) => socket.remoteAddress!)
+    const keys = served.map(({ key }) => key)
     expect(new Set(keys).size).toBe(2)
     for (const key of keys) expect(key).toMatch(/^[A-Za-z0-9_-]{22}$/)
     expect(listener.peer('unknown')).toBeUndefined()

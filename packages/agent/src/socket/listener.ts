@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, lstat, unlink } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock, Logger, PeerProcess } from '@countersign/plugin-kit'
 import { LogLimit } from '../log-limit.ts'
 import { ConnectionCounter, type ConnectionLimits } from './connection-limits.ts'
+import type { Http2InputError } from './http2-input-error.ts'
 import { holdPeerProcess } from './peer-process.ts'
+import { PREFACE_BYTES } from './request-stamper.ts'
 import { testPeerCredentials } from './self-test.ts'
 import { hiddenSocketPath, prepareSocketFolder, publishSocket, withdrawSocket } from './socket-path.ts'
+import { StampedConnection } from './stamped-connection.ts'
 
 export interface ListenerOptions {
   readonly path: string
@@ -16,18 +20,16 @@ export interface ListenerOptions {
   readonly handshakeTimeoutMs: number
   readonly clock: Clock
   readonly log: Logger
-  /** Takes over an accepted connection whose peer is known. */
-  readonly serve: (socket: Socket) => void
+  /** Takes over an accepted connection whose peer is known. Each request over it has the connection's key for a host. */
+  readonly serve: (connection: Duplex, connectionKey: string) => void
 }
-
-/** Length of "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n". RFC 9113 section 3.4. */
-const PREFACE_BYTES = 24
 
 /**
  * The agent's Unix socket: accepts connections, asks the kernel who connected before a byte is read, and hands them on.
  *
- * gRPC tells a handler nothing about a connection but the socket's `remoteAddress`. A Unix socket has none, so it is set
- * to a random key, under which {@link Listener.peer} finds the process. A caller never sees the key and cannot guess it.
+ * Of a connection over a Unix socket gRPC tells a handler nothing. So each gets a random key, under which
+ * {@link Listener.peer} finds the process, and every request that comes over it is given that key for its `:authority`,
+ * whatever the client sent. A caller never sees the key and cannot guess it.
  */
 export class Listener {
   readonly #options: ListenerOptions
@@ -75,7 +77,7 @@ export class Listener {
     return listener
   }
 
-  /** The process behind the connection that gRPC knows by this key; `undefined` once the connection has closed. */
+  /** The process behind the connection with this key; `undefined` once the connection has closed. */
   peer(connectionKey: string): PeerProcess | undefined {
     return this.#peers.get(connectionKey)
   }
@@ -130,10 +132,11 @@ export class Listener {
       this.#counter.remove(uid)
       held.release()
     })
-    Object.defineProperties(socket, {
-      remoteAddress: { value: key, enumerable: true },
-      remotePort: { value: 0, enumerable: true },
-    })
-    this.#options.serve(socket)
+    const onRefused = ({ code, message }: Http2InputError) => {
+      const admitted = this.#logLimit.admit(`input ${uid}`)
+      if (admitted === undefined) return
+      this.#options.log.warn({ pid, uid, code, reason: message, ...admitted }, 'client broke the rules of HTTP/2')
+    }
+    this.#options.serve(new StampedConnection(socket, key, onRefused), key)
   }
 }

@@ -1,12 +1,15 @@
 import type { Entry } from '@countersign/api'
 import type { Clock, PeerProcess, Selector } from '@countersign/plugin-kit'
 import { SECURITY_HEADER, SECURITY_HEADER_VALUE } from '@countersign/workload-api'
-import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
 import type { WorkloadAttestation } from '../attestation/workload-attestation.ts'
 import type { AgentState, AgentView } from '../state/agent-state.ts'
 import { invalidArgument, permissionDenied, unavailable } from './rpc-error.ts'
 
-type Call = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>
+type Call =
+  | ServerUnaryCall<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>
+  | ServerDuplexStream<unknown, unknown>
 
 /** A program that calls, and the identities it has. */
 export interface Caller {
@@ -40,7 +43,8 @@ export class CallerResolver {
    */
   async resolve(call: Call): Promise<Caller> {
     const { state, attestation, clock, peerOf, explain } = this.#options
-    const peer = peerOf(call.getPeer())
+    // The listener has put the connection's key there, whatever the client sent.
+    const peer = peerOf(call.getHost())
     if (peer === undefined) throw unavailable('connection is closed')
     if (state.view.status === 'starting') throw unavailable('agent is starting')
     const selectors = await attestation.attest(peer)

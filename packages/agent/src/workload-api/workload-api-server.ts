@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import {
   addGrpcService,
   file_grpc_health_v1_health,
@@ -26,7 +26,7 @@ import { validateJwtSvid } from './validate-jwt-svid.ts'
 export interface WorkloadApiServer {
   readonly health: HealthService
   /** Takes over an accepted connection. */
-  serve(socket: Socket): void
+  serve(connection: Duplex): void
   /** Cancels what is still running. */
   close(): void
 }
@@ -64,11 +64,7 @@ export function createWorkloadApiServer(context: ServiceContext): WorkloadApiSer
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   return {
     health,
-    serve(socket) {
-      injector.injectConnection(socket)
-      // Accepted paused; only now is there someone to read.
-      socket.resume()
-    },
+    serve: (connection) => injector.injectConnection(connection),
     close() {
       injector.destroy()
       server.forceShutdown()
