@@ -70,9 +70,11 @@ export class AudiencePolicy {
 
   /** Whether a proof made out to `audience` is meant for a request with this target. */
   accepts(audience: string, target: string): boolean {
+    if (this.#accepted.size > 0 && this.#accepted.has(normalizeAudience(audience))) return true
+    const path = pathOfTarget(target) || '/'
+    // Most clients write it the one way; only what differs has to be brought into that form.
+    if (this.#baseUrls.some((base) => audience === base + path)) return true
     const normalized = normalizeAudience(audience)
-    if (this.#accepted.has(normalized)) return true
-    const path = pathOfTarget(target)
-    return this.#baseUrls.some((base) => normalized === base + (path === '' ? '/' : path))
+    return this.#baseUrls.some((base) => normalized === base + path)
   }
 }

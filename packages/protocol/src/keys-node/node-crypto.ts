@@ -13,6 +13,8 @@ const POOL_BYTES = 4096
 const pool = new Uint8Array(POOL_BYTES)
 let poolUsed = POOL_BYTES
 
+const HASH_NAMES = { 'sha-256': 'sha256', 'sha-512': 'sha512' } as const
+
 /** The synchronous backend on node:crypto: plain values, no promises. */
 export const nodeCrypto = {
   codec: nodeCodec,
@@ -47,7 +49,11 @@ export const nodeCrypto = {
 
   digest(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): Uint8Array {
     // By way of text into node's pool: memory of its own costs as much as the hash of a small body.
-    return Buffer.from(hash(algorithm === 'sha-256' ? 'sha256' : 'sha512', data, 'binary'), 'binary')
+    return Buffer.from(hash(HASH_NAMES[algorithm], data, 'binary'), 'binary')
+  },
+
+  digestBase64(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): string {
+    return hash(HASH_NAMES[algorithm], data, 'base64')
   },
 
   randomBytes(length: number): Uint8Array {

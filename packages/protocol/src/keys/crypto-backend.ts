@@ -57,6 +57,8 @@ export interface CryptoBackend {
   sha256Base64url(text: string): Eventual<string>
   /** Hash of the bytes. Without it, message content can be held against SHA-256 only. */
   digest?(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): Eventual<Uint8Array>
+  /** The same as padded base64, where the backend has it without a detour. */
+  digestBase64?(algorithm: 'sha-256' | 'sha-512', data: Uint8Array): Eventual<string>
   /** The runtime's own codec, where it has one that is faster than the portable one. */
   readonly codec?: Codec
   /** Cryptographically strong random bytes. */
