@@ -12,6 +12,14 @@ export {
   ServerStatus,
 } from './admin.ts'
 export {
+  AuthorityKind,
+  AuthorityList,
+  AuthorityReference,
+  AuthorityView,
+  PrepareAuthority,
+  TaintProgress,
+} from './authority.ts'
+export {
   BundleDocument,
   Der,
   Problem,
@@ -30,6 +38,7 @@ export {
   JwtSvidResponse,
   RenewRequest,
   SyncState,
+  TaintReport,
   Token,
   WitSvidRequest,
   WitSvidResponse,

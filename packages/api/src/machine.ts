@@ -1,6 +1,6 @@
 /** The machine API: what agents ask of a server, over HTTPS. All but `attest` need the agent's X509-SVID. */
 import { type Static, Type } from 'typebox'
-import { Der, PublicKey, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
+import { BundleDocument, Der, PublicKey, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
 import { Entry } from './entry.ts'
 
 /** A leaf and its intermediates, leaf first, without the root. */
@@ -40,6 +40,8 @@ export const SyncState = Type.Object({
   entries: Type.Array(Entry),
   /** Own trust domain first, then every federated one that some entry names and that the server knows. */
   bundles: Type.Array(TrustDomainBundle),
+  /** Keys of the own trust domain whose credentials are to be replaced at once. Absent when there are none. */
+  tainted: Type.Optional(BundleDocument),
 })
 export type SyncState = Static<typeof SyncState>
 
@@ -86,3 +88,18 @@ export const JwtSvidRequest = Type.Object(
 export type JwtSvidRequest = Static<typeof JwtSvidRequest>
 export const JwtSvidResponse = Type.Object({ jwt: Token })
 export type JwtSvidResponse = Static<typeof JwtSvidResponse>
+
+/** `POST /v1/agent/tainted`: how many credentials of tainted keys the agent holds still, its own identity included. */
+export const TaintReport = Type.Object(
+  {
+    holding: Type.Array(
+      Type.Object(
+        { authorityId: Type.String({ minLength: 1, maxLength: 64 }), credentials: Type.Integer({ minimum: 0 }) },
+        { additionalProperties: false },
+      ),
+      { maxItems: 64 },
+    ),
+  },
+  { additionalProperties: false },
+)
+export type TaintReport = Static<typeof TaintReport>

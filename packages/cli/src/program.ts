@@ -3,6 +3,9 @@ import { Command } from 'commander'
 import type { CommandContext } from './command-context.ts'
 import { addAgentRun } from './commands/agent-run.ts'
 import { addAgentValidate } from './commands/agent-validate.ts'
+import { addAuthorityList } from './commands/authority-list.ts'
+import { addAuthorityPrepare } from './commands/authority-prepare.ts'
+import { addAuthorityActivate, addAuthorityRevoke, addAuthorityTaint } from './commands/authority-steps.ts'
 import { addBundleList } from './commands/bundle-list.ts'
 import { addBundleSet } from './commands/bundle-set.ts'
 import { addBundleShow } from './commands/bundle-show.ts'
@@ -69,6 +72,12 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     does: 'trust bundles',
     example: 'bundle show',
     verbs: [addBundleShow, addBundleSet, addBundleList],
+  },
+  {
+    name: 'authority',
+    does: 'the keys that a trust domain signs with',
+    example: 'authority list',
+    verbs: [addAuthorityList, addAuthorityPrepare, addAuthorityActivate, addAuthorityTaint, addAuthorityRevoke],
   },
   {
     name: 'federation',

@@ -44,6 +44,24 @@ describe('Maintenance', () => {
     expect(log.lines.map(({ message }) => message)).toEqual(Array(3).fill('maintenance task failed'))
   })
 
+  it('runs soon when it is woken, once for all who wake it', async () => {
+    const { clock, runs, maintenance } = start(
+      () => 10,
+      async () => {},
+    )
+    await clock.advance(4)
+    maintenance.wake()
+    maintenance.wake()
+    await clock.advance(0)
+    expect(runs).toEqual([4])
+    await clock.advance(10)
+    expect(runs).toEqual([4, 14])
+    await maintenance.stop()
+    maintenance.wake()
+    await clock.advance(60)
+    expect(runs).toEqual([4, 14])
+  })
+
   it('stops after the task that runs', async () => {
     let finish = () => {}
     const { clock, runs, maintenance } = start(

@@ -23,10 +23,21 @@ export class Maintenance {
   #cancel: () => void = () => {}
   #round: Promise<void> = Promise.resolve()
   #isStopped = false
+  #isWoken = false
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
     this.#scheduleNext()
+  }
+
+  /** Runs a round soon, for a change that cannot wait for the next one. */
+  wake(): void {
+    if (this.#isStopped || this.#isWoken) return
+    this.#isWoken = true
+    this.#cancel()
+    void this.#round.then(() => {
+      if (!this.#isStopped) this.#round = this.#runRound()
+    })
   }
 
   /** Resolves when no task runs any more. */
@@ -37,6 +48,7 @@ export class Maintenance {
   }
 
   async #runRound(): Promise<void> {
+    this.#isWoken = false
     for (const task of this.#options.tasks) {
       if (this.#isStopped) return
       try {
@@ -45,7 +57,7 @@ export class Maintenance {
         this.#options.log.error({ task: task.name, code: errorCode(error), err: error }, 'maintenance task failed')
       }
     }
-    if (!this.#isStopped) this.#scheduleNext()
+    if (!this.#isStopped && !this.#isWoken) this.#scheduleNext()
   }
 
   #scheduleNext(): void {

@@ -13,6 +13,7 @@ import { Federations } from './federation/federations.ts'
 import { fetchBundle } from './federation/fetch-bundle.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
+import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
@@ -26,6 +27,7 @@ import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
 import { NodeStore } from './store/node-store.ts'
 import { Store } from './store/store.ts'
+import { TaintReportStore } from './store/taint-report-store.ts'
 
 export interface ServerParts {
   readonly store: Store
@@ -33,6 +35,8 @@ export interface ServerParts {
   readonly bundles: BundleStore
   readonly audit: Audit
   readonly authorities: Authorities
+  readonly lifeCycle: AuthorityLifeCycle
+  readonly taintReports: TaintReportStore
   readonly issuer: SvidIssuer
   readonly registration: Registration
   readonly joinTokens: JoinTokens
@@ -69,15 +73,17 @@ export async function openServerParts(
     jwt: config.authorities.jwtTtl,
     wit: config.authorities.witTtl,
   }
-  const authorities = await Authorities.open({
+  const authorityParts = {
     store: new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint)),
     keyManager,
     factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds }),
     audit,
-    log,
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
-  })
+  }
+  const authorities = await Authorities.open({ ...authorityParts, log })
+  const taintReports = new TaintReportStore(store)
+  const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
@@ -102,6 +108,8 @@ export async function openServerParts(
     bundles,
     audit,
     authorities,
+    lifeCycle,
+    taintReports,
     issuer,
     joinTokens,
     federations,

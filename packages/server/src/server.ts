@@ -117,6 +117,8 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     log,
   })
   closers.add(() => maintenance.stop())
+  // What signs has changed: the server's own identity must not wait for the next round.
+  closers.add(parts.store.feed.subscribe(({ kind }) => kind.startsWith('authority.') && maintenance.wake()))
   return { trustDomain, machineUrl: urls.machine, publicUrl: urls.public, adminSocket: admin.path }
 }
 
@@ -141,6 +143,7 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
   closers.add(() => app.close())
   const identity = new ServerIdentity({
     issuer: parts.issuer,
+    signer: async () => (await parts.authorities.active('x509')).authority.id,
     clock,
     trustDomain,
     ttlSeconds: OWN_SVID_TTL_SECONDS,

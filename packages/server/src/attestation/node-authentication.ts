@@ -25,7 +25,7 @@ const MAX_CHAIN_LENGTH = 8
 export class NodeAuthentication {
   readonly #options: NodeAuthenticationOptions
   /** What a connection's certificate proved. Whether that still stands is asked for every request. */
-  readonly #verified = new WeakMap<TLSSocket, AuthenticatedNode>()
+  readonly #verified = new WeakMap<TLSSocket, { readonly node: AuthenticatedNode; readonly by: readonly Authority[] }>()
   #anchors: { readonly of: readonly Authority[]; readonly anchors: X509Anchors } | undefined
 
   constructor(options: NodeAuthenticationOptions) {
@@ -38,9 +38,12 @@ export class NodeAuthentication {
    * @throws NodeError `ERR_NODE_UNKNOWN`, `ERR_NODE_BANNED` when the node does not, or no longer, stand
    */
   async authenticate(socket: TLSSocket): Promise<AuthenticatedNode> {
-    const { nodes, audit, clock } = this.#options
-    const node = this.#verified.get(socket) ?? (await this.#verify(socket))
-    this.#verified.set(socket, node)
+    const { nodes, audit, clock, authorities } = this.#options
+    const by = authorities()
+    const known = this.#verified.get(socket)
+    // An authority that was revoked since vouches for nobody, on open connections neither.
+    const node = known !== undefined && known.by === by ? known.node : await this.#verify(socket)
+    this.#verified.set(socket, { node, by })
     if (node.expiresAt < clock.now()) throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate has expired')
     try {
       await nodes.requireCurrent(node.agentId, node.serial)

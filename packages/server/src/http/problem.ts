@@ -22,6 +22,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ERR_ATTESTATION_TOO_LARGE: 413,
   ERR_STORE_UNWRITABLE: 503,
   ERR_AUTHORITY_NONE_ACTIVE: 503,
+  ERR_AUTHORITY_NOT_FOUND: 404,
 }
 
 const STATUS_BY_AREA: Readonly<Record<string, number>> = {
@@ -34,6 +35,7 @@ const STATUS_BY_AREA: Readonly<Record<string, number>> = {
   ENTITLEMENT: 403,
   POLICY: 403,
   ISSUANCE: 400,
+  AUTHORITY: 409,
   IDENTIFIER: 400,
   KEY: 400,
   CERTIFICATE: 400,

@@ -83,6 +83,25 @@ export class Authorities {
     return run
   }
 
+  /**
+   * Runs steps that an operator asked for, when no other step is under way. Whatever comes of them, what signs is then
+   * what the store says.
+   */
+  run<T>(steps: () => Promise<T>): Promise<T> {
+    const run = this.#running.then(async () => {
+      try {
+        return await steps()
+      } finally {
+        await this.#load()
+      }
+    })
+    this.#running = run.then(
+      () => {},
+      () => {},
+    )
+    return run
+  }
+
   async #runSteps(): Promise<void> {
     for (const kind of AUTHORITY_KINDS) {
       for (let steps = 0; steps < MAX_STEPS; steps++) {
@@ -118,7 +137,9 @@ export class Authorities {
 
   async #load(): Promise<void> {
     const { store, factory } = this.#options
-    this.#known = await store.list()
+    const known = await store.list()
+    // The same list as long as nothing has changed: others keep what they made of it.
+    if (JSON.stringify(known.map(identityOf)) !== JSON.stringify(this.#known.map(identityOf))) this.#known = known
     for (const authority of this.#known) {
       if (authority.state !== 'active' || this.#active.get(authority.kind)?.authority.id === authority.id) continue
       const key = await factory.loadKey(authority)
@@ -155,6 +176,10 @@ export class Authorities {
     const { id: authorityId, kind, notAfter } = authority
     this.#options.audit.authorityChanged({ authorityId, kind, state, notAfter })
   }
+}
+
+function identityOf({ id, state, taintedAt }: Authority) {
+  return [id, state, taintedAt]
 }
 
 function toSigningAuthority(authority: Authority, key: SigningKey): SigningAuthority {

@@ -1,6 +1,13 @@
 import { WorkloadIdentityError } from '@countersign/protocol'
 
-export type AuthorityErrorCode = 'ERR_AUTHORITY_NONE_ACTIVE'
+export type AuthorityErrorCode =
+  | 'ERR_AUTHORITY_NONE_ACTIVE'
+  | 'ERR_AUTHORITY_NOT_FOUND'
+  | 'ERR_AUTHORITY_STATE'
+  | 'ERR_AUTHORITY_NOT_DISTRIBUTED'
+  | 'ERR_AUTHORITY_NOT_TAINTED'
+  | 'ERR_AUTHORITY_STILL_USED'
+  | 'ERR_AUTHORITY_KEY_MISSING'
 
-/** The server has no key to sign with at present. */
+/** The server has no key to sign with at present, or a step of a key's life is out of order. */
 export class AuthorityError extends WorkloadIdentityError<AuthorityErrorCode> {}

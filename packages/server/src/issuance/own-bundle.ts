@@ -1,8 +1,9 @@
 /** The own trust domain's bundle: what its authorities look like from outside. */
 import type { BundleDocument } from '@countersign/api'
 import { formatSpiffeBundle } from '@countersign/protocol'
-import type { AuthoritiesPublisher, Authority } from '../store/authority-store.ts'
+import { type AuthoritiesPublisher, type Authority, selectAuthorities } from '../store/authority-store.ts'
 import { selectBundles, upsertBundle } from '../store/bundle-store.ts'
+import type { Snapshot } from '../store/store.ts'
 import { certificateKey } from './certificate-key.ts'
 
 /**
@@ -20,9 +21,15 @@ export function ownBundlePublisher(trustDomain: string, refreshHintSeconds: numb
   }
 }
 
+/** Those keys of the own bundle whose credentials are to be replaced; `undefined` when there are none. */
+export async function selectTaintedKeys(snapshot: Snapshot, trustDomain: string): Promise<BundleDocument | undefined> {
+  const tainted = (await selectAuthorities(snapshot)).filter(({ taintedAt }) => taintedAt !== undefined)
+  return tainted.length === 0 ? undefined : formatOwnBundle(trustDomain, undefined, tainted)
+}
+
 function formatOwnBundle(
   trustDomain: string,
-  refreshHintSeconds: number,
+  refreshHintSeconds: number | undefined,
   authorities: readonly Authority[],
 ): BundleDocument {
   const keysOf = (kind: Authority['kind']) =>
@@ -34,7 +41,7 @@ function formatOwnBundle(
     x509Authorities: authorities.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate])),
     jwtAuthorities: keysOf('jwt'),
     witAuthorities: keysOf('wit'),
-    refreshHintSeconds,
+    ...(refreshHintSeconds !== undefined && { refreshHintSeconds }),
   }
   const { keys, ...members } = formatSpiffeBundle(bundle, certificateKey)
   return { keys: keys.map((key) => ({ ...key })), ...members }

@@ -31,10 +31,17 @@ export function planRotation(
   const lifetime = active.notAfter - active.notBefore
   const age = now - active.notBefore
   if (prepared === undefined) return age >= lifetime * PREPARE_AT ? { do: 'prepare' } : undefined
-  // Short-lived authorities cannot wait that long; after an outage this keeps a new one from being used at once.
-  const wait = Math.min(propagationSeconds, lifetime * (1 - ACTIVATE_AT))
-  const isPublished = now - prepared.notBefore >= wait
+  // After an outage this keeps a new one from being used at once.
+  const isPublished = now >= distributedAt(prepared, active, propagationSeconds)
   return age >= lifetime * ACTIVATE_AT && isPublished ? { do: 'activate', authority: prepared } : undefined
+}
+
+/** When a prepared authority is known wherever the bundle is followed. Seconds since the epoch. */
+export function distributedAt(prepared: Authority, active: Authority | undefined, propagationSeconds: number): number {
+  if (active === undefined) return prepared.notBefore
+  // Short-lived authorities cannot wait longer.
+  const lifetime = active.notAfter - active.notBefore
+  return prepared.notBefore + Math.min(propagationSeconds, lifetime * (1 - ACTIVATE_AT))
 }
 
 /**

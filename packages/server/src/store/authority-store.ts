@@ -21,6 +21,13 @@ export interface Authority {
   readonly certificate?: Uint8Array
   /** Of a `jwt` or `wit` authority. */
   readonly publicJwk?: PublicJwk
+  /** What it signed is to be replaced, since this moment. */
+  readonly taintedAt?: number
+}
+
+/** What is left of an authority that is trusted no more. */
+export interface RevokedAuthority extends Pick<Authority, 'id' | 'kind' | 'notBefore' | 'notAfter' | 'taintedAt'> {
+  readonly revokedAt: number
 }
 
 /** Called within the transaction that changed the authorities, so that what is published never lags behind. */
@@ -71,8 +78,48 @@ export class AuthorityStore {
   }
 
   remove(authority: Authority): Promise<void> {
-    return this.#change('authority.removed', authority.id, async ({ db }) => {
-      await db.deleteFrom('authorities').where('id', '=', authority.id).execute()
+    return this.#change('authority.removed', authority.id, (change) => deleteAuthority(change, authority.id))
+  }
+
+  /** Every agent hears of it with the change. */
+  taint({ id }: Authority): Promise<void> {
+    return this.#store.change(async ({ db, now, record }) => {
+      await db.updateTable('authorities').set({ tainted_at: now }).where('id', '=', id).execute()
+      await record('authority.tainted', id, 'all')
+    })
+  }
+
+  /** Publishes it no more, whatever it signed. */
+  revoke({ id, kind, notBefore, notAfter, taintedAt }: Authority): Promise<void> {
+    return this.#change('authority.revoked', id, async (change) => {
+      await deleteAuthority(change, id)
+      await change.db
+        .insertInto('revoked_authorities')
+        .values({
+          ...{ id, kind, not_before: notBefore, not_after: notAfter },
+          ...{ tainted_at: taintedAt ?? null, revoked_at: change.now },
+        })
+        .execute()
+    })
+  }
+
+  /** Newest first, the last hundred. */
+  listRevoked(): Promise<RevokedAuthority[]> {
+    return this.#store.read(async (snapshot) => {
+      const rows = await snapshot
+        .selectFrom('revoked_authorities')
+        .selectAll()
+        .orderBy('revoked_at', 'desc')
+        .limit(MAX_REVOKED)
+        .execute()
+      return rows.map((row) => ({
+        id: row.id,
+        kind: row.kind as AuthorityKind,
+        notBefore: row.not_before,
+        notAfter: row.not_after,
+        revokedAt: row.revoked_at,
+        ...(row.tainted_at !== null && { taintedAt: row.tainted_at }),
+      }))
     })
   }
 
@@ -85,8 +132,15 @@ export class AuthorityStore {
   }
 }
 
+const MAX_REVOKED = 100
+
+async function deleteAuthority({ db }: ChangeTransaction, id: string): Promise<void> {
+  await db.deleteFrom('authorities').where('id', '=', id).execute()
+  await db.deleteFrom('taint_reports').where('authority_id', '=', id).execute()
+}
+
 /** Oldest first. */
-async function selectAuthorities(snapshot: Snapshot): Promise<Authority[]> {
+export async function selectAuthorities(snapshot: Snapshot): Promise<Authority[]> {
   const rows = await snapshot.selectFrom('authorities').selectAll().orderBy('not_before').orderBy('id').execute()
   return rows.map(fromRow)
 }
@@ -105,6 +159,7 @@ function toRow(authority: Authority): AuthorityRow {
     not_after: authority.notAfter,
     certificate: authority.certificate === undefined ? null : Buffer.from(authority.certificate).toString('base64'),
     public_jwk: authority.publicJwk === undefined ? null : JSON.stringify(authority.publicJwk),
+    tainted_at: authority.taintedAt ?? null,
   }
 }
 
@@ -118,5 +173,6 @@ function fromRow(row: AuthorityRow): Authority {
     notAfter: row.not_after,
     ...(row.certificate !== null && { certificate: new Uint8Array(Buffer.from(row.certificate, 'base64')) }),
     ...(row.public_jwk !== null && { publicJwk: JSON.parse(row.public_jwk) as PublicJwk }),
+    ...(row.tainted_at !== null && { taintedAt: row.tainted_at }),
   }
 }

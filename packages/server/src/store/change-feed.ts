@@ -19,6 +19,8 @@ export type ChangeKind =
   | 'authority.activated'
   | 'authority.retired'
   | 'authority.removed'
+  | 'authority.tainted'
+  | 'authority.revoked'
 
 export interface StoreChange {
   readonly revision: number

@@ -83,4 +83,24 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE UNIQUE INDEX authorities_one_active ON authorities (kind) WHERE state = 'active';
   `,
+  `
+  ALTER TABLE authorities ADD COLUMN tainted_at INTEGER;
+
+  CREATE TABLE revoked_authorities (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    tainted_at INTEGER,
+    revoked_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE taint_reports (
+    authority_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    credentials INTEGER NOT NULL,
+    reported_at INTEGER NOT NULL,
+    PRIMARY KEY (authority_id, agent_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

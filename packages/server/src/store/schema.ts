@@ -71,6 +71,25 @@ export interface AuthorityRow {
   readonly certificate: string | null
   /** JSON of a token signing key's public half. */
   readonly public_jwk: string | null
+  readonly tainted_at: number | null
+}
+
+/** What is left of an authority that was revoked: its key is gone. */
+export interface RevokedAuthorityRow {
+  readonly id: string
+  readonly kind: string
+  readonly not_before: number
+  readonly not_after: number
+  readonly tainted_at: number | null
+  readonly revoked_at: number
+}
+
+/** What one node last said it holds of what a tainted authority signed. */
+export interface TaintReportRow {
+  readonly authority_id: string
+  readonly agent_id: string
+  readonly credentials: number
+  readonly reported_at: number
 }
 
 export interface ChangeLogRow {
@@ -89,4 +108,6 @@ export interface Schema {
   readonly bundles: BundleRow
   readonly federations: FederationRow
   readonly authorities: AuthorityRow
+  readonly revoked_authorities: RevokedAuthorityRow
+  readonly taint_reports: TaintReportRow
 }

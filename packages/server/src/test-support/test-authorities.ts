@@ -5,15 +5,18 @@ import type { FakeClock } from '@countersign/testing'
 import { createAudit } from '../audit/audit.ts'
 import { Authorities } from '../issuance/authorities.ts'
 import { AuthorityFactory } from '../issuance/authority-factory.ts'
+import { AuthorityLifeCycle } from '../issuance/authority-life-cycle.ts'
 import { ownBundlePublisher } from '../issuance/own-bundle.ts'
 import { SvidIssuer } from '../issuance/svid-issuer.ts'
 import { AuthorityStore } from '../store/authority-store.ts'
 import { BundleStore } from '../store/bundle-store.ts'
 import type { Store } from '../store/store.ts'
+import { TaintReportStore } from '../store/taint-report-store.ts'
 import { RecordingLogger } from './recording-logger.ts'
 import { temporaryStore } from './temporary-store.ts'
 
 export const LIFETIME = 6000
+export const PROPAGATION = 300
 export const trustDomain = 'example.org'
 
 /** Authorities on a store of their own, whose keys the test can reach. */
@@ -30,15 +33,17 @@ export async function reopenAuthorities(store: Store, clock: FakeClock, keyManag
   const crypto = nodeCrypto
   const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME }
   const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, 60))
-  const authorities = await Authorities.open({
+  const parts = {
     store: authorityStore,
     keyManager,
     factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds }),
     audit,
-    log,
     clock,
-    propagationSeconds: 300,
-  })
+    propagationSeconds: PROPAGATION,
+  }
+  const authorities = await Authorities.open({ ...parts, log })
+  const reports = new TaintReportStore(store)
+  const lifeCycle = new AuthorityLifeCycle({ ...parts, authorities, reports })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit })
-  return { authorities, authorityStore, issuer, bundles: new BundleStore(store), log, audit }
+  return { authorities, authorityStore, lifeCycle, reports, issuer, bundles: new BundleStore(store), log, audit }
 }

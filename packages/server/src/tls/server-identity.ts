@@ -6,6 +6,8 @@ import { encodeKeyPem, type TlsCredential, type TlsCredentialSource } from './tl
 
 export interface ServerIdentityOptions {
   readonly issuer: SvidIssuer
+  /** Which authority signs at present. */
+  readonly signer: () => Promise<string>
   readonly clock: Clock
   readonly trustDomain: string
   readonly ttlSeconds: number
@@ -17,13 +19,16 @@ export interface ServerIdentityOptions {
 export class ServerIdentity implements TlsCredentialSource {
   readonly #options: ServerIdentityOptions
   #renewAt = 0
+  #signer: string | undefined
 
   constructor(options: ServerIdentityOptions) {
     this.#options = options
   }
 
   async load(): Promise<TlsCredential> {
-    const { issuer, clock, trustDomain, ttlSeconds, dnsNames } = this.#options
+    const { issuer, signer, clock, trustDomain, ttlSeconds, dnsNames } = this.#options
+    // Before issuing: if it changes meanwhile, there is one renewal more.
+    this.#signer = await signer()
     const key = generateSigningKey('ES256')
     const now = clock.now()
     const svid = await issuer.issueX509({
@@ -38,6 +43,8 @@ export class ServerIdentity implements TlsCredentialSource {
   }
 
   async renewIfDue(): Promise<TlsCredential | undefined> {
-    return this.#options.clock.now() >= this.#renewAt ? this.load() : undefined
+    const { clock, signer } = this.#options
+    // Its authority may be tainted, or revoked, from one moment to the next.
+    return clock.now() >= this.#renewAt || (await signer()) !== this.#signer ? this.load() : undefined
   }
 }

@@ -75,6 +75,11 @@ describe('admin socket', () => {
       listeners: { machine: server.machineUrl, public: server.publicUrl, admin: server.adminSocket },
     })
     expect(Object.keys((await admin('/v1/openapi.json')).body.paths).sort()).toEqual([
+      '/v1/authorities',
+      '/v1/authorities/activate',
+      '/v1/authorities/prepare',
+      '/v1/authorities/revoke',
+      '/v1/authorities/taint',
       '/v1/bundles',
       '/v1/bundles/{trustDomain}',
       '/v1/entries',

@@ -2,6 +2,7 @@ import type { ServerStatus } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from '../create-app.ts'
+import { type AuthorityRoutesOptions, addAuthorityRoutes } from './authority-routes.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addEntryRoutes, type EntryRoutesOptions } from './entry-routes.ts'
 import { addFederationRoutes, type FederationRoutesOptions } from './federation-routes.ts'
@@ -14,6 +15,7 @@ export interface AdminAppOptions
     NodeRoutesOptions,
     JoinTokenRoutesOptions,
     BundleRoutesOptions,
+    AuthorityRoutesOptions,
     FederationRoutesOptions {
   readonly readStatus: () => Promise<ServerStatus>
   readonly log: Logger
@@ -29,6 +31,7 @@ export function createAdminApp(options: AdminAppOptions): Promise<FastifyInstanc
     addNodeRoutes(app, options)
     addJoinTokenRoutes(app, options)
     addBundleRoutes(app, options)
+    addAuthorityRoutes(app, options)
     addFederationRoutes(app, options)
     addStatusRoutes(app, options.readStatus)
   })

@@ -29,6 +29,7 @@ describe('machine listener', () => {
     ['POST', '/v1/agent/x509-svids'],
     ['POST', '/v1/agent/jwt-svids'],
     ['POST', '/v1/agent/wit-svids'],
+    ['POST', '/v1/agent/tainted'],
     ['GET', '/v1/openapi.json'],
     ['DELETE', '/v1/agent/sync'],
     ['GET', '/v1/entries'],
@@ -220,6 +221,7 @@ describe('machine listener', () => {
       '/v1/agent/jwt-svids',
       '/v1/agent/renew',
       '/v1/agent/sync',
+      '/v1/agent/tainted',
       '/v1/agent/wit-svids',
       '/v1/agent/x509-svids',
     ])

@@ -8,8 +8,13 @@ import { type AttestationRoutesOptions, addAttestationRoutes } from './attestati
 import { addIssuanceRoutes, type IssuanceRoutesOptions } from './issuance-routes.ts'
 import type { NodeOf } from './node-of.ts'
 import { addSyncRoutes, type SyncRoutesOptions } from './sync-routes.ts'
+import { addTaintRoutes, type TaintRoutesOptions } from './taint-routes.ts'
 
-export interface MachineAppOptions extends AttestationRoutesOptions, IssuanceRoutesOptions, SyncRoutesOptions {
+export interface MachineAppOptions
+  extends AttestationRoutesOptions,
+    IssuanceRoutesOptions,
+    SyncRoutesOptions,
+    TaintRoutesOptions {
   readonly authentication: NodeAuthentication
   readonly log: Logger
   readonly version: string
@@ -35,5 +40,6 @@ export function createMachineApp(options: MachineAppOptions): Promise<FastifyIns
     addAttestationRoutes(app, ATTEST, nodeOf, options)
     addIssuanceRoutes(app, nodeOf, options)
     addSyncRoutes(app, nodeOf, options)
+    addTaintRoutes(app, nodeOf, options)
   })
 }

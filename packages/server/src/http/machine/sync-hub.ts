@@ -43,6 +43,10 @@ export class SyncHub {
       case 'node.evicted':
         this.#closeAgent(change.subject)
         return
+      // Whoever still comes with a certificate of it is to be asked again.
+      case 'authority.revoked':
+        for (const agentId of [...this.#streams.keys()]) this.#closeAgent(agentId)
+        return
     }
     const agents = change.agents === 'all' ? this.#streams.keys() : change.agents
     for (const agentId of agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
