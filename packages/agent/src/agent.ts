@@ -8,6 +8,7 @@ import { WorkloadAttestation } from './attestation/workload-attestation.ts'
 import type { AgentConfig } from './config/agent-config.ts'
 import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
+import { TaintedCredentials } from './issuance/tainted-credentials.ts'
 import { HttpsServerClient } from './server-client/https-server-client.ts'
 import { Listener } from './socket/listener.ts'
 import type { AgentIdentity } from './state/agent-identity.ts'
@@ -54,7 +55,16 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     timeoutMs: config.server.timeout * 1000,
   })
   const issuer = new Issuer({ server, clock, log, random, maxCredentials: config.limits.credentials })
-  const target = { state, trust, issuer, log }
+  const tainted = new TaintedCredentials({
+    issuer,
+    trustDomain: config.trustDomain,
+    clock,
+    log,
+    ownChain: () => session?.identity?.chain,
+    renewOwn: () => session?.renewSoon(),
+    report: (report) => server.reportTainted(report),
+  })
+  const target = { state, trust, issuer, tainted, log }
 
   const { dataDir, configDir } = config
   const plugin = (name: string): PluginContext => ({ clock, log: log.child({ plugin: name }), dataDir, configDir })
@@ -93,6 +103,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     socketPath: config.socket,
     async stop() {
       stopping.abort()
+      tainted.stop()
       await api.close()
       server.close()
       await running

@@ -38,6 +38,7 @@ export {
   JwtSvidResponse,
   RenewRequest,
   SyncState,
+  TaintedAuthority,
   TaintReport,
   Token,
   WitSvidRequest,

@@ -1,6 +1,6 @@
 /** The machine API: what agents ask of a server, over HTTPS. All but `attest` need the agent's X509-SVID. */
 import { type Static, Type } from 'typebox'
-import { BundleDocument, Der, PublicKey, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
+import { Der, PublicKey, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
 import { Entry } from './entry.ts'
 
 /** A leaf and its intermediates, leaf first, without the root. */
@@ -30,6 +30,13 @@ export type AgentCredential = Static<typeof AgentCredential>
 export const RenewRequest = Type.Object({ publicKey: PublicKey }, { additionalProperties: false })
 export type RenewRequest = Static<typeof RenewRequest>
 
+/** An authority that is still trusted, and whose key should not be: as its JWK stands in the bundle. */
+export const TaintedAuthority = Type.Object({
+  authorityId: Type.String(),
+  key: Type.Record(Type.String(), Type.Unknown()),
+})
+export type TaintedAuthority = Static<typeof TaintedAuthority>
+
 /**
  * `GET /v1/agent/sync`: all an agent may know, as of one revision. Also the data of each `sync` event of
  * `GET /v1/agent/events` (server-sent events): the first at once, then one after every change that concerns the agent.
@@ -40,8 +47,8 @@ export const SyncState = Type.Object({
   entries: Type.Array(Entry),
   /** Own trust domain first, then every federated one that some entry names and that the server knows. */
   bundles: Type.Array(TrustDomainBundle),
-  /** Keys of the own trust domain whose credentials are to be replaced at once. Absent when there are none. */
-  tainted: Type.Optional(BundleDocument),
+  /** Authorities of the own trust domain whose credentials are to be replaced at once. Absent when there are none. */
+  tainted: Type.Optional(Type.Array(TaintedAuthority)),
 })
 export type SyncState = Static<typeof SyncState>
 

@@ -44,6 +44,8 @@ export class AgentSession {
   #unaccepted = false
   #revision = -1
   #lastSignOfLife = 0
+  #isRenewalDue = false
+  #wakeRenewal = () => {}
 
   constructor(options: AgentSessionOptions) {
     this.#options = options
@@ -52,6 +54,12 @@ export class AgentSession {
 
   get identity(): AgentIdentity | undefined {
     return this.#identity
+  }
+
+  /** Renews the identity as soon as the server answers, however long it still lasts. */
+  renewSoon(): void {
+    this.#isRenewalDue = true
+    this.#wakeRenewal()
   }
 
   /** Runs until the signal aborts. Failures are logged and tried again, for ever. */
@@ -220,15 +228,17 @@ export class AgentSession {
         log.error({ server: serverUrl, agentId: identity?.agentId }, "the agent's own identity has expired")
         return 'expired'
       }
-      const due = (renewalTime(identity.issuedAt, identity.expiresAt, random()) - clock.now()) * 1000
+      const dueAt = this.#isRenewalDue ? 0 : renewalTime(identity.issuedAt, identity.expiresAt, random())
       const untilExpiry = (identity.expiresAt - clock.now()) * 1000
-      const delayMs = failures === 0 ? Math.max(0, due) : retryDelayMs(failures - 1, BACKOFF, random)
-      await pause(clock, Math.min(delayMs, untilExpiry), signal)
+      const due = Math.max(0, (dueAt - clock.now()) * 1000)
+      const delayMs = failures === 0 ? due : retryDelayMs(failures - 1, BACKOFF, random)
+      await this.#pauseRenewal(Math.min(delayMs, untilExpiry), signal)
       if (signal.aborted) return undefined
       if (identity.expiresAt <= clock.now()) continue
       try {
         this.#identity = await attestation.renew(identity)
         failures = 0
+        this.#isRenewalDue = false
         log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent identity renewed')
         // The stream lasts no longer than the certificate it was opened with.
         this.#restartStream()
@@ -242,6 +252,13 @@ export class AgentSession {
         )
       }
     }
+  }
+
+  /** A pause that {@link renewSoon} ends. */
+  #pauseRenewal(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController()
+    this.#wakeRenewal = () => woken.abort()
+    return pause(this.#options.clock, milliseconds, AbortSignal.any([signal, woken.signal]))
   }
 
   #accept(state: SyncState): void {

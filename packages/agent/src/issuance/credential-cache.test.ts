@@ -173,3 +173,57 @@ describe('CredentialCache', () => {
     await settle()
   })
 })
+
+describe('CredentialCache with credentials that are to be replaced', () => {
+  const isOld = ({ serial }: { serial: number }) => serial <= 2
+
+  it('renews them with their next use, and tells those who use them at once', async () => {
+    const { cache, serial } = start()
+    await serial('a')
+    await serial('b')
+    let told = 0
+    cache.subscribe(() => told++)
+    cache.expedite(isOld)
+    expect(told).toBe(1)
+    expect(await serial('a')).toBe(3)
+    expect(cache.count(isOld)).toBe(1)
+    cache.expedite(({ serial }) => serial > 100)
+    expect(told).toBe(2)
+  })
+
+  it('goes on serving them while there are no others', async () => {
+    const { cache, serial, issuer } = start()
+    await serial()
+    issuer.away = true
+    cache.expedite(isOld)
+    expect(await serial()).toBe(1)
+    expect(cache.count(isOld)).toBe(1)
+  })
+
+  it('tries at once, however often it failed before', async () => {
+    const { cache, serial, clock, issuer } = start()
+    await serial()
+    issuer.away = true
+    await clock.advance(60)
+    expect(await serial()).toBe(1)
+    issuer.away = false
+    cache.expedite(isOld)
+    expect(await serial()).toBe(3)
+  })
+
+  it('forgets those that nobody has used since', async () => {
+    const { cache, serial, issuer } = start()
+    await serial('used')
+    await serial('unused')
+    cache.forgetUnused(isOld)
+    expect(cache.size).toBe(2)
+    cache.expedite(isOld)
+    issuer.away = true
+    expect(await serial('used')).toBe(1)
+    cache.forgetUnused(isOld)
+    expect(cache.size).toBe(1)
+    expect(await serial('used')).toBe(1)
+    issuer.away = false
+    expect(await serial('unused')).toBe(4)
+  })
+})

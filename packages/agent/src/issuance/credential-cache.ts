@@ -25,6 +25,8 @@ interface Slot<Credential extends Expiring> {
   failures: number
   /** No new attempt before this moment, while the current one is still good. */
   retryAt: number
+  /** Nobody has asked since it was to be replaced. */
+  isUnused: boolean
 }
 
 export interface Cached<Credential> {
@@ -67,10 +69,36 @@ export class CredentialCache<Credential extends Expiring> {
 
   /** Forgets what is no longer worth anything, and does not keep what is being fetched: it may not be either. */
   forget(isWorthless: (credential: Credential) => boolean): void {
-    for (const [key, { current, failures, retryAt }] of [...this.#slots]) {
+    for (const [key, { current, failures, retryAt, isUnused }] of [...this.#slots]) {
       if (current === undefined || isWorthless(current.credential)) this.#slots.delete(key)
-      else this.#slots.set(key, { current, failures, retryAt })
+      else this.#slots.set(key, { current, failures, retryAt, isUnused })
     }
+  }
+
+  /** Has renewed, with its next use, what is to be replaced, and tells those who use it. Until then it is served. */
+  expedite(isToBeReplaced: (credential: Credential) => boolean): void {
+    let found = false
+    for (const slot of this.#slots.values()) {
+      if (slot.current === undefined || !isToBeReplaced(slot.current.credential)) continue
+      slot.current = { ...slot.current, renewAt: 0 }
+      slot.retryAt = 0
+      slot.isUnused = true
+      found = true
+    }
+    if (found) this.#tell()
+  }
+
+  /** Forgets what was expedited and what nobody has asked for since. */
+  forgetUnused(isToBeReplaced: (credential: Credential) => boolean): void {
+    for (const [key, { current, isUnused }] of [...this.#slots]) {
+      if (current !== undefined && isUnused && isToBeReplaced(current.credential)) this.#slots.delete(key)
+    }
+  }
+
+  count(matches: (credential: Credential) => boolean): number {
+    let count = 0
+    for (const { current } of this.#slots.values()) if (current !== undefined && matches(current.credential)) count++
+    return count
   }
 
   /**
@@ -101,7 +129,8 @@ export class CredentialCache<Credential extends Expiring> {
 
   /** Marks as used, making room when it is new. */
   #touch(key: string): Slot<Credential> {
-    const slot = this.#slots.get(key) ?? { failures: 0, retryAt: 0 }
+    const slot = this.#slots.get(key) ?? { failures: 0, retryAt: 0, isUnused: false }
+    slot.isUnused = false
     this.#slots.delete(key)
     this.#slots.set(key, slot)
     const [oldest] = this.#slots.keys()

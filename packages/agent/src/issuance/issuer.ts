@@ -111,12 +111,42 @@ export class Issuer {
    * @param bundle what is trusted now
    */
   forget(kinds: AuthorityKinds, bundle: SpiffeBundle): void {
-    if (kinds.x509) {
-      const roots = bundle.x509Authorities.map((der) => new X509Certificate(der))
-      this.#x509.forget(({ chain }) => !isChainSignedBy(chain, roots))
-    }
-    if (kinds.jwt) this.#jwt.forget(({ token }) => !isTokenSignedBy(token, bundle.jwtAuthorities))
-    if (kinds.wit) this.#wit.forget(({ token }) => !isTokenSignedBy(token, bundle.witAuthorities))
+    const by = signedBy(bundle)
+    if (kinds.x509) this.#x509.forget((svid) => !by.x509(svid))
+    if (kinds.jwt) this.#jwt.forget((svid) => !by.jwt(svid))
+    if (kinds.wit) this.#wit.forget((svid) => !by.wit(svid))
+  }
+
+  /** Has replaced what these keys signed: what is followed at once, the rest with its next use. */
+  expedite(keys: SpiffeBundle): void {
+    const by = signedBy(keys)
+    this.#x509.expedite(by.x509)
+    this.#jwt.expedite(by.jwt)
+    this.#wit.expedite(by.wit)
+  }
+
+  /** Drops what these keys signed and nobody has asked for since it was expedited. */
+  forgetUnused(keys: SpiffeBundle): void {
+    const by = signedBy(keys)
+    this.#x509.forgetUnused(by.x509)
+    this.#jwt.forgetUnused(by.jwt)
+    this.#wit.forgetUnused(by.wit)
+  }
+
+  /** How many credentials are kept that these keys signed. */
+  count(keys: SpiffeBundle): number {
+    const by = signedBy(keys)
+    return this.#x509.count(by.x509) + this.#jwt.count(by.jwt) + this.#wit.count(by.wit)
+  }
+}
+
+/** Whether a credential was signed by one of the keys of a bundle. */
+function signedBy({ x509Authorities, jwtAuthorities, witAuthorities }: SpiffeBundle) {
+  const roots = x509Authorities.map((der) => new X509Certificate(der))
+  return {
+    x509: ({ chain }: Pick<WorkloadX509Svid, 'chain'>) => isChainSignedBy(chain, roots),
+    jwt: ({ token }: WorkloadJwtSvid) => isTokenSignedBy(token, jwtAuthorities),
+    wit: ({ token }: WorkloadWitSvid) => isTokenSignedBy(token, witAuthorities),
   }
 }
 

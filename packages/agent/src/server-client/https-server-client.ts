@@ -4,6 +4,7 @@ import {
   type AttestRequest,
   JwtSvidResponse,
   SyncState,
+  type TaintReport,
   type Token,
   WitSvidResponse,
   type X509Credential,
@@ -106,6 +107,12 @@ export class HttpsServerClient implements ServerClient {
 
   async issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token> {
     return (await this.#issue('/v1/agent/jwt-svids', JwtSvidResponse, { entryId, audience })).jwt
+  }
+
+  async reportTainted(report: TaintReport): Promise<void> {
+    const response = await this.#send('POST', '/v1/agent/tainted', { accept: 'application/json', body: report })
+    // There is nothing in it, and the connection is wanted back.
+    response.resume()
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import type { AgentCredential, AttestRequest, SyncState, Token, X509Credential } from '@countersign/api'
+import type { AgentCredential, AttestRequest, SyncState, TaintReport, Token, X509Credential } from '@countersign/api'
 import type { PublicJwk } from '@countersign/protocol'
 
 /**
@@ -20,5 +20,6 @@ export interface ServerClient {
   issueX509Svid(entryId: string, publicKey: PublicJwk): Promise<X509Credential>
   issueWitSvid(entryId: string, publicKey: PublicJwk): Promise<Token>
   issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token>
+  reportTainted(report: TaintReport): Promise<void>
   close(): void
 }

@@ -24,10 +24,14 @@ function start() {
     trusted.push(bundle)
   }
   const issuer = { forget } as unknown as Issuer
-  const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log }
+  const tainted: SyncState['tainted'][] = []
+  const target = {
+    ...{ state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log },
+    tainted: { apply: (each: SyncState['tainted']) => void tainted.push(each) },
+  }
   const apply = (bundles: SyncState['bundles'], overrides: Partial<SyncState> = {}) =>
     applySync(target, AGENT_ID, { revision: 1, trustDomain: TRUST_DOMAIN, entries: [], bundles, ...overrides })
-  return { ...target, forgotten, trusted, apply }
+  return { ...target, forgotten, trusted, heard: tainted, apply }
 }
 
 function withKeysOf(...authorities: TestAuthority[]) {
@@ -36,6 +40,14 @@ function withKeysOf(...authorities: TestAuthority[]) {
 }
 
 describe('applySync', () => {
+  it('passes on which keys are tainted', async () => {
+    const { apply, heard } = start()
+    const tainted = [{ authorityId: 'x509-1', key: { kty: 'EC' } }]
+    apply([withKeysOf(await authority('1'))], { tainted })
+    apply([withKeysOf(await authority('1'))])
+    expect(heard).toEqual([tainted, undefined])
+  })
+
   it('serves the entries of this agent and no others', () => {
     const { apply, state } = start()
     apply([], { entries: [entry('own', '/own'), entry('other', '/other', { parentId: `${AGENT_ID}/two` })] })
@@ -74,7 +86,8 @@ describe('applySync', () => {
     const log = new RecordingLogger()
     const clock = new FakeClock(now())
     const issuer = new Issuer({ server, clock, log, random: () => 0.5, maxCredentials: 10 })
-    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log }
+    const tainted = { apply: () => {} }
+    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, tainted, log }
     const apply = (...authorities: TestAuthority[]) =>
       applySync(target, AGENT_ID, {
         revision: 1,

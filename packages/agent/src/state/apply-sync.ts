@@ -3,18 +3,20 @@ import type { Logger } from '@countersign/plugin-kit'
 import { errorCode, type PublicJwk, parseSpiffeBundle, type SpiffeBundle } from '@countersign/protocol'
 import type { OwnTrust } from '../attestation/own-trust.ts'
 import type { AuthorityKinds, Issuer } from '../issuance/issuer.ts'
+import type { TaintedCredentials } from '../issuance/tainted-credentials.ts'
 import type { AgentState } from './agent-state.ts'
 
 export interface SyncTarget {
   readonly state: AgentState
   readonly trust: OwnTrust
   readonly issuer: Issuer
+  readonly tainted: Pick<TaintedCredentials, 'apply'>
   readonly log: Logger
 }
 
 /** Makes the server's word what the Workload API answers from. */
 export function applySync(target: SyncTarget, agentId: string, sync: SyncState): void {
-  const { state, trust, issuer, log } = target
+  const { state, trust, issuer, tainted, log } = target
   if (sync.trustDomain !== trust.trustDomain) {
     log.error({ trustDomain: sync.trustDomain }, 'server speaks of another trust domain, ignored')
     return
@@ -34,6 +36,7 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
   state.apply(agentId, sync.revision, sync.entries, bundles)
+  tainted.apply(sync.tainted)
 }
 
 /** Which kinds of credentials lost an authority. */

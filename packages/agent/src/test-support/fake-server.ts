@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import type { Entry, SyncState, TrustDomainBundle } from '@countersign/api'
+import type { Entry, SyncState, TaintReport, TrustDomainBundle } from '@countersign/api'
 import { decodeBase64, encodePem, verifyX509Svid } from '@countersign/protocol'
 import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import type { FakeClock } from '@countersign/testing'
@@ -16,10 +16,14 @@ export const AGENT_ID = `spiffe://${TRUST_DOMAIN}/countersign/agent/one`
 
 /** A server that speaks the machine API over real TLS, and does as it is told. */
 export class FakeServer {
-  readonly authority: TestAuthority
+  authority: TestAuthority
   readonly clock: FakeClock
   entries: Entry[] = []
   federated: TrustDomainBundle[] = []
+  tainted: SyncState['tainted']
+  /** Trusted beside the authority that signs. */
+  retired: TestAuthority | undefined
+  readonly taintReports: TaintReport[] = []
   /** Tokens that may still be redeemed. */
   tokens = new Set(['good-token'])
   banned = false
@@ -127,8 +131,15 @@ export class FakeServer {
   }
 
   #state(): SyncState {
-    const bundles = [this.authority.bundle(), ...this.federated]
-    return { revision: this.revision, trustDomain: TRUST_DOMAIN, entries: this.entries, bundles }
+    const { revision, entries, tainted } = this
+    const bundles = [this.#ownBundle(), ...this.federated]
+    return { revision, trustDomain: TRUST_DOMAIN, entries, bundles, ...(tainted !== undefined && { tainted }) }
+  }
+
+  #ownBundle(): TrustDomainBundle {
+    const { trustDomain, bundle } = this.authority.bundle()
+    const retired = this.retired?.bundle().bundle.keys ?? []
+    return { trustDomain, bundle: { ...bundle, keys: [...bundle.keys, ...retired] } }
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -143,6 +154,10 @@ export class FakeServer {
     switch (route) {
       case 'POST /v1/agent/renew':
         return json(response, await this.#agentCredential(body.publicKey))
+      case 'POST /v1/agent/tainted':
+        this.taintReports.push(body as TaintReport)
+        response.writeHead(204).end()
+        return
       case 'GET /v1/agent/sync':
         return json(response, this.#state())
       case 'GET /v1/agent/events':
@@ -187,7 +202,7 @@ export class FakeServer {
 
   async #agentCredential(publicKey: unknown) {
     const credential = await this.authority.x509(AGENT_ID, publicKey, this.agentTtl)
-    return { credential, bundle: this.authority.bundle() }
+    return { credential, bundle: this.#ownBundle() }
   }
 
   async #authenticate(socket: TLSSocket): Promise<string | undefined> {
@@ -195,7 +210,8 @@ export class FakeServer {
     if (raw === undefined) return undefined
     const { id } = await verifyX509Svid({
       chain: [raw],
-      roots: () => [this.authority.certificate],
+      roots: () =>
+        [this.authority, ...(this.retired === undefined ? [] : [this.retired])].map((each) => each.certificate),
       now: this.clock.now(),
       crypto: nodeCrypto,
       usage: 'clientAuth',

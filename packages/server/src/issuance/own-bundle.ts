@@ -1,5 +1,5 @@
 /** The own trust domain's bundle: what its authorities look like from outside. */
-import type { BundleDocument } from '@countersign/api'
+import type { BundleDocument, TaintedAuthority } from '@countersign/api'
 import { formatSpiffeBundle } from '@countersign/protocol'
 import { type AuthoritiesPublisher, type Authority, selectAuthorities } from '../store/authority-store.ts'
 import { selectBundles, upsertBundle } from '../store/bundle-store.ts'
@@ -21,10 +21,13 @@ export function ownBundlePublisher(trustDomain: string, refreshHintSeconds: numb
   }
 }
 
-/** Those keys of the own bundle whose credentials are to be replaced; `undefined` when there are none. */
-export async function selectTaintedKeys(snapshot: Snapshot, trustDomain: string): Promise<BundleDocument | undefined> {
-  const tainted = (await selectAuthorities(snapshot)).filter(({ taintedAt }) => taintedAt !== undefined)
-  return tainted.length === 0 ? undefined : formatOwnBundle(trustDomain, undefined, tainted)
+/** Those authorities whose credentials are to be replaced. */
+export async function selectTainted(snapshot: Snapshot, trustDomain: string): Promise<TaintedAuthority[]> {
+  const authorities = await selectAuthorities(snapshot)
+  return authorities.flatMap((authority) => {
+    const [key] = authority.taintedAt === undefined ? [] : formatOwnBundle(trustDomain, undefined, [authority]).keys
+    return key === undefined ? [] : [{ authorityId: authority.id, key }]
+  })
 }
 
 function formatOwnBundle(

@@ -1,5 +1,5 @@
 import type { SyncState } from '@countersign/api'
-import { selectTaintedKeys } from '../issuance/own-bundle.ts'
+import { selectTainted } from '../issuance/own-bundle.ts'
 import { selectBundles } from '../store/bundle-store.ts'
 import { selectEntries } from '../store/entry-store.ts'
 import { requireCurrentNode } from '../store/node-store.ts'
@@ -27,14 +27,14 @@ export class SyncStates {
       const entries = (await selectEntries(snapshot, { parentId: agentId })).filter(
         (entry) => (entry.expiresAt ?? Infinity) > now,
       )
-      const tainted = await selectTaintedKeys(snapshot, this.#trustDomain)
+      const tainted = await selectTainted(snapshot, this.#trustDomain)
       const federated = new Set(entries.flatMap((entry) => entry.federatesWith ?? []))
       return {
         revision: await currentRevision(snapshot),
         trustDomain: this.#trustDomain,
         entries,
         bundles: await this.#readBundles(snapshot, [...federated]),
-        ...(tainted !== undefined && { tainted }),
+        ...(tainted.length > 0 && { tainted }),
       }
     })
   }
