@@ -6,7 +6,8 @@ import { type OutputFormat, openOutput } from '../output.ts'
 import { addVerb } from '../verb.ts'
 import { printAuthority } from './authority-page.ts'
 
-interface Step {
+/** A step in the life of a signing key. */
+export interface AuthorityStep {
   readonly name: 'activate' | 'taint' | 'revoke'
   readonly does: string
   /** What `--force` does, where there is something to wait for. */
@@ -15,8 +16,9 @@ interface Step {
 
 type StepOptions = AdminOptions & { readonly output: OutputFormat; readonly force?: true }
 
-const addStep =
-  ({ name, does, force }: Step) =>
+/** Adds the verb of one step. */
+export const authorityStep =
+  ({ name, does, force }: AuthorityStep) =>
   (parent: Command, context: CommandContext): void => {
     const command = addVerb(parent, name, { does, example: `authority ${name} x509-0123456789abcdef0123456789abcdef` })
     command.argument('<authority>', 'its name, as `authority list` shows it')
@@ -27,20 +29,3 @@ const addStep =
       openOutput(context, options).result(view, (page) => printAuthority(page, view, context.clock.now()))
     })
   }
-
-export const addAuthorityActivate = addStep({
-  name: 'activate',
-  does: 'sign with a prepared key from now on',
-  force: 'do not wait until everyone can know it: what it signs may be refused for a while',
-})
-
-export const addAuthorityTaint = addStep({
-  name: 'taint',
-  does: 'have everything replaced that a retired key signed; `list` shows how far that is',
-})
-
-export const addAuthorityRevoke = addStep({
-  name: 'revoke',
-  does: 'publish a key no more: nothing it signed is believed, its private key is deleted',
-  force: 'do not wait until nothing is left of what it signed: who still uses that is cut off',
-})
