@@ -35,3 +35,37 @@ export const Entry = Type.Object({
   ...entryFields,
 })
 export type Entry = Static<typeof Entry>
+
+const MAX_BATCH = 500
+
+/**
+ * `POST /v1/entries/batch`: all or none. `replace` sets every field of an entry: what the new one lacks is cleared.
+ * `revision` is that of the list from which the batch was made; 409 when an entry has changed since.
+ */
+export const EntryBatch = Type.Object(
+  {
+    revision: Type.Integer({ minimum: 0 }),
+    create: Type.Optional(Type.Array(NewEntry, { maxItems: MAX_BATCH })),
+    replace: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { id: Type.String({ minLength: 1, maxLength: 64 }), entry: NewEntry },
+          { additionalProperties: false },
+        ),
+        { maxItems: MAX_BATCH },
+      ),
+    ),
+    delete: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: MAX_BATCH })),
+  },
+  { additionalProperties: false },
+)
+export type EntryBatch = Static<typeof EntryBatch>
+
+export const EntryBatchResult = Type.Object({
+  created: Type.Array(Entry),
+  replaced: Type.Array(Entry),
+  deleted: Type.Array(Entry),
+  /** As of the end of the batch: what the next one may be based on. */
+  revision: Type.Integer({ minimum: 0 }),
+})
+export type EntryBatchResult = Static<typeof EntryBatchResult>

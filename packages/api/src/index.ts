@@ -30,7 +30,7 @@ export {
   TrustDomainName,
   WorkloadId,
 } from './common.ts'
-export { Entry, EntryChange, NewEntry } from './entry.ts'
+export { Entry, EntryBatch, EntryBatchResult, EntryChange, NewEntry } from './entry.ts'
 export {
   AgentCredential,
   AttestRequest,

@@ -13,6 +13,7 @@ import { addBundleSet } from './commands/bundle-set.ts'
 import { addBundleShow } from './commands/bundle-show.ts'
 import { addConformanceRun } from './commands/conformance-run.ts'
 import { addDemo } from './commands/demo.ts'
+import { addEntryApply } from './commands/entry-apply.ts'
 import { addEntryCreate } from './commands/entry-create.ts'
 import { addEntryDelete } from './commands/entry-delete.ts'
 import { addEntryList } from './commands/entry-list.ts'
@@ -55,7 +56,7 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'entry',
     does: 'registration entries: which programs are which workload',
     example: 'entry list',
-    verbs: [addEntryCreate, addEntryList, addEntryShow, addEntryUpdate, addEntryDelete],
+    verbs: [addEntryCreate, addEntryApply, addEntryList, addEntryShow, addEntryUpdate, addEntryDelete],
   },
   {
     name: 'node',

@@ -12,6 +12,13 @@ export type EntryErrorCode =
   | 'ERR_ENTRY_HINT'
   | 'ERR_ENTRY_EXPIRED'
   | 'ERR_ENTRY_FEDERATION'
+  | 'ERR_ENTRY_CHANGED'
 
 /** A registration entry that cannot be stored, or is not there. */
 export class EntryError extends WorkloadIdentityError<EntryErrorCode> {}
+
+/** The same refusal, with the step of a batch in front. Other errors stay what they are. */
+export function atStep(error: unknown, step: string): unknown {
+  if (!(error instanceof EntryError)) return error
+  return new EntryError(error.code, `${step}: ${error.message}`, { cause: error })
+}

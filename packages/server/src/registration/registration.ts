@@ -1,8 +1,8 @@
-import type { Entry, EntryChange, EntryList, NewEntry } from '@countersign/api'
+import type { Entry, EntryBatch, EntryBatchResult, EntryChange, EntryList, NewEntry } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
 import type { Audit } from '../audit/audit.ts'
 import type { EntryFilter, EntryStore } from '../store/entry-store.ts'
-import { EntryError } from './entry-error.ts'
+import { atStep, EntryError } from './entry-error.ts'
 import { type EntryRules, validateEntry } from './validate-entry.ts'
 
 export interface RegistrationOptions {
@@ -58,10 +58,44 @@ export class Registration {
     this.#options.audit.entryDeleted(await this.#options.entries.delete(id))
   }
 
+  /**
+   * Creates, replaces and deletes, all or none.
+   *
+   * @throws EntryError `ERR_ENTRY_CHANGED` when entries have changed since `batch.revision`
+   * @throws EntryError as the single steps do; the message names the step
+   */
+  async batch({ revision, create = [], replace = [], delete: ids = [] }: EntryBatch): Promise<EntryBatchResult> {
+    const { entries, audit, newId } = this.#options
+    this.#validateEach('create', create)
+    this.#validateEach(
+      'replace',
+      replace.map(({ entry }) => entry),
+    )
+    const result = await entries.batch(revision, {
+      create: create.map((entry) => ({ id: newId(), entry })),
+      replace,
+      delete: ids,
+    })
+    for (const entry of result.deleted) audit.entryDeleted(entry)
+    for (const entry of result.replaced) audit.entryUpdated(entry)
+    for (const entry of result.created) audit.entryCreated(entry)
+    return result
+  }
+
   /** Deletes the entries whose `expiresAt` has passed. */
   async removeExpired(): Promise<void> {
     const expired = await this.#options.entries.removeExpired(this.#options.clock.now())
     for (const entry of expired) this.#options.audit.entryExpired(entry)
+  }
+
+  #validateEach(name: string, entries: readonly NewEntry[]): void {
+    for (const [index, entry] of entries.entries()) {
+      try {
+        this.#validate(entry)
+      } catch (error) {
+        throw atStep(error, `${name}[${index}]`)
+      }
+    }
   }
 
   #validate(entry: NewEntry): void {

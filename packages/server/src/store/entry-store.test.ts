@@ -120,3 +120,86 @@ describe('EntryStore', () => {
     expect(await store.revision()).toBe(3)
   })
 })
+
+describe('a batch of entries', () => {
+  const other = { ...entry, spiffeId: 'spiffe://example.org/web' }
+  const third = { ...entry, spiffeId: 'spiffe://example.org/cache', parentId: node2 }
+  const NOTHING = { create: [], replace: [], delete: [] }
+
+  async function openTwo() {
+    const opened = await openEntries()
+    await opened.entries.create('a', { ...entry, hint: 'old', x509SvidTtl: 60 })
+    await opened.entries.create('b', other)
+    const { revision } = await opened.entries.list()
+    opened.changes.length = 0
+    return { ...opened, revision }
+  }
+
+  it('deletes, replaces and creates, and tells whom it concerns', async () => {
+    const { entries, changes, revision } = await openTwo()
+    const result = await entries.batch(revision, {
+      create: [{ id: 'c', entry: third }],
+      replace: [{ id: 'a', entry: { ...entry, hint: 'new' } }],
+      delete: ['b'],
+    })
+    const { entries: left, revision: now } = await entries.list()
+    expect(left.map(({ id, hint, x509SvidTtl }) => [id, hint, x509SvidTtl])).toEqual([
+      ['a', 'new', undefined],
+      ['c', undefined, undefined],
+    ])
+    expect(result.revision).toBe(now)
+    expect([result.created, result.replaced, result.deleted].map((list) => list.map(({ id }) => id))).toEqual([
+      ['c'],
+      ['a'],
+      ['b'],
+    ])
+    expect(changes.map(({ kind, subject }) => `${kind} ${subject}`)).toEqual([
+      'entry.deleted b',
+      'entry.updated a',
+      'entry.created c',
+    ])
+  })
+
+  it('frees a place before it takes it', async () => {
+    const { entries, revision } = await openTwo()
+    await entries.batch(revision, { ...NOTHING, delete: ['b'], create: [{ id: 'c', entry: other }] })
+    expect((await entries.list()).entries.map(({ id }) => id)).toEqual(['a', 'c'])
+  })
+
+  it.each([
+    [
+      'an entry that exists',
+      {
+        create: [
+          { id: 'c', entry: third },
+          { id: 'd', entry: other },
+        ],
+      },
+      'ERR_ENTRY_EXISTS',
+      'create[1]',
+    ],
+    ['an entry that is not there', { delete: ['a', 'x'] }, 'ERR_ENTRY_NOT_FOUND', 'delete[1]'],
+    [
+      'a replacement that is not there',
+      { delete: ['a'], replace: [{ id: 'a', entry }] },
+      'ERR_ENTRY_NOT_FOUND',
+      'replace[0]',
+    ],
+  ])('changes nothing for %s, and says which', async (_, steps, code, step) => {
+    const { entries, changes, revision } = await openTwo()
+    const refused = entries.batch(revision, { ...NOTHING, ...steps })
+    await expect(refused).rejects.toMatchObject({ code, message: expect.stringContaining(step) })
+    expect((await entries.list()).entries.map(({ id }) => id)).toEqual(['a', 'b'])
+    expect((await entries.list()).revision).toBe(revision)
+    expect(changes).toEqual([])
+  })
+
+  it('is refused when an entry has changed since it was planned', async () => {
+    const { entries, store, revision } = await openTwo()
+    await store.change((change) => change.record('node.renewed', node1))
+    await entries.batch(revision, NOTHING)
+    await entries.update('b', (present) => ({ ...other, hint: present.id }))
+    await expectCode(entries.batch(revision, { ...NOTHING, delete: ['a'] }), 'ERR_ENTRY_CHANGED')
+    expect((await entries.list()).entries).toHaveLength(2)
+  })
+})

@@ -1,5 +1,5 @@
-import type { Entry, NewEntry, Selector } from '@countersign/api'
-import { EntryError } from '../registration/entry-error.ts'
+import type { Entry, EntryBatchResult, NewEntry, Selector } from '@countersign/api'
+import { atStep, EntryError } from '../registration/entry-error.ts'
 import type { EntryRow } from './schema.ts'
 import { type ChangeTransaction, currentRevision, type Snapshot, type Store } from './store.ts'
 
@@ -7,6 +7,13 @@ import { type ChangeTransaction, currentRevision, type Snapshot, type Store } fr
 export interface EntryFilter {
   readonly spiffeId?: string | undefined
   readonly parentId?: string | undefined
+}
+
+/** What to do to entries, each with its id. */
+export interface EntrySteps {
+  readonly create: readonly { readonly id: string; readonly entry: NewEntry }[]
+  readonly replace: readonly { readonly id: string; readonly entry: NewEntry }[]
+  readonly delete: readonly string[]
 }
 
 /** Registration entries. What they mean is checked before, in `registration/`. */
@@ -31,17 +38,7 @@ export class EntryStore {
 
   /** @throws EntryError `ERR_ENTRY_EXISTS` for the same identifier, parent and set of selectors */
   create(id: string, entry: NewEntry): Promise<Entry> {
-    return this.#store.change(async (change) => {
-      const revision = await change.record('entry.created', id, [entry.parentId])
-      const row = { id, revision, created_at: change.now, ...toColumns(entry) }
-      const { numInsertedOrUpdatedRows: inserted } = await change.db
-        .insertInto('entries')
-        .values(row)
-        .onConflict((conflict) => conflict.doNothing())
-        .executeTakeFirstOrThrow()
-      if (inserted !== 1n) throw exists()
-      return fromRow(row)
-    })
+    return this.#store.change((change) => insertEntry(change, id, entry))
   }
 
   /**
@@ -50,36 +47,31 @@ export class EntryStore {
    * @throws EntryError `ERR_ENTRY_NOT_FOUND`, `ERR_ENTRY_EXISTS`, or what `derive` throws
    */
   update(id: string, derive: (present: Entry) => NewEntry): Promise<Entry> {
-    return this.#store.change(async (change) => {
-      const present = await selectEntry(change.db, id)
-      if (present === undefined) throw notFound()
-      const next = toColumns(derive(present))
-      const twin = await change.db
-        .selectFrom('entries')
-        .select('id')
-        .where('spiffe_id', '=', next.spiffe_id)
-        .where('parent_id', '=', next.parent_id)
-        .where('selector_key', '=', next.selector_key)
-        .where('id', '!=', id)
-        .executeTakeFirst()
-      if (twin !== undefined) throw exists()
-      const revision = await change.record('entry.updated', id, [present.parentId, next.parent_id])
-      await change.db
-        .updateTable('entries')
-        .set({ ...next, revision })
-        .where('id', '=', id)
-        .execute()
-      return fromRow({ id, revision, created_at: present.createdAt, ...next })
-    })
+    return this.#store.change((change) => replaceEntry(change, id, derive))
   }
 
   /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
   delete(id: string): Promise<Entry> {
+    return this.#store.change((change) => deleteEntry(change, id))
+  }
+
+  /**
+   * Deletes, replaces and creates, in this order and in one transaction.
+   *
+   * @param basis revision of the list that the steps were planned on
+   * @throws EntryError `ERR_ENTRY_CHANGED` when an entry is newer than that
+   * @throws EntryError `ERR_ENTRY_NOT_FOUND`, `ERR_ENTRY_EXISTS`; the message names the step
+   */
+  batch(basis: number, steps: EntrySteps): Promise<EntryBatchResult> {
     return this.#store.change(async (change) => {
-      const entry = await selectEntry(change.db, id)
-      if (entry === undefined) throw notFound()
-      await removeEntry(change, entry, 'entry.deleted')
-      return entry
+      const newer = await change.db.selectFrom('entries').select('id').where('revision', '>', basis).executeTakeFirst()
+      if (newer !== undefined) {
+        throw new EntryError('ERR_ENTRY_CHANGED', 'entries have changed since the batch was planned; plan it again')
+      }
+      const deleted = await inTurn('delete', steps.delete, (id) => deleteEntry(change, id))
+      const replaced = await inTurn('replace', steps.replace, ({ id, entry }) => replaceEntry(change, id, () => entry))
+      const created = await inTurn('create', steps.create, ({ id, entry }) => insertEntry(change, id, entry))
+      return { created, replaced, deleted, revision: await currentRevision(change.db) }
     })
   }
 
@@ -93,6 +85,60 @@ export class EntryStore {
       return entries
     })
   }
+}
+
+async function insertEntry(change: ChangeTransaction, id: string, entry: NewEntry): Promise<Entry> {
+  const revision = await change.record('entry.created', id, [entry.parentId])
+  const row = { id, revision, created_at: change.now, ...toColumns(entry) }
+  const { numInsertedOrUpdatedRows: inserted } = await change.db
+    .insertInto('entries')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirstOrThrow()
+  if (inserted !== 1n) throw exists()
+  return fromRow(row)
+}
+
+async function replaceEntry(
+  change: ChangeTransaction,
+  id: string,
+  derive: (present: Entry) => NewEntry,
+): Promise<Entry> {
+  const present = await selectEntry(change.db, id)
+  if (present === undefined) throw notFound()
+  const next = toColumns(derive(present))
+  const twin = await change.db
+    .selectFrom('entries')
+    .select('id')
+    .where('spiffe_id', '=', next.spiffe_id)
+    .where('parent_id', '=', next.parent_id)
+    .where('selector_key', '=', next.selector_key)
+    .where('id', '!=', id)
+    .executeTakeFirst()
+  if (twin !== undefined) throw exists()
+  const revision = await change.record('entry.updated', id, [present.parentId, next.parent_id])
+  await change.db
+    .updateTable('entries')
+    .set({ ...next, revision })
+    .where('id', '=', id)
+    .execute()
+  return fromRow({ id, revision, created_at: present.createdAt, ...next })
+}
+
+async function deleteEntry(change: ChangeTransaction, id: string): Promise<Entry> {
+  const entry = await selectEntry(change.db, id)
+  if (entry === undefined) throw notFound()
+  await removeEntry(change, entry, 'entry.deleted')
+  return entry
+}
+
+/** One after the other. A refusal names its step, as in "create[3]". */
+async function inTurn<T>(name: string, items: readonly T[], run: (item: T) => Promise<Entry>): Promise<Entry[]> {
+  const entries: Entry[] = []
+  for (const [index, item] of items.entries()) {
+    entries.push(await run(item).catch((error: unknown) => Promise.reject(atStep(error, `${name}[${index}]`))))
+  }
+  return entries
 }
 
 export async function selectEntries(snapshot: Snapshot, filter: EntryFilter): Promise<Entry[]> {

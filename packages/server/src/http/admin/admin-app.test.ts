@@ -54,6 +54,29 @@ describe('admin socket', () => {
     expect(refusal(await test.admin(`/v1/entries/${entry.id}`, patch))).toBe('400 ERR_ENTRY_IDENTIFIER')
   })
 
+  it('takes a batch of entries, all or none, and tells an auditor of each', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const kept = await createEntry(test, agent)
+    const batch = (body: object) => test.admin('/v1/entries/batch', { body })
+    const { revision } = (await test.admin('/v1/entries')).body
+    const web = entryFor(agent, { spiffeId: 'spiffe://example.org/web' })
+    const reserved = entryFor(agent, { spiffeId: 'spiffe://example.org/countersign/x' })
+    const refused = await batch({ revision, create: [web, reserved] })
+    expect(refusal(refused)).toBe('400 ERR_ENTRY_RESERVED')
+    expect(refused.body.title).toMatch(/^create\[1\]: /)
+    const replace = [{ id: kept.id, entry: entryFor(agent, { hint: 'main' }) }]
+    const done = await batch({ revision, create: [web], replace })
+    expect(done.body).toMatchObject({ created: [web], replaced: [{ id: kept.id, hint: 'main' }], deleted: [] })
+    expect(refusal(await batch({ revision, delete: [kept.id] }))).toBe('409 ERR_ENTRY_CHANGED')
+    expect((await batch({ revision: done.body.revision, delete: [kept.id] })).status).toBe(200)
+    expect(['entry.created', 'entry.updated', 'entry.deleted'].map((event) => test.log.events(event).length)).toEqual([
+      2, 1, 1,
+    ])
+    expect(refusal(await batch({ create: [web] }))).toBe('400 ERR_HTTP_INVALID')
+    expect(refusal(await batch({ revision: 0, create: Array(501).fill(web) }))).toBe('400 ERR_HTTP_INVALID')
+  })
+
   it('lists nodes, and says so when one is not there', async () => {
     const test = await startTestServer()
     const agent = await test.attestedAgent('/node-1')
@@ -83,6 +106,7 @@ describe('admin socket', () => {
       '/v1/bundles',
       '/v1/bundles/{trustDomain}',
       '/v1/entries',
+      '/v1/entries/batch',
       '/v1/entries/{id}',
       '/v1/federations',
       '/v1/federations/{trustDomain}',

@@ -1,4 +1,4 @@
-import { Entry, EntryChange, EntryList, NewEntry, WorkloadId } from '@countersign/api'
+import { Entry, EntryBatch, EntryBatchResult, EntryChange, EntryList, NewEntry, WorkloadId } from '@countersign/api'
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Registration } from '../../registration/registration.ts'
@@ -35,6 +35,19 @@ export function addEntryRoutes(app: FastifyInstance, { registration }: EntryRout
       const entry = await registration.create(request.body)
       return reply.code(201).header('location', `/v1/entries/${entry.id}`).send(entry)
     },
+  )
+
+  app.post<{ Body: EntryBatch }>(
+    '/v1/entries/batch',
+    {
+      schema: {
+        summary: 'Create, replace and delete entries, all or none',
+        description: '409 when entries have changed since the revision that the batch was planned on.',
+        body: EntryBatch,
+        response: { 200: EntryBatchResult },
+      },
+    },
+    (request) => registration.batch(request.body),
   )
 
   app.get<{ Params: EntryParams }>(
