@@ -25,11 +25,17 @@ export interface InteropTrustDomain {
   readonly logTail: () => Promise<string>
 }
 
+export interface TrustDomainSettings {
+  /** Besides what every suite has, by the names of the server's configuration file. */
+  readonly server?: Readonly<Record<string, unknown>>
+}
+
 /** Starts both and returns when the agent has attested. Whoever owns `processes` ends them. */
 export async function startTrustDomain(
   processes: Processes,
   folder: string,
   name: string,
+  settings: TrustDomainSettings = {},
 ): Promise<InteropTrustDomain> {
   const serverFolder = join(folder, 'server')
   const agentFolder = join(folder, 'agent')
@@ -37,7 +43,8 @@ export async function startTrustDomain(
   const logFiles = [join(serverFolder, 'server.log'), join(agentFolder, 'agent.log')] as const
   try {
     const adminSocket = join(serverFolder, 'admin.sock')
-    const server = processes.start(process.execPath, await serverCommand(serverFolder, name), { logFile: logFiles[0] })
+    const command = await serverCommand(serverFolder, name, settings.server)
+    const server = processes.start(process.execPath, command, { logFile: logFiles[0] })
     const { listeners } = await untilReady(server, 'server', () =>
       callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'),
     )
@@ -68,10 +75,11 @@ export async function startTrustDomain(
 }
 
 /** Configuration files are YAML, and JSON is YAML. */
-async function serverCommand(folder: string, trustDomain: string): Promise<string[]> {
+async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  await writeFile(config, JSON.stringify({ trustDomain, dataDir: '.', machine: loopback, public: loopback }))
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, ...further }
+  await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }
 
