@@ -25,10 +25,18 @@ describe('parseAgentConfig', () => {
       server: { url: 'https://server.example.org:8441', timeout: 10, syncInterval: 30 },
       limits: { connections: 1024, connectionsPerUser: 256, handshakeTimeout: 10, credentials: 4096 },
       attestation: { timeout: 10, cache: 5 },
+      operator: { enabled: true, socket: '/etc/countersign/data/operator.sock' },
       log: { level: 'info' },
     })
     expect(config.plugins.nodeAttestor.name).toBe('join-token')
     expect(config.plugins.workloadAttestors.map(({ name }) => name)).toEqual(['unix'])
+  })
+
+  it("takes the operator's socket from the folder of the file, and can leave it out", () => {
+    const { operator } = parseAgentConfig({ ...minimal, operator: { socket: 'o.sock' } }, '/etc/countersign')
+    expect(operator.socket).toBe('/etc/countersign/o.sock')
+    const off = { enabled: false, socket: `/${'a'.repeat(107)}` }
+    expect(parseAgentConfig({ ...minimal, operator: off }, '/').operator.enabled).toBe(false)
   })
 
   it.each([
@@ -47,6 +55,11 @@ describe('parseAgentConfig', () => {
     [
       'an attestor named twice',
       { ...minimal, workloadAttestors: [{ name: 'unix' }, { name: 'unix' }] },
+      'ERR_CONFIG_INVALID',
+    ],
+    [
+      'an operator socket path that is too long',
+      { ...minimal, operator: { socket: `/${'a'.repeat(107)}` } },
       'ERR_CONFIG_INVALID',
     ],
     ['a socket path that is too long', { ...minimal, socket: `/${'a'.repeat(107)}` }, 'ERR_CONFIG_INVALID'],

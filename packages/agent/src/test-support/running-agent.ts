@@ -73,6 +73,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     socket: join(folder, 'agent.sock'),
     limits: { connections: 64, connectionsPerUser: 64, handshakeTimeout: 10, credentials: 64 },
     attestation: { timeout: 10, cache: 5 },
+    operator: { enabled: true, socket: join(folder, 'operator.sock') },
     log: { level: 'info' },
     plugins: {
       nodeAttestor: { name: 'test-token', create: () => tokenAttestor(tokens) },
