@@ -9,6 +9,7 @@ import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
 import { createPublicApp } from './http/public/public-app.ts'
+import { createSpiffeBundleApp } from './http/public/spiffe-bundle-app.ts'
 import { listenOnSocket } from './http/unix-socket.ts'
 import { Maintenance } from './maintenance.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
@@ -31,6 +32,8 @@ export interface RunningServer {
   readonly trustDomain: string
   readonly machineUrl: string
   readonly publicUrl: string
+  /** Of the bundle endpoint of profile `https_spiffe`, when the configuration has one. */
+  readonly spiffeBundleUrl?: string
   /** Path of the Unix socket. */
   readonly adminSocket: string
   /** Ends event streams, lets requests under way finish for a few seconds, and closes the store. */
@@ -80,12 +83,20 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const startedAt = clock.now()
   const machine = await openMachineListener(surroundings)
   const open = await openPublicListener(surroundings)
+  const spiffe = await openSpiffeBundleListener(surroundings)
 
   const urls = {
     machine: httpsUrl(reachableHosts(config.machine.advertisedHost, config.machine.host), machine.port),
     public: httpsUrl(reachableHosts(config.public.host, config.machine.advertisedHost), open.port),
   }
-  const listeners = { ...urls, admin: config.admin.socket }
+  const { spiffeEndpoint } = config.bundle
+  const spiffeBundleUrl =
+    spiffe && httpsUrl(reachableHosts(spiffeEndpoint?.host, config.machine.advertisedHost), spiffe.port)
+  const listeners = {
+    ...urls,
+    admin: config.admin.socket,
+    ...(spiffeBundleUrl !== undefined && { spiffeBundle: spiffeBundleUrl }),
+  }
   const readStatus = async () => ({
     trustDomain,
     version: VERSION,
@@ -111,6 +122,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
       { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
       { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
+      { name: 'renew identity of the bundle endpoint', run: async () => spiffe?.renewCredential() },
     ],
     nextAt: () => parts.authorities.nextTickAt(),
     clock,
@@ -119,7 +131,13 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   closers.add(() => maintenance.stop())
   // What signs has changed: the server's own identity must not wait for the next round.
   closers.add(parts.store.feed.subscribe(({ kind }) => kind.startsWith('authority.') && maintenance.wake()))
-  return { trustDomain, machineUrl: urls.machine, publicUrl: urls.public, adminSocket: admin.path }
+  return {
+    trustDomain,
+    machineUrl: urls.machine,
+    publicUrl: urls.public,
+    ...(spiffeBundleUrl !== undefined && { spiffeBundleUrl }),
+    adminSocket: admin.path,
+  }
 }
 
 /** Its own identity's, so that no setting for agents or workloads can make it run out between two rounds of maintenance. */
@@ -141,19 +159,11 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
     log: log.child({ listener: 'machine' }),
   })
   closers.add(() => app.close())
-  const identity = new ServerIdentity({
-    issuer: parts.issuer,
-    signer: async () => (await parts.authorities.active('x509')).authority.id,
-    clock,
-    trustDomain,
-    ttlSeconds: OWN_SVID_TTL_SECONDS,
-    dnsNames: reachableHosts(machine.advertisedHost, 'localhost').filter((host) => isIP(host) === 0),
-  })
   const listener = await TlsListener.open({
     app,
     host: machine.host,
     port: machine.port,
-    credential: identity,
+    credential: ownIdentity(config, parts, clock),
     maxConnectionsPerCertificate: MAX_CONNECTIONS_PER_AGENT,
     // Certificates are asked for here and judged in `NodeAuthentication`, by the trust domain's rules, not OpenSSL's.
     tls: { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false },
@@ -192,6 +202,44 @@ async function openPublicListener({ config, parts, log, clock, closers }: Surrou
   })
   closers.add(() => listener.stop())
   return listener
+}
+
+/** Beside the public listener, not on the machine listener: partners need not reach what agents speak to. */
+async function openSpiffeBundleListener({
+  config,
+  parts,
+  log,
+  clock,
+  closers,
+}: Surroundings): Promise<TlsListener | undefined> {
+  const { spiffeEndpoint: address } = config.bundle
+  if (address === undefined) return undefined
+  const app = await createSpiffeBundleApp({
+    bundles: parts.bundles,
+    trustDomain: config.trustDomain,
+    log: log.child({ listener: 'spiffe-bundle' }),
+    version: VERSION,
+  })
+  closers.add(() => app.close())
+  const listener = await TlsListener.open({
+    app,
+    ...address,
+    credential: ownIdentity(config, parts, clock),
+    tls: { minVersion: 'TLSv1.2' },
+  })
+  closers.add(() => listener.stop())
+  return listener
+}
+
+function ownIdentity(config: ServerConfig, parts: ServerParts, clock: Clock): ServerIdentity {
+  return new ServerIdentity({
+    issuer: parts.issuer,
+    signer: async () => (await parts.authorities.active('x509')).authority.id,
+    clock,
+    trustDomain: config.trustDomain,
+    ttlSeconds: OWN_SVID_TTL_SECONDS,
+    dnsNames: reachableHosts(config.machine.advertisedHost, 'localhost').filter((host) => isIP(host) === 0),
+  })
 }
 
 function publicCredential(config: ServerConfig, log: Logger, clock: Clock): TlsCredentialSource {

@@ -72,7 +72,10 @@ describe('Federations', () => {
     await clock.advance(125)
     expect(timesOf(world.fetches, start)).toEqual([0, 60, 120])
     expect(world.fetches[0]?.source.url).toBe(partner.bundleEndpointUrl)
-    expect(world.fetches[0]?.source.webRoots).toContain('BEGIN CERTIFICATE')
+    expect(world.fetches[0]?.source.authentication).toMatchObject({
+      profile: 'https_web',
+      webRoots: expect.any(String),
+    })
     expect((await bundles.get('partner.example'))?.bundle).toEqual(world.answer)
     const [federation] = await federations.list()
     expect(federation).toMatchObject({ lastRefreshAt: start + 120, sequence: 1 })

@@ -1,14 +1,16 @@
-import type { BundleDocument, Federation, NewFederation, TrustDomainBundle } from '@countersign/api'
+import type { BundleDocument, Federation, FederationChange, NewFederation, TrustDomainBundle } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
-import { errorCode, type JsonObject } from '@countersign/protocol'
+import { errorCode, type JsonObject, parseSpiffeBundle } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
 import type { BundleStore } from '../store/bundle-store.ts'
-import type { FederationStore } from '../store/federation-store.ts'
+import type { FederationEndpoint, FederationStore } from '../store/federation-store.ts'
+import { AddressPolicy } from './address-policy.ts'
 import { parseBundleDocument } from './bundle-document.ts'
+import type { EndpointAuthentication } from './endpoint-authentication.ts'
 import { FederationError } from './federation-error.ts'
 import type { BundleFetcher, BundleSource } from './fetch-bundle.ts'
 import { refreshDelay } from './refresh-delay.ts'
-import { requireForeignTrustDomain, validateFederation } from './validate-federation.ts'
+import { parseEndpointId, requireForeignTrustDomain, validateEndpoint } from './validate-federation.ts'
 
 export interface FederationsOptions {
   readonly store: FederationStore
@@ -26,13 +28,15 @@ export interface FederationsOptions {
 const TIMEOUT_MS = 10_000
 
 interface Schedule {
-  cancel: () => void
-  failures: number
+  readonly cancel: () => void
+  readonly failures: number
+  /** Seconds since the Unix epoch. */
+  readonly at: number
 }
 
 interface Attempt {
   readonly result: Promise<Federation>
-  /** Aborts it: the relationship it was for has ended. */
+  /** Aborts it: the relationship it was for has ended, or what it relied on was replaced. */
   readonly ended: AbortController
 }
 
@@ -62,36 +66,82 @@ export class Federations {
     await Promise.allSettled([...this.#running.values()].map(({ result }) => result))
   }
 
-  list(): Promise<Federation[]> {
-    return this.#options.store.list()
+  /** @throws FederationError `ERR_FEDERATION_NOT_FOUND` */
+  get(trustDomain: string): Promise<Federation> {
+    return this.#require(trustDomain)
   }
 
-  /** Stores the relationship and fetches in the background. @throws FederationError as `validateFederation`, or exists */
-  async create(federation: NewFederation): Promise<Federation> {
-    validateFederation(federation, this.#options.trustDomain)
-    const created = await this.#options.store.create(federation)
-    const { trustDomain, bundleEndpointUrl } = created
-    this.#options.audit.federationCreated({ trustDomain, bundleEndpointUrl })
+  async list(): Promise<Federation[]> {
+    return (await this.#options.store.list()).map((federation) => this.#withSchedule(federation))
+  }
+
+  /**
+   * Stores the relationship and fetches in the background.
+   *
+   * @throws FederationError as `requireForeignTrustDomain`, `validateEndpoint` and `parseBundleDocument`,
+   *   `ERR_FEDERATION_EXISTS`
+   */
+  async create({ trustDomain, ...change }: NewFederation): Promise<Federation> {
+    requireForeignTrustDomain(trustDomain, this.#options.trustDomain)
+    const endpoint = parseEndpoint(trustDomain, change)
+    const created = await this.#options.store.create(trustDomain, endpoint)
+    this.#options.audit.federationCreated({ trustDomain, bundleEndpointUrl: created.bundleEndpointUrl })
+    if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
     this.#scheduleIn(trustDomain, 0)
-    return created
+    return this.#withSchedule(created)
+  }
+
+  /**
+   * Replaces where the bundle comes from, and fetches from there in the background. The bundle that is known stays
+   * trusted until then, unless another is given.
+   *
+   * @throws FederationError as `create`, `ERR_FEDERATION_NOT_FOUND`
+   */
+  async update(trustDomain: string, change: FederationChange): Promise<Federation> {
+    const endpoint = parseEndpoint(trustDomain, change)
+    // Before it is stored: what an attempt brings from the former endpoint must not be taken after this.
+    const scheduled = this.#abandon(trustDomain)
+    try {
+      const updated = await this.#options.store.update(trustDomain, endpoint)
+      // One that began meanwhile read the former endpoint.
+      this.#abandon(trustDomain)
+      this.#options.audit.federationUpdated({ trustDomain, bundleEndpointUrl: updated.bundleEndpointUrl })
+      if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
+      this.#scheduleIn(trustDomain, 0)
+      return this.#withSchedule(updated)
+    } catch (error) {
+      if (scheduled) this.#scheduleIn(trustDomain, 0)
+      throw error
+    }
   }
 
   /** Ends the relationship and the trust in that domain. @throws FederationError `ERR_FEDERATION_NOT_FOUND` */
   async delete(trustDomain: string): Promise<void> {
     await this.#options.store.delete(trustDomain)
-    this.#schedules.get(trustDomain)?.cancel()
-    this.#schedules.delete(trustDomain)
     // Joined by a later relationship with the same domain, it would fetch from the wrong place and end its schedule.
-    this.#running.get(trustDomain)?.ended.abort()
-    this.#running.delete(trustDomain)
+    this.#abandon(trustDomain)
     this.#options.audit.federationDeleted({ trustDomain })
   }
 
-  /** Takes a bundle from the operator. @throws FederationError for the own trust domain or an unusable document */
+  /**
+   * Takes a bundle from the operator, whatever its sequence: it counts until the next refresh. Endpoints that it
+   * authenticates are asked again at once.
+   *
+   * @throws FederationError for the own trust domain or an unusable document
+   */
   async setBundle(trustDomain: string, document: unknown): Promise<TrustDomainBundle> {
     requireForeignTrustDomain(trustDomain, this.#options.trustDomain)
     const bundle = parseBundleDocument(trustDomain, document)
-    if (await this.#options.bundles.put(trustDomain, bundle)) this.#reportBundle(trustDomain, bundle)
+    const dependent = (await this.#options.store.list()).filter(({ endpointSpiffeId }) =>
+      endpointSpiffeId?.startsWith(`spiffe://${trustDomain}/`),
+    )
+    // What an attempt brings that the former bundle authenticated must not be taken after this.
+    for (const federation of dependent) this.#abandon(federation.trustDomain)
+    try {
+      if (await this.#options.bundles.put(trustDomain, bundle)) this.#reportBundle(trustDomain, bundle)
+    } finally {
+      for (const federation of dependent) this.#scheduleIn(federation.trustDomain, 0)
+    }
     return { trustDomain, bundle }
   }
 
@@ -112,29 +162,50 @@ export class Federations {
   }
 
   async #refresh(trustDomain: string, ended: AbortSignal): Promise<Federation> {
-    const { store, clock, log } = this.#options
-    const { bundleEndpointUrl: url, webRoots } = await this.#require(trustDomain)
+    const { store, clock, log, audit } = this.#options
+    const federation = await this.#require(trustDomain)
+    const { bundleEndpointUrl: url } = federation
     let isFailed = false
     try {
-      const document = await this.#fetchInTime({ url, webRoots }, ended)
+      const authentication = await this.#authenticationOf(federation)
+      const addresses = new AddressPolicy(federation.allowedAddresses ?? [])
+      const document = await this.#fetchInTime({ url, authentication, addresses }, ended)
       const bundle = parseBundleDocument(trustDomain, document)
-      if (ended.aborted) throw notFound()
+      if (ended.aborted) return this.#require(trustDomain)
       if (await store.recordFetched(trustDomain, url, bundle)) this.#reportBundle(trustDomain, bundle)
     } catch (error) {
-      if (ended.aborted) throw notFound()
+      if (ended.aborted) return this.#require(trustDomain)
       const code = errorCode(error)
       if (code === undefined || code === 'ERR_FEDERATION_NOT_FOUND') throw error
       if (this.#stopping.signal.aborted) return this.#require(trustDomain)
       isFailed = true
       const { message, detail } = error as FederationError
       log.warn({ trustDomain, code, detail }, 'bundle of a federated trust domain was not refreshed')
-      await store.recordFailure(trustDomain, url, { code, message }, clock.now())
+      audit.federatedBundleRefused({ trustDomain, code })
+      await store.recordFailure(trustDomain, url, { code, message, detail }, clock.now())
     }
     const hint = (await this.#options.bundles.get(trustDomain))?.bundle.spiffe_refresh_hint
-    if (ended.aborted) throw notFound()
+    if (ended.aborted) return this.#require(trustDomain)
     const failures = isFailed ? (this.#schedules.get(trustDomain)?.failures ?? 0) + 1 : 0
     this.#scheduleIn(trustDomain, refreshDelay(hint, failures, this.#options.random()), failures)
     return this.#require(trustDomain)
+  }
+
+  /**
+   * The bundle that is known now authenticates the connection that fetches the next one, so a partner's new authority is
+   * believed because the old one vouched for where it came from.
+   *
+   * @throws FederationError `ERR_FEDERATION_NO_BUNDLE` when that trust domain has none here
+   */
+  async #authenticationOf({ profile, webRoots, endpointSpiffeId = '' }: Federation): Promise<EndpointAuthentication> {
+    if (profile === 'https_web') return { profile, webRoots }
+    const endpointId = parseEndpointId(endpointSpiffeId)
+    const known = await this.#options.bundles.get(endpointId.trustDomain)
+    if (known === undefined) {
+      throw new FederationError('ERR_FEDERATION_NO_BUNDLE', 'there is no bundle to verify the endpoint with')
+    }
+    const { x509Authorities: roots } = parseSpiffeBundle(endpointId.trustDomain, known.bundle)
+    return { profile, endpointId, roots, now: this.#options.clock.now() }
   }
 
   async #fetchInTime(source: BundleSource, ended: AbortSignal): Promise<JsonObject> {
@@ -151,14 +222,33 @@ export class Federations {
   async #require(trustDomain: string): Promise<Federation> {
     const federation = await this.#options.store.get(trustDomain)
     if (federation === undefined) throw notFound()
-    return federation
+    return this.#withSchedule(federation)
+  }
+
+  #withSchedule(federation: Federation): Federation {
+    const schedule = this.#schedules.get(federation.trustDomain)
+    return schedule === undefined || schedule.at < this.#options.clock.now()
+      ? federation
+      : { ...federation, nextRefreshAt: schedule.at }
+  }
+
+  /** Forgets the attempt that is under way and the one that would be next. @returns whether there was either */
+  #abandon(trustDomain: string): boolean {
+    const schedule = this.#schedules.get(trustDomain)
+    const running = this.#running.get(trustDomain)
+    schedule?.cancel()
+    this.#schedules.delete(trustDomain)
+    running?.ended.abort()
+    this.#running.delete(trustDomain)
+    return schedule !== undefined || running !== undefined
   }
 
   #scheduleIn(trustDomain: string, seconds: number, failures = 0): void {
     this.#schedules.get(trustDomain)?.cancel()
     if (this.#stopping.signal.aborted) return
-    const cancel = this.#options.clock.schedule(seconds * 1000, () => void this.#refreshInBackground(trustDomain))
-    this.#schedules.set(trustDomain, { cancel, failures })
+    const { clock } = this.#options
+    const cancel = clock.schedule(seconds * 1000, () => void this.#refreshInBackground(trustDomain))
+    this.#schedules.set(trustDomain, { cancel, failures, at: clock.now() + Math.round(seconds) })
   }
 
   /** A relationship that was ended meanwhile is simply not scheduled again; anything else must not end the loop. */
@@ -177,6 +267,12 @@ export class Federations {
     const { spiffe_sequence: sequence } = bundle
     this.#options.audit.federatedBundleChanged({ trustDomain, ...(sequence === undefined ? {} : { sequence }) })
   }
+}
+
+/** @throws FederationError as `validateEndpoint` and `parseBundleDocument` */
+function parseEndpoint(trustDomain: string, { bundle, ...endpoint }: FederationChange): FederationEndpoint {
+  validateEndpoint(endpoint)
+  return bundle === undefined ? endpoint : { ...endpoint, bundle: parseBundleDocument(trustDomain, bundle) }
 }
 
 function notFound() {

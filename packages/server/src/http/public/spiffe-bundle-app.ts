@@ -1,0 +1,18 @@
+import type { Logger } from '@countersign/plugin-kit'
+import type { FastifyInstance } from 'fastify'
+import { createApp } from '../create-app.ts'
+import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
+
+export interface SpiffeBundleAppOptions extends BundleRoutesOptions {
+  readonly log: Logger
+  readonly version: string
+}
+
+/** The bundle endpoint of profile `https_spiffe`: the same documents, shown under the server's own X509-SVID. */
+export function createSpiffeBundleApp(options: SpiffeBundleAppOptions): Promise<FastifyInstance> {
+  const { log, version } = options
+  const description = 'Public keys of the trust domain, by profile https_spiffe.'
+  return createApp({ log, version, name: 'spiffe-bundle', description, openapi: true }, (app) => {
+    addBundleRoutes(app, options)
+  })
+}
