@@ -19,5 +19,11 @@ export function asFederationError(error: unknown, signal: AbortSignal): Federati
   if (code !== undefined && TLS_FAILURE.test(code)) {
     return new FederationError('ERR_FEDERATION_TLS', 'bundle endpoint does not agree on TLS', context)
   }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new FederationError('ERR_FEDERATION_TOO_LARGE', "bundle endpoint's answer has too large a header", context)
+  }
+  if (code?.startsWith('HPE_')) {
+    return new FederationError('ERR_FEDERATION_BUNDLE', 'bundle endpoint does not answer in HTTP', context)
+  }
   return new FederationError('ERR_FEDERATION_UNREACHABLE', 'bundle endpoint cannot be reached', context)
 }
