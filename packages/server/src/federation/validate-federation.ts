@@ -5,6 +5,8 @@ import { parseAddressRange } from './address-range.ts'
 import { FederationError } from './federation-error.ts'
 
 const MAX_WEB_ROOTS = 32
+/** As written: what a URL parser repairs (an empty user, a backslash, a line break) would be stored as something else. */
+const ENDPOINT_URL = /^https:\/\/[^\s@/?#\\]+(?:[/?][^\s#]*)?$/
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----/g
 
 /**
@@ -68,7 +70,7 @@ export function requireForeignTrustDomain(trustDomain: string, ownTrustDomain: s
  * @see SPIFFE Federation sections 5.2.1.1, 5.2.2.1
  */
 export function parseEndpointUrl(text: string): URL {
-  const url = URL.parse(text)
+  const url = ENDPOINT_URL.test(text) ? URL.parse(text) : null
   if (url === null || url.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.hash !== '') {
     throw new FederationError('ERR_FEDERATION_URL', 'bundle endpoint must be an https URL without user or fragment')
   }
