@@ -117,6 +117,16 @@ describe.each([
     },
   )
 
+  it('starts at the configured URL every time, whatever status the redirect has', async () => {
+    const target = await serve(credential(), bundle)
+    const first = await serve(credential(), (_request, response) => {
+      response.writeHead(308, { location: `https://endpoint.example:${target.port}/` }).end()
+    })
+    const fetchBundle = () => fetchFrom(first.port, authentication)
+    expect([await fetchBundle(), await fetchBundle()]).toEqual([{ keys: [] }, { keys: [] }])
+    expect([first.requests.length, target.requests.length]).toEqual([2, 2])
+  })
+
   it('leaves a loop after three redirects', async () => {
     const first = await serve(credential(), redirectTo('/bundle'))
     await expectCode(fetchFrom(first.port, authentication), 'ERR_FEDERATION_REDIRECT')

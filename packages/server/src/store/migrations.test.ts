@@ -4,7 +4,7 @@ import { FakeClock } from '@countersign/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { BundleStore } from './bundle-store.ts'
-import { FederationStore } from './federation-store.ts'
+import { type FederationEndpoint, FederationStore } from './federation-store.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { Store } from './store.ts'
 
@@ -52,6 +52,6 @@ it('keeps the federation relationships of the first version, their bundles and h
     profile: 'https_spiffe',
     endpointSpiffeId: 'spiffe://b.example/a',
     allowedAddresses: ['10.0.0.0/8'],
-  } as const
+  } satisfies FederationEndpoint
   expect(await federations.update('b.example', moved)).toEqual({ trustDomain: 'b.example', ...moved })
 })

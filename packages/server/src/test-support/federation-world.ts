@@ -28,7 +28,7 @@ export const partner = {
 export const unreachable = () => new FederationError('ERR_FEDERATION_UNREACHABLE', 'bundle endpoint cannot be reached')
 
 /** Federations on a store of their own, with partners that answer what the test says. */
-export async function openFederations({ random = () => 0.5 } = {}) {
+export async function openFederations({ random = () => 0.5 }: { readonly random?: () => number } = {}) {
   const { store, clock } = await temporaryStore()
   const log = new RecordingLogger()
   const world = {

@@ -36,7 +36,11 @@ describe('federation by https_spiffe', () => {
     const { ours, bundle, federation, refresh } = await startPair()
     const created = await ours.admin('/v1/federations', { body: { ...federation, bundle } })
     expect([created.status, created.body]).toEqual([201, expect.objectContaining(federation)])
-    expect(await refresh()).toMatchObject({ ...federation, lastRefreshAt: ours.clock.now(), sequence: bundle.spiffe_sequence })
+    expect(await refresh()).toMatchObject({
+      ...federation,
+      lastRefreshAt: ours.clock.now(),
+      sequence: bundle.spiffe_sequence,
+    })
     const shown = (await ours.admin('/v1/federations/partner.example')).body
     expect(shown).toMatchObject({ ...federation, nextRefreshAt: expect.any(Number) })
     expect(shown).not.toHaveProperty('lastError')
