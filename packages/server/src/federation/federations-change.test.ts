@@ -1,6 +1,6 @@
 /** Relationships that change while the server runs, and what their status says. */
 import type { FederationChange } from '@countersign/api'
-import { expectCode } from '@countersign/testing'
+import { expectCode, settle } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { anAuthority, openFederations, partner, unreachable } from '../test-support/federation-world.ts'
 
@@ -43,6 +43,27 @@ describe('Federations.update', () => {
     answer()
     await clock.advance(1)
     expect((await bundles.get(trustDomain))?.bundle.spiffe_sequence).toBe(1)
+  })
+
+  it('takes nothing from the former endpoint that is only waiting to be stored', async () => {
+    const { federations, store, world, clock, bundles } = await openFederations()
+    await federations.create(partner)
+    await clock.advance(1)
+    const [fetched, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    world.ignoreAbort = fetched.promise
+    world.answer = { keys: [], spiffe_sequence: 99 }
+    const refreshing = federations.refresh(trustDomain)
+    await settle()
+    const busy = store.change(() => written.promise)
+    await settle()
+    fetched.resolve()
+    await settle()
+    world.answer = unreachable()
+    const updating = federations.update(trustDomain, endpoint)
+    written.resolve()
+    await Promise.all([busy, updating, refreshing])
+    expect((await bundles.get(trustDomain))?.bundle.spiffe_sequence).toBe(1)
+    expect(await federations.get(trustDomain)).not.toHaveProperty('lastError')
   })
 
   it('passes on the addresses that are allowed now', async () => {

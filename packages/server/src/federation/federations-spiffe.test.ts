@@ -13,7 +13,8 @@ const spiffe = {
 const elsewhere = { ...spiffe, endpointSpiffeId: 'spiffe://hub.example/bundle-endpoint' } as const
 
 /** `x5c` of the roots that a fetch was to verify the endpoint with. */
-const rootsOf = (source: BundleSource | undefined) => (source?.authentication as SpiffeAuthentication).roots
+const rootsOf = (source: BundleSource | undefined) =>
+  (source?.authentication as SpiffeAuthentication | undefined)?.roots
 const rootOf = ({ x5c: [root = ''] }: { x5c: string[] }) => decodeBase64(root)
 
 describe('self-serving endpoint', () => {

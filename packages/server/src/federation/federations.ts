@@ -103,8 +103,6 @@ export class Federations {
     const scheduled = this.#abandon(trustDomain)
     try {
       const updated = await this.#options.store.update(trustDomain, endpoint)
-      // One that began meanwhile read the former endpoint.
-      this.#abandon(trustDomain)
       this.#options.audit.federationUpdated({ trustDomain, bundleEndpointUrl: updated.bundleEndpointUrl })
       if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
       this.#scheduleIn(trustDomain, 0)
@@ -171,8 +169,7 @@ export class Federations {
       const addresses = new AddressPolicy(federation.allowedAddresses ?? [])
       const document = await this.#fetchInTime({ url, authentication, addresses }, ended)
       const bundle = parseBundleDocument(trustDomain, document)
-      if (ended.aborted) return this.#require(trustDomain)
-      if (await store.recordFetched(trustDomain, url, bundle)) this.#reportBundle(trustDomain, bundle)
+      if (await store.recordFetched(federation, bundle, ended)) this.#reportBundle(trustDomain, bundle)
     } catch (error) {
       if (ended.aborted) return this.#require(trustDomain)
       const code = errorCode(error)

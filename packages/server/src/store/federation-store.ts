@@ -96,17 +96,19 @@ export class FederationStore {
    * bundle is stored already. One of the same sequence and other keys is taken: some publishers never count, and their
    * rotated authority must arrive nevertheless.
    *
+   * @param attempted the relationship as the attempt found it
+   * @param ended aborted when the attempt does not count any more; looked at when nothing else can be written any more
    * @returns whether the stored bundle changed
-   * @throws FederationError `ERR_FEDERATION_NOT_FOUND`
+   * @throws FederationError `ERR_FEDERATION_NOT_FOUND`, also when `ended`
    * @throws FederationError `ERR_FEDERATION_OLDER` when `spiffe_sequence` is lower than the stored one or missing beside it
    */
-  recordFetched(trustDomain: string, url: string, bundle: BundleDocument): Promise<boolean> {
+  recordFetched(attempted: Federation, bundle: BundleDocument, ended: AbortSignal): Promise<boolean> {
+    const { trustDomain } = attempted
     return this.#store.change(async (change) => {
       const row = await selectFederations(change.db)
         .where('federations.trust_domain', '=', trustDomain)
-        .where('bundle_endpoint_url', '=', url)
         .executeTakeFirst()
-      if (row === undefined) throw notFound()
+      if (row === undefined || !isSameEndpoint(fromRow(row), attempted) || ended.aborted) throw notFound()
       // One without a sequence could be any age: accepting it would let an old answer take the stored one's place.
       if (row.sequence !== null && (bundle.spiffe_sequence ?? -1) < row.sequence) {
         throw new FederationError(
@@ -159,6 +161,16 @@ function endpointColumns(endpoint: FederationEndpoint) {
     endpoint_spiffe_id: endpoint.endpointSpiffeId ?? null,
     allowed_addresses: endpoint.allowedAddresses === undefined ? null : JSON.stringify(endpoint.allowedAddresses),
   }
+}
+
+/** What believed the endpoint. At the same URL, another profile would not have. */
+function isSameEndpoint(one: Federation, other: Federation): boolean {
+  return (
+    one.bundleEndpointUrl === other.bundleEndpointUrl &&
+    one.profile === other.profile &&
+    one.endpointSpiffeId === other.endpointSpiffeId &&
+    one.webRoots === other.webRoots
+  )
 }
 
 async function requireFederation(snapshot: Snapshot, trustDomain: string): Promise<Federation> {
