@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import { isIP } from 'node:net'
 import { type Clock, type Logger, systemClock } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
@@ -9,15 +8,15 @@ import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
 import { createPublicApp } from './http/public/public-app.ts'
-import { createSpiffeBundleApp } from './http/public/spiffe-bundle-app.ts'
 import { listenOnSocket } from './http/unix-socket.ts'
 import { Maintenance } from './maintenance.ts'
+import { createOwnIdentity } from './own-identity.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
+import { openSpiffeBundleListener } from './spiffe-bundle-listener.ts'
 import { AUTHORITY_KINDS } from './store/authority-store.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { OwnWebRoot } from './tls/own-web-root.ts'
-import { ServerIdentity } from './tls/server-identity.ts'
 import type { TlsCredentialSource } from './tls/tls-credential.ts'
 import { TlsListener } from './tls/tls-listener.ts'
 import { VERSION } from './version.ts'
@@ -89,13 +88,10 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     machine: httpsUrl(reachableHosts(config.machine.advertisedHost, config.machine.host), machine.port),
     public: httpsUrl(reachableHosts(config.public.host, config.machine.advertisedHost), open.port),
   }
-  const { spiffeEndpoint } = config.bundle
-  const spiffeBundleUrl =
-    spiffe && httpsUrl(reachableHosts(spiffeEndpoint?.host, config.machine.advertisedHost), spiffe.port)
   const listeners = {
     ...urls,
     admin: config.admin.socket,
-    ...(spiffeBundleUrl !== undefined && { spiffeBundle: spiffeBundleUrl }),
+    ...(spiffe !== undefined && { spiffeBundle: spiffe.url }),
   }
   const readStatus = async () => ({
     trustDomain,
@@ -135,13 +131,10 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     trustDomain,
     machineUrl: urls.machine,
     publicUrl: urls.public,
-    ...(spiffeBundleUrl !== undefined && { spiffeBundleUrl }),
+    ...(spiffe !== undefined && { spiffeBundleUrl: spiffe.url }),
     adminSocket: admin.path,
   }
 }
-
-/** Its own identity's, so that no setting for agents or workloads can make it run out between two rounds of maintenance. */
-const OWN_SVID_TTL_SECONDS = 3600
 
 /** An agent needs a handful; one that has gone wrong must not take those of all others. */
 const MAX_CONNECTIONS_PER_AGENT = 64
@@ -163,7 +156,7 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
     app,
     host: machine.host,
     port: machine.port,
-    credential: ownIdentity(config, parts, clock),
+    credential: createOwnIdentity(config, parts, clock),
     maxConnectionsPerCertificate: MAX_CONNECTIONS_PER_AGENT,
     // Certificates are asked for here and judged in `NodeAuthentication`, by the trust domain's rules, not OpenSSL's.
     tls: { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false },
@@ -202,44 +195,6 @@ async function openPublicListener({ config, parts, log, clock, closers }: Surrou
   })
   closers.add(() => listener.stop())
   return listener
-}
-
-/** Beside the public listener, not on the machine listener: partners need not reach what agents speak to. */
-async function openSpiffeBundleListener({
-  config,
-  parts,
-  log,
-  clock,
-  closers,
-}: Surroundings): Promise<TlsListener | undefined> {
-  const { spiffeEndpoint: address } = config.bundle
-  if (address === undefined) return undefined
-  const app = await createSpiffeBundleApp({
-    bundles: parts.bundles,
-    trustDomain: config.trustDomain,
-    log: log.child({ listener: 'spiffe-bundle' }),
-    version: VERSION,
-  })
-  closers.add(() => app.close())
-  const listener = await TlsListener.open({
-    app,
-    ...address,
-    credential: ownIdentity(config, parts, clock),
-    tls: { minVersion: 'TLSv1.2' },
-  })
-  closers.add(() => listener.stop())
-  return listener
-}
-
-function ownIdentity(config: ServerConfig, parts: ServerParts, clock: Clock): ServerIdentity {
-  return new ServerIdentity({
-    issuer: parts.issuer,
-    signer: async () => (await parts.authorities.active('x509')).authority.id,
-    clock,
-    trustDomain: config.trustDomain,
-    ttlSeconds: OWN_SVID_TTL_SECONDS,
-    dnsNames: reachableHosts(config.machine.advertisedHost, 'localhost').filter((host) => isIP(host) === 0),
-  })
 }
 
 function publicCredential(config: ServerConfig, log: Logger, clock: Clock): TlsCredentialSource {

@@ -1,16 +1,17 @@
 import type { BundleDocument, Federation, FederationChange, NewFederation, TrustDomainBundle } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
-import { errorCode, type JsonObject, parseSpiffeBundle } from '@countersign/protocol'
+import { errorCode, type JsonObject } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
 import type { BundleStore } from '../store/bundle-store.ts'
 import type { FederationEndpoint, FederationStore } from '../store/federation-store.ts'
 import { AddressPolicy } from './address-policy.ts'
+import { authenticationOf } from './authentication-of.ts'
 import { parseBundleDocument } from './bundle-document.ts'
-import type { EndpointAuthentication } from './endpoint-authentication.ts'
 import { FederationError } from './federation-error.ts'
 import type { BundleFetcher, BundleSource } from './fetch-bundle.ts'
 import { refreshDelay } from './refresh-delay.ts'
-import { parseEndpointId, requireForeignTrustDomain, validateEndpoint } from './validate-federation.ts'
+import { RefreshSchedule } from './refresh-schedule.ts'
+import { requireForeignTrustDomain, validateEndpoint } from './validate-federation.ts'
 
 export interface FederationsOptions {
   readonly store: FederationStore
@@ -27,13 +28,6 @@ export interface FederationsOptions {
 /** For one attempt as a whole. */
 const TIMEOUT_MS = 10_000
 
-interface Schedule {
-  readonly cancel: () => void
-  readonly failures: number
-  /** Seconds since the Unix epoch. */
-  readonly at: number
-}
-
 interface Attempt {
   readonly result: Promise<Federation>
   /** Aborts it: the relationship it was for has ended, or what it relied on was replaced. */
@@ -43,26 +37,26 @@ interface Attempt {
 /** Relationships with other trust domains: keeps their bundles fresh, each on its own, and never waits for any. */
 export class Federations {
   readonly #options: FederationsOptions
-  readonly #schedules = new Map<string, Schedule>()
+  readonly #schedule: RefreshSchedule
   readonly #running = new Map<string, Attempt>()
   readonly #stopping = new AbortController()
 
   constructor(options: FederationsOptions) {
     this.#options = options
+    this.#schedule = new RefreshSchedule(options.clock, (trustDomain) => void this.#refreshInBackground(trustDomain))
   }
 
   /** Begins to fetch the bundles of the stored relationships, soon and not all at once. */
   async start(): Promise<void> {
     for (const { trustDomain } of await this.#options.store.list()) {
-      this.#scheduleIn(trustDomain, this.#options.random())
+      this.#schedule.set(trustDomain, this.#options.random())
     }
   }
 
   /** Cancels what is under way. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    for (const { cancel } of this.#schedules.values()) cancel()
-    this.#schedules.clear()
+    this.#schedule.stop()
     await Promise.allSettled([...this.#running.values()].map(({ result }) => result))
   }
 
@@ -87,7 +81,7 @@ export class Federations {
     const created = await this.#options.store.create(trustDomain, endpoint)
     this.#options.audit.federationCreated({ trustDomain, bundleEndpointUrl: created.bundleEndpointUrl })
     if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
-    this.#scheduleIn(trustDomain, 0)
+    this.#schedule.set(trustDomain, 0)
     return this.#withSchedule(created)
   }
 
@@ -105,10 +99,10 @@ export class Federations {
       const updated = await this.#options.store.update(trustDomain, endpoint)
       this.#options.audit.federationUpdated({ trustDomain, bundleEndpointUrl: updated.bundleEndpointUrl })
       if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
-      this.#scheduleIn(trustDomain, 0)
+      this.#schedule.set(trustDomain, 0)
       return this.#withSchedule(updated)
     } catch (error) {
-      if (scheduled) this.#scheduleIn(trustDomain, 0)
+      if (scheduled) this.#schedule.set(trustDomain, 0)
       throw error
     }
   }
@@ -138,7 +132,7 @@ export class Federations {
     try {
       if (await this.#options.bundles.put(trustDomain, bundle)) this.#reportBundle(trustDomain, bundle)
     } finally {
-      for (const federation of dependent) this.#scheduleIn(federation.trustDomain, 0)
+      for (const federation of dependent) this.#schedule.set(federation.trustDomain, 0)
     }
     return { trustDomain, bundle }
   }
@@ -165,7 +159,7 @@ export class Federations {
     const { bundleEndpointUrl: url } = federation
     let isFailed = false
     try {
-      const authentication = await this.#authenticationOf(federation)
+      const authentication = await authenticationOf(federation, this.#options.bundles, clock.now())
       const addresses = new AddressPolicy(federation.allowedAddresses ?? [])
       const document = await this.#fetchInTime({ url, authentication, addresses }, ended)
       const bundle = parseBundleDocument(trustDomain, document)
@@ -183,26 +177,9 @@ export class Federations {
     }
     const hint = (await this.#options.bundles.get(trustDomain))?.bundle.spiffe_refresh_hint
     if (ended.aborted) return this.#require(trustDomain)
-    const failures = isFailed ? (this.#schedules.get(trustDomain)?.failures ?? 0) + 1 : 0
-    this.#scheduleIn(trustDomain, refreshDelay(hint, failures, this.#options.random()), failures)
+    const failures = isFailed ? this.#schedule.failures(trustDomain) + 1 : 0
+    this.#schedule.set(trustDomain, refreshDelay(hint, failures, this.#options.random()), failures)
     return this.#require(trustDomain)
-  }
-
-  /**
-   * The bundle that is known now authenticates the connection that fetches the next one, so a partner's new authority is
-   * believed because the old one vouched for where it came from.
-   *
-   * @throws FederationError `ERR_FEDERATION_NO_BUNDLE` when that trust domain has none here
-   */
-  async #authenticationOf({ profile, webRoots, endpointSpiffeId = '' }: Federation): Promise<EndpointAuthentication> {
-    if (profile === 'https_web') return { profile, webRoots }
-    const endpointId = parseEndpointId(endpointSpiffeId)
-    const known = await this.#options.bundles.get(endpointId.trustDomain)
-    if (known === undefined) {
-      throw new FederationError('ERR_FEDERATION_NO_BUNDLE', 'there is no bundle to verify the endpoint with')
-    }
-    const { x509Authorities: roots } = parseSpiffeBundle(endpointId.trustDomain, known.bundle)
-    return { profile, endpointId, roots, now: this.#options.clock.now() }
   }
 
   async #fetchInTime(source: BundleSource, ended: AbortSignal): Promise<JsonObject> {
@@ -223,29 +200,17 @@ export class Federations {
   }
 
   #withSchedule(federation: Federation): Federation {
-    const schedule = this.#schedules.get(federation.trustDomain)
-    return schedule === undefined || schedule.at < this.#options.clock.now()
-      ? federation
-      : { ...federation, nextRefreshAt: schedule.at }
+    const nextRefreshAt = this.#schedule.nextAt(federation.trustDomain)
+    return nextRefreshAt === undefined ? federation : { ...federation, nextRefreshAt }
   }
 
   /** Forgets the attempt that is under way and the one that would be next. @returns whether there was either */
   #abandon(trustDomain: string): boolean {
-    const schedule = this.#schedules.get(trustDomain)
+    const isScheduled = this.#schedule.cancel(trustDomain)
     const running = this.#running.get(trustDomain)
-    schedule?.cancel()
-    this.#schedules.delete(trustDomain)
     running?.ended.abort()
     this.#running.delete(trustDomain)
-    return schedule !== undefined || running !== undefined
-  }
-
-  #scheduleIn(trustDomain: string, seconds: number, failures = 0): void {
-    this.#schedules.get(trustDomain)?.cancel()
-    if (this.#stopping.signal.aborted) return
-    const { clock } = this.#options
-    const cancel = clock.schedule(seconds * 1000, () => void this.#refreshInBackground(trustDomain))
-    this.#schedules.set(trustDomain, { cancel, failures, at: clock.now() + Math.round(seconds) })
+    return isScheduled || running !== undefined
   }
 
   /** A relationship that was ended meanwhile is simply not scheduled again; anything else must not end the loop. */
@@ -255,8 +220,8 @@ export class Federations {
     } catch (error) {
       if (errorCode(error) === 'ERR_FEDERATION_NOT_FOUND' || this.#stopping.signal.aborted) return
       this.#options.log.error({ trustDomain, code: errorCode(error), err: error }, 'refreshing a bundle failed')
-      const failures = (this.#schedules.get(trustDomain)?.failures ?? 0) + 1
-      this.#scheduleIn(trustDomain, refreshDelay(undefined, failures, this.#options.random()), failures)
+      const failures = this.#schedule.failures(trustDomain) + 1
+      this.#schedule.set(trustDomain, refreshDelay(undefined, failures, this.#options.random()), failures)
     }
   }
 
