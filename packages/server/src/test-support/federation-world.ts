@@ -13,7 +13,7 @@ import { onTestFinished } from 'vitest'
 import { createAudit } from '../audit/audit.ts'
 import { FederationError } from '../federation/federation-error.ts'
 import { Federations } from '../federation/federations.ts'
-import type { BundleSource } from '../federation/fetch-bundle.ts'
+import type { BundleFetcher, BundleSource } from '../federation/fetch-bundle.ts'
 import { BundleStore } from '../store/bundle-store.ts'
 import { FederationStore } from '../store/federation-store.ts'
 import { RecordingLogger } from './recording-logger.ts'
@@ -27,8 +27,14 @@ export const partner = {
 
 export const unreachable = () => new FederationError('ERR_FEDERATION_UNREACHABLE', 'bundle endpoint cannot be reached')
 
+export interface FederationWorldOptions {
+  readonly random?: () => number
+  /** In place of what the test says: a fetcher that really fetches. */
+  readonly fetchBundle?: BundleFetcher
+}
+
 /** Federations on a store of their own, with partners that answer what the test says. */
-export async function openFederations({ random = () => 0.5 }: { readonly random?: () => number } = {}) {
+export async function openFederations({ random = () => 0.5, fetchBundle }: FederationWorldOptions = {}) {
   const { store, clock } = await temporaryStore()
   const log = new RecordingLogger()
   const world = {
@@ -49,6 +55,7 @@ export async function openFederations({ random = () => 0.5 }: { readonly random?
       random,
       trustDomain: 'example.org',
       fetchBundle: async (source, signal) => {
+        if (fetchBundle !== undefined) return fetchBundle(source, signal)
         world.fetches.push({ source, at: clock.now() })
         world.signals.push(signal)
         const answer = world.answer
