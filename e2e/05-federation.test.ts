@@ -12,7 +12,7 @@ import { TrustDomain } from './support/trust-domain.ts'
 const WORKLOAD = fileURLToPath(new URL('./support/bundles.mjs', import.meta.url))
 
 /** An authority of the partner ends after a minute; its successor is published when half of that is over. */
-const SHORT_AUTHORITY = 'authorities: { x509Ttl: 60 }\nsvids: { x509Ttl: 20, agentTtl: 20 }'
+const SHORT_AUTHORITY = 'authorities: { x509Ttl: 60 }'
 const SPIFFE_ENDPOINT = 'bundle: { refreshHint: 1, spiffeEndpoint: { host: 127.0.0.1, port: 0 } }'
 const ROTATION_PATIENCE_MS = 150_000
 const PARTNER = 'spiffe://partner.example'
