@@ -29,10 +29,11 @@ func main() {
 	unregistered := flag.Bool("unregistered", false, "expect that this program has no identity")
 	bundleURL := flag.String("bundle-url", "", "URL of the trust domain's bundle endpoint")
 	bundleRoot := flag.String("bundle-root", "", "PEM file of the root that the bundle endpoint's certificate leads to")
+	spiffeBundleURL := flag.String("spiffe-bundle-url", "", "URL of the same bundle by profile https_spiffe")
 	patience := flag.Duration("patience", time.Minute, "how long all checks together may take")
 	flag.Parse()
 
-	passed, err := run(*id, *unregistered, bundleEndpoint{url: *bundleURL, rootFile: *bundleRoot}, *patience)
+	passed, err := run(*id, *unregistered, bundleEndpoint{url: *bundleURL, rootFile: *bundleRoot, spiffeURL: *spiffeBundleURL}, *patience)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)

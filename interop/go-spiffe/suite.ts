@@ -30,7 +30,10 @@ export const suite: InteropSuite = {
       x509SvidTtl: X509_SVID_TTL_SECONDS,
     })
     const env = { SPIFFE_ENDPOINT_SOCKET: trustDomain.endpointSocket }
-    const endpoint = ['-bundle-url', trustDomain.bundleEndpointUrl, '-bundle-root', trustDomain.publicRootFile]
+    const endpoint = [
+      ...['-bundle-url', trustDomain.bundleEndpointUrl, '-bundle-root', trustDomain.publicRootFile],
+      ...['-spiffe-bundle-url', trustDomain.spiffeBundleEndpointUrl],
+    ]
     await runClient(context, client, ['-id', SPIFFE_ID, ...endpoint], env)
 
     // The same bytes under another path are another program.

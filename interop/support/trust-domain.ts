@@ -17,6 +17,8 @@ export interface InteropTrustDomain {
   /** Address of the Workload API, as `SPIFFE_ENDPOINT_SOCKET` wants it. */
   readonly endpointSocket: string
   readonly bundleEndpointUrl: string
+  /** The same by profile https_spiffe. */
+  readonly spiffeBundleEndpointUrl: string
   /** PEM of the root that the bundle endpoint's certificate leads to. */
   readonly publicRootFile: string
   /** Registers programs of this host. */
@@ -64,6 +66,7 @@ export async function startTrustDomain(
       name,
       endpointSocket: `unix://${workloadSocket}`,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
+      spiffeBundleEndpointUrl: new URL('/bundle', listeners.spiffeBundle).href,
       publicRootFile: join(serverFolder, 'public-root.pem'),
       register: (entry) =>
         callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
@@ -78,7 +81,8 @@ export async function startTrustDomain(
 async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, ...further }
+  const bundle = { spiffeEndpoint: loopback }
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, bundle, ...further }
   await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }

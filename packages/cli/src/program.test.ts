@@ -9,7 +9,8 @@ const VERBS = [
   ...['agent status', 'agent explain'],
   ...['entry create', 'entry list', 'entry show', 'entry update', 'entry delete'],
   ...['node list', 'node ban', 'node evict', 'token create', 'bundle show', 'bundle set', 'bundle list'],
-  ...['federation create', 'federation list', 'federation delete', 'federation refresh'],
+  ...['federation create', 'federation update', 'federation show', 'federation list'],
+  ...['federation refresh', 'federation delete'],
   ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'verify', 'inspect'],
 ]
 

@@ -25,6 +25,8 @@ import { addFederationCreate } from './commands/federation-create.ts'
 import { addFederationDelete } from './commands/federation-delete.ts'
 import { addFederationList } from './commands/federation-list.ts'
 import { addFederationRefresh } from './commands/federation-refresh.ts'
+import { addFederationShow } from './commands/federation-show.ts'
+import { addFederationUpdate } from './commands/federation-update.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addJwtFetch } from './commands/jwt-fetch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
@@ -88,7 +90,14 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'federation',
     does: 'foreign trust domains whose bundle is followed',
     example: 'federation list',
-    verbs: [addFederationCreate, addFederationList, addFederationDelete, addFederationRefresh],
+    verbs: [
+      addFederationCreate,
+      addFederationUpdate,
+      addFederationShow,
+      addFederationList,
+      addFederationRefresh,
+      addFederationDelete,
+    ],
   },
   { name: 'x509', does: 'X509-SVIDs of this program', example: 'x509 fetch', verbs: [addX509Fetch] },
   { name: 'jwt', does: 'JWT-SVIDs of this program', example: 'jwt fetch --audience a', verbs: [addJwtFetch] },
