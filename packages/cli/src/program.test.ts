@@ -11,7 +11,15 @@ const VERBS = [
   ...['node list', 'node ban', 'node evict', 'token create', 'bundle show', 'bundle set', 'bundle list'],
   ...['federation create', 'federation update', 'federation show', 'federation list'],
   ...['federation refresh', 'federation delete'],
-  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'verify', 'inspect'],
+  ...[
+    'authority list',
+    'authority prepare',
+    'authority activate',
+    'authority taint',
+    'authority revoke',
+    'entry apply',
+  ],
+  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'conformance workload-api', 'verify', 'inspect'],
 ]
 
 describe('program', () => {
