@@ -50,7 +50,7 @@ export class CredentialCache<Credential extends Expiring> {
   readonly #options: CredentialCacheOptions
   readonly #logLimit: LogLimit
   readonly #slots = new Map<string, Slot<Credential>>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(key: string) => void>()
 
   constructor(options: CredentialCacheOptions) {
     this.#options = options
@@ -61,8 +61,8 @@ export class CredentialCache<Credential extends Expiring> {
     return this.#slots.size
   }
 
-  /** Called after each credential that replaced another. @returns stops telling */
-  subscribe(listener: () => void): () => void {
+  /** Called with the key of each credential that replaced another. @returns stops telling */
+  subscribe(listener: (key: string) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -153,7 +153,7 @@ export class CredentialCache<Credential extends Expiring> {
       slot.current = { credential, renewAt: renewalTime(clock.now(), credential.expiresAt, random()) }
       slot.failures = 0
       slot.retryAt = 0
-      if (isRenewal) this.#tell()
+      if (isRenewal) this.#tell(key)
       return credential
     } catch (error) {
       slot.failures += 1
@@ -171,8 +171,8 @@ export class CredentialCache<Credential extends Expiring> {
     }
   }
 
-  #tell(): void {
-    for (const listener of [...this.#listeners]) listener()
+  #tell(key: string): void {
+    for (const listener of [...this.#listeners]) listener(key)
   }
 
   /** Waits for a renewal, but not for a server that hangs: the caller has a good credential meanwhile. */

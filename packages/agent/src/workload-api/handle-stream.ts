@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto'
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { MalformedRequest, type Received } from '@countersign/workload-api'
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
-import { type Caller, requireSecurityHeader } from './caller.ts'
+import { type Caller, requireSecurityHeader, Sight } from './caller.ts'
+import type { Follower } from './push-schedule.ts'
 import { invalidArgument, toRpcError } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
 
@@ -21,6 +23,8 @@ export interface StreamMethod<Request, Schema extends DescMessage> {
 /** A snapshot that is out of date at once would otherwise be taken again without a pause. */
 const MIN_PAUSE_SECONDS = 1
 
+const nothing = () => {}
+
 /**
  * Serves a stream of snapshots: the first at once, then one after each change of what the caller would see.
  *
@@ -34,90 +38,112 @@ export function handleStream<Request, Schema extends DescMessage>(
   method: StreamMethod<Request, Schema>,
 ): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
   return (call) => {
-    serve(context, method, call).catch((error) => call.emit('error', toRpcError(error, context.log)))
+    new SnapshotStream(context, method, call).run().catch((error) => call.emit('error', toRpcError(error, context.log)))
   }
 }
 
-async function serve<Request, Schema extends DescMessage>(
-  context: ServiceContext,
-  method: StreamMethod<Request, Schema>,
-  call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
-): Promise<void> {
-  requireSecurityHeader(call)
-  const { request } = call
-  if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
-  method.validate?.(request)
+/** One open stream. Thousands are open for months and do nothing, so each keeps as little as it can. */
+class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
+  readonly #context: ServiceContext
+  readonly #method: StreamMethod<Request, Schema>
+  readonly #call: ServerWritableStream<Received<Request>, MessageShape<Schema>>
+  #isClosed = false
+  /** Something changed since the last look, however often it did. */
+  #isRaised = false
+  #continue: (() => void) | undefined
+  #onClose = nothing
+  /** SHA-256 of what the caller has. */
+  #sentHash = ''
+  #sight: Sight | undefined
 
-  const closed = new AbortController()
-  for (const event of ['cancelled', 'close', 'finish']) call.once(event, () => closed.abort())
-  const changes = new ChangeSignal()
-  const stops = [context.state.subscribe(changes.raise), context.issuer.subscribe(changes.raise)]
-  try {
-    let sent: Uint8Array | undefined
-    while (!closed.signal.aborted) {
-      changes.lower()
-      const { message, freshUntil } = await method.snapshot(request, await context.callers.resolve(call))
-      if (closed.signal.aborted) return
-      const bytes = toBinary(method.schema, message)
-      if (sent === undefined || Buffer.compare(sent, bytes) !== 0) {
-        await write(call, message, closed.signal)
-        sent = bytes
-      }
-      await changes.wait(context, freshUntil, closed.signal)
+  constructor(
+    context: ServiceContext,
+    method: StreamMethod<Request, Schema>,
+    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+  ) {
+    this.#context = context
+    this.#method = method
+    this.#call = call
+  }
+
+  async run(): Promise<void> {
+    const call = this.#call
+    requireSecurityHeader(call)
+    const { request } = call
+    if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
+    this.#method.validate?.(request)
+    const leave = this.#context.callers.admit(call)
+    const close = () => this.#close()
+    for (const event of ['cancelled', 'close', 'finish']) call.once(event, close)
+    const stop = this.#context.pushes.add(this)
+    try {
+      while (!this.#isClosed) await this.#wait(await this.#send(request))
+    } finally {
+      stop()
+      leave()
     }
-  } finally {
-    for (const stop of stops) stop()
-  }
-}
-
-/** Resolves when the message has gone out, which waits for a caller that does not read. */
-function write<Message>(
-  call: ServerWritableStream<unknown, Message>,
-  message: Message,
-  closed: AbortSignal,
-): Promise<void> {
-  return untilClosed(closed, (done) => {
-    call.write(message, () => done())
-  })
-}
-
-/** Remembers that something changed, however often it did, until it is looked at. */
-class ChangeSignal {
-  #raised = false
-  #wake = () => {}
-
-  readonly raise = (): void => {
-    this.#raised = true
-    this.#wake()
   }
 
-  lower(): void {
-    this.#raised = false
+  isConcerned(): boolean {
+    return this.#sight?.isOutdated(this.#context) !== false
+  }
+
+  usesEntry(entryId: string): boolean {
+    return this.#sight?.includes(entryId) !== false
+  }
+
+  wake(): void {
+    this.#isRaised = true
+    this.#goOn()
+  }
+
+  /** Sends what the caller does not have yet. @returns when to look again */
+  async #send(request: Request): Promise<number> {
+    this.#isRaised = false
+    const caller = await this.#context.callers.resolve(this.#call)
+    this.#sight = new Sight(caller, this.#context.trustDomain)
+    const { message, freshUntil } = await this.#method.snapshot(request, caller)
+    const bytes = toBinary(this.#method.schema, message)
+    const sentHash = hash('sha256', bytes, 'base64')
+    if (sentHash !== this.#sentHash) {
+      await this.#write(message)
+      this.#sentHash = sentHash
+    }
+    return freshUntil
+  }
+
+  /** Resolves when the message has gone out, which waits for a caller that does not read, or when the call is over. */
+  #write(message: MessageShape<Schema>): Promise<void> | undefined {
+    if (this.#isClosed) return undefined
+    return new Promise((resolve) => {
+      // A change does not end the wait for a caller that does not read: only the end of the call does.
+      this.#onClose = resolve
+      this.#call.write(message, () => resolve())
+    })
   }
 
   /** Until something has changed, the time has come, or the call is over. */
-  async wait({ clock }: ServiceContext, until: number, closed: AbortSignal): Promise<void> {
-    if (this.#raised) return
+  async #wait(until: number): Promise<void> {
+    this.#onClose = nothing
+    if (this.#isRaised || this.#isClosed) return
+    const { clock } = this.#context
     const seconds = Math.max(MIN_PAUSE_SECONDS, until - clock.now())
-    let cancel = () => {}
-    await untilClosed(closed, (done) => {
-      this.#wake = done
-      if (Number.isFinite(seconds)) cancel = clock.schedule(seconds * 1000, done)
+    let cancel = nothing
+    await new Promise<void>((resolve) => {
+      this.#continue = resolve
+      if (Number.isFinite(seconds)) cancel = clock.schedule(seconds * 1000, () => this.#goOn())
     })
     cancel()
-    this.#wake = () => {}
   }
-}
 
-/** Waits for `start` to call back, or for the end of the call. Leaves no listener behind: a call may last for months. */
-function untilClosed(closed: AbortSignal, start: (done: () => void) => void): Promise<void> {
-  if (closed.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      closed.removeEventListener('abort', done)
-      resolve()
-    }
-    closed.addEventListener('abort', done, { once: true })
-    start(done)
-  })
+  #goOn(): void {
+    this.#continue?.()
+    this.#continue = undefined
+  }
+
+  #close(): void {
+    this.#isClosed = true
+    this.#onClose()
+    this.#goOn()
+  }
 }

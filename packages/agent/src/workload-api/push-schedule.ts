@@ -1,0 +1,99 @@
+import type { Clock } from '@countersign/plugin-kit'
+
+/** A stream that is to be told of changes. */
+export interface Follower {
+  /** Whether its program would see a difference now, by what was last found out about it. */
+  isConcerned(): boolean
+  usesEntry(entryId: string): boolean
+  /** Look again. Often called without need. */
+  wake(): void
+}
+
+export interface PushScheduleOptions {
+  readonly clock: Clock
+  /** From 0 up to 1. */
+  readonly random: () => number
+}
+
+/** This many are told at once. More would all be attested, and ask the server, in the same moment. */
+const AT_ONCE = 64
+/** The pace of a wide change, as a mean. */
+const FOLLOWERS_PER_SECOND = 400
+const MAX_SPREAD_MS = 10_000
+
+/**
+ * Decides when each stream looks for what has changed: at once when a change concerns a few programs, spread at random
+ * over some seconds when it concerns many, such as a new authority.
+ *
+ * Streams that a change does not seem to concern look too, spread likewise: whether it concerns them was judged by what
+ * their programs were when they were last attested.
+ *
+ * @see SPIFFE Workload API section 4.3
+ */
+export class PushSchedule {
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #followers = new Set<Follower>()
+  readonly #waiting = new Map<Follower, { readonly atMs: number; readonly cancel: () => void }>()
+
+  constructor({ clock, random }: PushScheduleOptions) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  get followers(): number {
+    return this.#followers.size
+  }
+
+  /** @returns stops telling */
+  add(follower: Follower): () => void {
+    this.#followers.add(follower)
+    return () => {
+      this.#followers.delete(follower)
+      this.#forgetWaiting(follower)
+    }
+  }
+
+  /** What programs are given has changed, whose is not known. */
+  announce(): void {
+    const concerned: Follower[] = []
+    const others: Follower[] = []
+    for (const each of this.#followers) (each.isConcerned() ? concerned : others).push(each)
+    this.#tell(concerned)
+    this.#tell(others)
+  }
+
+  /** A credential of an entry was renewed. */
+  announceEntry(entryId: string): void {
+    this.#tell([...this.#followers].filter((each) => each.usesEntry(entryId)))
+  }
+
+  #tell(followers: readonly Follower[]): void {
+    const isWide = followers.length > AT_ONCE
+    const spreadMs = Math.min(MAX_SPREAD_MS, (followers.length / FOLLOWERS_PER_SECOND) * 1000)
+    for (const each of followers) {
+      if (isWide) this.#wakeWithin(each, this.#random() * spreadMs)
+      else this.#wakeNow(each)
+    }
+  }
+
+  #wakeNow(follower: Follower): void {
+    this.#forgetWaiting(follower)
+    follower.wake()
+  }
+
+  /** One that waits already is not put off, or changes that come one after the other would keep it waiting. */
+  #wakeWithin(follower: Follower, delayMs: number): void {
+    const atMs = this.#clock.now() * 1000 + delayMs
+    const waiting = this.#waiting.get(follower)
+    if (waiting !== undefined && waiting.atMs <= atMs) return
+    waiting?.cancel()
+    const cancel = this.#clock.schedule(delayMs, () => this.#wakeNow(follower))
+    this.#waiting.set(follower, { atMs, cancel })
+  }
+
+  #forgetWaiting(follower: Follower): void {
+    this.#waiting.get(follower)?.cancel()
+    this.#waiting.delete(follower)
+  }
+}
