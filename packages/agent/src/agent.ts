@@ -35,6 +35,8 @@ export interface RunningAgent {
   readonly socketPath: string
   /** Of the operator's socket, unless it is switched off. */
   readonly operatorSocketPath: string | undefined
+  /** How many are open on the socket. */
+  connections(): number
   stop(): Promise<void>
 }
 
@@ -114,6 +116,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
+    connections: () => api.connections(),
     async stop() {
       stopping.abort()
       tainted.stop()

@@ -47,6 +47,7 @@ export interface WorldOptions {
   readonly tokens?: string[]
   readonly prepare?: (server: FakeServer) => void | Promise<void>
   readonly config?: Partial<AgentConfig>
+  readonly limits?: Partial<AgentConfig['limits']>
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -79,6 +80,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       identities: 100,
       handshakeTimeout: 10,
       credentials: 64,
+      ...options.limits,
     },
     attestation: { timeout: 10, cache: 5 },
     operator: { enabled: true, socket: join(folder, 'operator.sock') },
