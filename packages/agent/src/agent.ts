@@ -11,6 +11,7 @@ import { Issuer } from './issuance/issuer.ts'
 import { TaintedCredentials } from './issuance/tainted-credentials.ts'
 import { openOperatorSocket } from './operator/open-operator-socket.ts'
 import { LimitedLogger } from './limited-logger.ts'
+import { MemoryRelease } from './memory-release.ts'
 import { HttpsServerClient } from './server-client/https-server-client.ts'
 import { ConnectionCounter } from './socket/connection-limits.ts'
 import { Listener } from './socket/listener.ts'
@@ -221,17 +222,22 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   const tellHealth = () => api.health.setServing(state.view.status === 'ready')
   state.subscribe(tellHealth)
   tellHealth()
+  const memory = new MemoryRelease(clock)
   const listener: Listener = await Listener.open({
     path: config.socket,
     limits: { total: config.limits.connections, perUid: config.limits.connectionsPerUser },
     handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
     clock,
     log,
-    serve: (connection) => api.serve(connection),
+    serve: (connection) => {
+      memory.touch()
+      api.serve(connection)
+    },
   })
   return {
     connections: () => listener.connections,
     async close() {
+      memory.close()
       await listener.close()
       api.close()
     },

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import {
   AttestationError,
   type Clock,
@@ -35,12 +36,14 @@ interface Finding {
 const QUEUE = { running: 16, waiting: 16_384, waitingPerOwner: 8192, patienceMs: 20_000 }
 
 const MAX_SELECTORS = 1024
+const MAX_SHARED_LISTS = 256
 
 /** Finds out which program is calling, by asking every configured attestor. */
 export class WorkloadAttestation {
   readonly #options: WorkloadAttestationOptions
   readonly #logLimit: LogLimit
   readonly #queue: FairQueue<number>
+  readonly #lists = new Map<string, readonly Selector[]>()
   readonly #findings = new WeakMap<PeerProcess, Finding>()
 
   constructor(options: WorkloadAttestationOptions) {
@@ -99,10 +102,21 @@ export class WorkloadAttestation {
           }
         }),
       )
-      return distinct(found.flat())
+      return this.#shared(distinct(found.flat()))
     } finally {
       cancel()
     }
+  }
+
+  /** Hundreds of instances of one program are told by the same selectors: the list is kept once. */
+  #shared(selectors: readonly Selector[]): readonly Selector[] {
+    const key = hash('sha256', selectors.map(formatSelector).join('\n'), 'base64')
+    const known = this.#lists.get(key) ?? selectors
+    this.#lists.delete(key)
+    this.#lists.set(key, known)
+    const [oldest] = this.#lists.keys()
+    if (this.#lists.size > MAX_SHARED_LISTS && oldest !== undefined) this.#lists.delete(oldest)
+    return known
   }
 
   #logFailure(attestor: string, { pid, uid }: PeerProcess, code: string | undefined): void {
