@@ -23,8 +23,6 @@ export interface StreamMethod<Request, Schema extends DescMessage> {
 /** A snapshot that is out of date at once would otherwise be taken again without a pause. */
 const MIN_PAUSE_SECONDS = 1
 
-const nothing = () => {}
-
 /**
  * Serves a stream of snapshots: the first at once, then one after each change of what the caller would see.
  *
@@ -38,23 +36,30 @@ export function handleStream<Request, Schema extends DescMessage>(
   method: StreamMethod<Request, Schema>,
 ): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
   return (call) => {
-    new SnapshotStream(context, method, call).run().catch((error) => call.emit('error', toRpcError(error, context.log)))
+    new SnapshotStream(context, method, call).start()
   }
 }
 
-/** One open stream. Thousands are open for months and do nothing, so each keeps as little as it can. */
+/**
+ * One open stream. Thousands are open for months and do nothing, so each keeps as little as it can, and nothing that waits:
+ * no timer, no promise.
+ */
 class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
+  alarmAt: number | undefined
   readonly #context: ServiceContext
   readonly #method: StreamMethod<Request, Schema>
   readonly #call: ServerWritableStream<Received<Request>, MessageShape<Schema>>
   #isClosed = false
   /** Something changed since the last look, however often it did. */
   #isRaised = false
-  #continue: (() => void) | undefined
-  #onClose = nothing
+  #isLooking = false
   /** SHA-256 of what the caller has. */
   #sentHash = ''
   #sight: Sight | undefined
+  /** Takes the stream off all lists. */
+  #leave: (() => void) | undefined
+  /** Ends the wait for a caller that does not read. */
+  #giveUpWriting: (() => void) | undefined
 
   constructor(
     context: ServiceContext,
@@ -66,22 +71,16 @@ class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
     this.#call = call
   }
 
-  async run(): Promise<void> {
-    const call = this.#call
-    requireSecurityHeader(call)
-    const { request } = call
-    if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
-    this.#method.validate?.(request)
-    const leave = this.#context.callers.admit(call)
-    const close = () => this.#close()
-    for (const event of ['cancelled', 'close', 'finish']) call.once(event, close)
-    const stop = this.#context.pushes.add(this)
+  start(): void {
     try {
-      while (!this.#isClosed) await this.#wait(await this.#send(request))
-    } finally {
-      stop()
-      leave()
+      this.#enter()
+    } catch (error) {
+      this.#fail(error)
+      return
     }
+    const close = () => this.#close()
+    for (const event of ['cancelled', 'close', 'finish']) this.#call.once(event, close)
+    this.wake()
   }
 
   isConcerned(): boolean {
@@ -94,17 +93,45 @@ class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
 
   wake(): void {
     this.#isRaised = true
-    this.#goOn()
+    if (!this.#isLooking && !this.#isClosed) this.#look().catch((error) => this.#fail(error))
+  }
+
+  /** Checks that need no attestation, and a place on the lists. */
+  #enter(): void {
+    requireSecurityHeader(this.#call)
+    const { request } = this.#call
+    if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
+    this.#method.validate?.(request)
+    const release = this.#context.callers.admit(this.#call)
+    const stop = this.#context.pushes.add(this)
+    this.#leave = () => {
+      stop()
+      release()
+    }
+  }
+
+  /** Until there is nothing new. */
+  async #look(): Promise<void> {
+    this.#isLooking = true
+    try {
+      let freshUntil = Number.POSITIVE_INFINITY
+      while (this.#isRaised && !this.#isClosed) {
+        this.#isRaised = false
+        freshUntil = await this.#send()
+      }
+      const { clock, pushes } = this.#context
+      pushes.wakeAt(this, Math.max(clock.now() + MIN_PAUSE_SECONDS, freshUntil))
+    } finally {
+      this.#isLooking = false
+    }
   }
 
   /** Sends what the caller does not have yet. @returns when to look again */
-  async #send(request: Request): Promise<number> {
-    this.#isRaised = false
+  async #send(): Promise<number> {
     const caller = await this.#context.callers.resolve(this.#call)
     this.#sight = new Sight(caller, this.#context.trustDomain)
-    const { message, freshUntil } = await this.#method.snapshot(request, caller)
-    const bytes = toBinary(this.#method.schema, message)
-    const sentHash = hash('sha256', bytes, 'base64')
+    const { message, freshUntil } = await this.#method.snapshot(this.#call.request as Request, caller)
+    const sentHash = hash('sha256', toBinary(this.#method.schema, message), 'base64')
     if (sentHash !== this.#sentHash) {
       await this.#write(message)
       this.#sentHash = sentHash
@@ -113,37 +140,25 @@ class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
   }
 
   /** Resolves when the message has gone out, which waits for a caller that does not read, or when the call is over. */
-  #write(message: MessageShape<Schema>): Promise<void> | undefined {
-    if (this.#isClosed) return undefined
-    return new Promise((resolve) => {
-      // A change does not end the wait for a caller that does not read: only the end of the call does.
-      this.#onClose = resolve
+  async #write(message: MessageShape<Schema>): Promise<void> {
+    if (this.#isClosed) return
+    await new Promise<void>((resolve) => {
+      this.#giveUpWriting = resolve
       this.#call.write(message, () => resolve())
     })
+    this.#giveUpWriting = undefined
   }
 
-  /** Until something has changed, the time has come, or the call is over. */
-  async #wait(until: number): Promise<void> {
-    this.#onClose = nothing
-    if (this.#isRaised || this.#isClosed) return
-    const { clock } = this.#context
-    const seconds = Math.max(MIN_PAUSE_SECONDS, until - clock.now())
-    let cancel = nothing
-    await new Promise<void>((resolve) => {
-      this.#continue = resolve
-      if (Number.isFinite(seconds)) cancel = clock.schedule(seconds * 1000, () => this.#goOn())
-    })
-    cancel()
-  }
-
-  #goOn(): void {
-    this.#continue?.()
-    this.#continue = undefined
+  #fail(error: unknown): void {
+    const wasClosed = this.#isClosed
+    this.#close()
+    if (!wasClosed) this.#call.emit('error', toRpcError(error, this.#context.log))
   }
 
   #close(): void {
     this.#isClosed = true
-    this.#onClose()
-    this.#goOn()
+    this.#leave?.()
+    this.#leave = undefined
+    this.#giveUpWriting?.()
   }
 }

@@ -6,16 +6,19 @@ function start(count: number, random: () => number = Math.random) {
   const clock = new FakeClock()
   const schedule = new PushSchedule({ clock, random })
   const woken: number[] = []
+  const followers: Follower[] = []
   const world = { concerned: (_index: number) => true }
   const stops = Array.from({ length: count }, (_, index) => {
     const follower: Follower = {
       isConcerned: () => world.concerned(index),
       usesEntry: (entryId) => entryId === `e${index}`,
       wake: () => woken.push(index),
+      alarmAt: undefined,
     }
+    followers.push(follower)
     return schedule.add(follower)
   })
-  return { clock, schedule, woken, world, stops }
+  return { clock, schedule, woken, world, stops, followers }
 }
 
 describe('PushSchedule', () => {
@@ -91,5 +94,39 @@ describe('PushSchedule', () => {
     expect(schedule.followers).toBe(0)
     await clock.advance(10)
     expect(woken).toEqual([])
+  })
+
+  it('wakes at the time it was told last, once, and with one timer for all that share it', async () => {
+    const { schedule, woken, clock, followers } = start(3)
+    const now = clock.now()
+    for (const each of followers) schedule.wakeAt(each, now + 5)
+    schedule.wakeAt(followers[2]!, now + 20)
+    schedule.wakeAt(followers[2]!, now + 10)
+    expect(clock.pendingTimers).toBe(2)
+    await clock.advance(4)
+    expect(woken).toEqual([])
+    await clock.advance(1)
+    expect(woken).toEqual([0, 1])
+    await clock.advance(100)
+    expect(woken).toEqual([0, 1, 2])
+    expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('spreads the renewal of a credential that many programs share', async () => {
+    const { schedule, woken, clock, followers } = start(2000)
+    for (const each of followers) schedule.wakeAt(each, clock.now() + 1)
+    await clock.advance(1.5)
+    expect(woken.length).toBeLessThan(400)
+    await clock.advance(5)
+    expect(woken).toHaveLength(2000)
+  })
+
+  it('has no time for what is good for ever, nor for those that left', () => {
+    const { schedule, clock, followers, stops } = start(2)
+    schedule.wakeAt(followers[0]!, Number.POSITIVE_INFINITY)
+    schedule.wakeAt(followers[1]!, clock.now() + 1)
+    for (const stop of stops) stop()
+    schedule.wakeAt(followers[1]!, clock.now() + 1)
+    expect(clock.pendingTimers).toBe(0)
   })
 })

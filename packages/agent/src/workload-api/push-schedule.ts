@@ -7,6 +7,13 @@ export interface Follower {
   usesEntry(entryId: string): boolean
   /** Look again. Often called without need. */
   wake(): void
+  /** For the schedule's own use. Epoch seconds. */
+  alarmAt: number | undefined
+}
+
+interface Alarm {
+  readonly followers: Set<Follower>
+  readonly cancel: () => void
 }
 
 export interface PushScheduleOptions {
@@ -34,6 +41,8 @@ export class PushSchedule {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #followers = new Set<Follower>()
+  /** By epoch second: programs that share a credential share the timer for its renewal. */
+  readonly #alarms = new Map<number, Alarm>()
   readonly #waiting = new Map<Follower, { readonly atMs: number; readonly cancel: () => void }>()
 
   constructor({ clock, random }: PushScheduleOptions) {
@@ -51,6 +60,7 @@ export class PushSchedule {
     return () => {
       this.#followers.delete(follower)
       this.#forgetWaiting(follower)
+      this.#forgetAlarm(follower)
     }
   }
 
@@ -66,6 +76,37 @@ export class PushSchedule {
   /** A credential of an entry was renewed. */
   announceEntry(entryId: string): void {
     this.#tell([...this.#followers].filter((each) => each.usesEntry(entryId)))
+  }
+
+  /** What the follower was shown is good until then. Replaces what was said before. */
+  wakeAt(follower: Follower, second: number): void {
+    this.#forgetAlarm(follower)
+    if (!Number.isFinite(second) || !this.#followers.has(follower)) return
+    follower.alarmAt = second
+    const alarm = this.#alarms.get(second) ?? this.#newAlarm(second)
+    alarm.followers.add(follower)
+  }
+
+  #newAlarm(second: number): Alarm {
+    const followers = new Set<Follower>()
+    const cancel = this.#clock.schedule((second - this.#clock.now()) * 1000, () => {
+      this.#alarms.delete(second)
+      for (const each of followers) each.alarmAt = undefined
+      this.#tell([...followers])
+    })
+    const alarm = { followers, cancel }
+    this.#alarms.set(second, alarm)
+    return alarm
+  }
+
+  #forgetAlarm(follower: Follower): void {
+    const second = follower.alarmAt
+    const alarm = second === undefined ? undefined : this.#alarms.get(second)
+    follower.alarmAt = undefined
+    if (second === undefined || alarm === undefined || !alarm.followers.delete(follower)) return
+    if (alarm.followers.size > 0) return
+    alarm.cancel()
+    this.#alarms.delete(second)
   }
 
   #tell(followers: readonly Follower[]): void {
