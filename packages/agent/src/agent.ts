@@ -208,7 +208,7 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   })
   const pushes = new PushSchedule({ clock, random })
   state.subscribe(() => pushes.announce())
-  issuer.subscribe((entryId) => pushes.announceEntry(entryId))
+  issuer.subscribe((entryIds) => pushes.announceEntries(entryIds))
   const api = createWorkloadApiServer({
     callers,
     issuer,

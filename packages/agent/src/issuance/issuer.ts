@@ -105,9 +105,9 @@ export class Issuer {
     )
   }
 
-  /** Tells of each X509-SVID or WIT-SVID that was renewed, whose entry it is of. @returns stops telling */
-  subscribe(listener: (entryId: string) => void): () => void {
-    const tell = (key: string) => listener(entryIdOf(key))
+  /** Tells of X509-SVIDs and WIT-SVIDs that were renewed, or are to be, whose entries they are of. @returns stops telling */
+  subscribe(listener: (entryIds: ReadonlySet<string>) => void): () => void {
+    const tell = (keys: readonly string[]) => listener(new Set(keys.map(entryIdOf)))
     const stops = [this.#x509.subscribe(tell), this.#wit.subscribe(tell)]
     return () => {
       for (const stop of stops) stop()

@@ -103,8 +103,8 @@ export class Sight {
     return !isSame(entries, this.#entries) || !isSame(visibleBundles({ view, entries }, trustDomain), this.#bundles)
   }
 
-  includes(entryId: string): boolean {
-    return this.#entries.some(({ id }) => id === entryId)
+  includesAny(entryIds: ReadonlySet<string>): boolean {
+    return this.#entries.some(({ id }) => entryIds.has(id))
   }
 }
 

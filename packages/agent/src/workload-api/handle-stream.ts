@@ -87,8 +87,8 @@ class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
     return this.#sight?.isOutdated(this.#context) !== false
   }
 
-  usesEntry(entryId: string): boolean {
-    return this.#sight?.includes(entryId) !== false
+  usesEntries(entryIds: ReadonlySet<string>): boolean {
+    return this.#sight?.includesAny(entryIds) !== false
   }
 
   wake(): void {

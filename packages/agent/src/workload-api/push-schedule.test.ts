@@ -11,7 +11,7 @@ function start(count: number, random: () => number = Math.random) {
   const stops = Array.from({ length: count }, (_, index) => {
     const follower: Follower = {
       isConcerned: () => world.concerned(index),
-      usesEntry: (entryId) => entryId === `e${index}`,
+      usesEntries: (entryIds) => entryIds.has(`e${index}`),
       wake: () => woken.push(index),
       alarmAt: undefined,
     }
@@ -82,7 +82,7 @@ describe('PushSchedule', () => {
 
   it('tells of a renewed credential only those that use it', () => {
     const { schedule, woken } = start(500)
-    schedule.announceEntry('e3')
+    schedule.announceEntries(new Set(['e3']))
     expect(woken).toEqual([3])
   })
 

@@ -4,7 +4,7 @@ import type { Clock } from '@countersign/plugin-kit'
 export interface Follower {
   /** Whether its program would see a difference now, by what was last found out about it. */
   isConcerned(): boolean
-  usesEntry(entryId: string): boolean
+  usesEntries(entryIds: ReadonlySet<string>): boolean
   /** Look again. Often called without need. */
   wake(): void
   /** For the schedule's own use. Epoch seconds. */
@@ -73,9 +73,9 @@ export class PushSchedule {
     this.#tell(others)
   }
 
-  /** A credential of an entry was renewed. */
-  announceEntry(entryId: string): void {
-    this.#tell([...this.#followers].filter((each) => each.usesEntry(entryId)))
+  /** Credentials of these entries were renewed, or are to be. */
+  announceEntries(entryIds: ReadonlySet<string>): void {
+    this.#tell([...this.#followers].filter((each) => each.usesEntries(entryIds)))
   }
 
   /** What the follower was shown is good until then. Replaces what was said before. */
