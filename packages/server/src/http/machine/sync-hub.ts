@@ -57,8 +57,8 @@ export class SyncHub {
         for (const agentId of [...this.#streams.keys()]) this.#closeAgent(agentId)
         return
     }
-    if (change.agents === 'all') return this.#tellAll()
-    for (const agentId of change.agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
+    if (change.agents === 'all') this.#tellAll()
+    else for (const agentId of change.agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
   }
 
   /** Each agent's state is read anew, and each then asks for credentials. */
