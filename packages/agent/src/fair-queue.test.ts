@@ -7,7 +7,7 @@ const busy = expect.objectContaining({ code: 'ERR_AGENT_BUSY', message: 'too man
 function start(limits: Partial<ConstructorParameters<typeof FairQueue>[0]> = {}) {
   const clock = new FakeClock()
   const queue = new FairQueue<string>(
-    { running: 2, waiting: 8, waitingPerOwner: 4, patienceMs: 10_000, ...limits },
+    { running: 2, runningPerOwner: 2, waiting: 8, waitingPerOwner: 4, patienceMs: 10_000, ...limits },
     clock,
   )
   const order: string[] = []
@@ -45,6 +45,20 @@ describe('FairQueue', () => {
     void ask('other', 'o0')
     for (let turn = 0; turn < 6; turn++) await finish()
     expect(order).toEqual(['g0', 'g1', 'm0', 'o0', 'g2', 'g3'])
+  })
+
+  it('keeps places free of an owner whose work hangs', async () => {
+    const { queue, order, ask, finish } = start({ running: 4, runningPerOwner: 2 })
+    for (const name of ['h0', 'h1', 'h2']) void ask('hanging', name)
+    for (const name of ['a', 'b']) void ask(name)
+    expect(order).toEqual(['h0', 'h1', 'a', 'b'])
+    void ask('c')
+    await finish()
+    expect(order.slice(4)).toEqual(['h2'])
+    await finish()
+    expect(order.slice(4)).toEqual(['h2', 'c'])
+    for (let turn = 0; turn < 4; turn++) await finish()
+    expect([queue.running, queue.waiting]).toEqual([0, 0])
   })
 
   it('refuses an owner who has too many waiting, and no other', async () => {

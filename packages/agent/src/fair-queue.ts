@@ -2,8 +2,9 @@ import type { Clock } from '@countersign/plugin-kit'
 import { AgentError } from './agent-error.ts'
 
 export interface FairQueueLimits {
-  /** Pieces of work under way at once. */
+  /** Pieces of work under way at once, in all and of one owner: whose work hangs must not hold all places. */
   readonly running: number
+  readonly runningPerOwner: number
   /** Most that wait, in all and of one owner. */
   readonly waiting: number
   readonly waitingPerOwner: number
@@ -25,6 +26,7 @@ export class FairQueue<Owner> {
   /** In the order of turns. An owner who has had one goes to the end. */
   readonly #waiting = new Map<Owner, Set<Waiter>>()
   #waiters = 0
+  readonly #runningBy = new Map<Owner, number>()
   #running = 0
 
   constructor(limits: FairQueueLimits, clock: Clock) {
@@ -42,12 +44,12 @@ export class FairQueue<Owner> {
 
   /** @throws AgentError `ERR_AGENT_BUSY` when there is no room to wait in, or the turn does not come in time */
   async run<T>(owner: Owner, work: () => Promise<T>): Promise<T> {
-    if (this.#running < this.#limits.running) this.#running += 1
+    if (this.#mayRun(owner)) this.#begin(owner)
     else await this.#turn(owner)
     try {
       return await work()
     } finally {
-      this.#passOn()
+      this.#end(owner)
     }
   }
 
@@ -79,19 +81,39 @@ export class FairQueue<Owner> {
     if (own.size === 0) this.#waiting.delete(owner)
   }
 
-  /** Hands the place to whoever is next, or frees it. */
-  #passOn(): void {
-    for (const [owner, own] of this.#waiting) {
-      for (const waiter of own) {
-        this.#remove(owner, waiter)
-        if (own.size > 0) {
-          this.#waiting.delete(owner)
-          this.#waiting.set(owner, own)
-        }
-        waiter.start()
-        return
-      }
-    }
+  #mayRun(owner: Owner): boolean {
+    const { running, runningPerOwner } = this.#limits
+    return this.#running < running && (this.#runningBy.get(owner) ?? 0) < runningPerOwner
+  }
+
+  #begin(owner: Owner): void {
+    this.#running += 1
+    this.#runningBy.set(owner, (this.#runningBy.get(owner) ?? 0) + 1)
+  }
+
+  /** Frees the place and hands it to whoever is next. */
+  #end(owner: Owner): void {
     this.#running -= 1
+    const left = (this.#runningBy.get(owner) ?? 1) - 1
+    if (left === 0) this.#runningBy.delete(owner)
+    else this.#runningBy.set(owner, left)
+    const next = this.#next()
+    if (next === undefined) return
+    const [nextOwner, waiter, own] = next
+    this.#remove(nextOwner, waiter)
+    if (own.size > 0) {
+      this.#waiting.delete(nextOwner)
+      this.#waiting.set(nextOwner, own)
+    }
+    this.#begin(nextOwner)
+    waiter.start()
+  }
+
+  #next(): readonly [Owner, Waiter, Set<Waiter>] | undefined {
+    for (const [owner, own] of this.#waiting) {
+      const [first] = own
+      if (first !== undefined && this.#mayRun(owner)) return [owner, first, own]
+    }
+    return undefined
   }
 }

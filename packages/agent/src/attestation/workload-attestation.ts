@@ -33,7 +33,7 @@ interface Finding {
 }
 
 /** After a restart of the agent, every program of the host comes at once. Users take turns. */
-const QUEUE = { running: 16, waiting: 16_384, waitingPerOwner: 8192, patienceMs: 20_000 }
+const QUEUE = { running: 32, runningPerOwner: 16, waiting: 16_384, waitingPerOwner: 8192, patienceMs: 20_000 }
 
 const MAX_SELECTORS = 1024
 const MAX_SHARED_LISTS = 256
@@ -110,7 +110,8 @@ export class WorkloadAttestation {
 
   /** Hundreds of instances of one program are told by the same selectors: the list is kept once. */
   #shared(selectors: readonly Selector[]): readonly Selector[] {
-    const key = hash('sha256', selectors.map(formatSelector).join('\n'), 'base64')
+    // Unambiguous whatever the values hold: two programs with one key would be the same program from here on.
+    const key = hash('sha256', JSON.stringify(selectors.map(({ type, value }) => [type, value])), 'base64')
     const known = this.#lists.get(key) ?? selectors
     this.#lists.delete(key)
     this.#lists.set(key, known)

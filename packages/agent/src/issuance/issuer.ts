@@ -46,7 +46,7 @@ export interface IssuerOptions {
 }
 
 /** A program asks for what it likes, such as JWT-SVIDs for ever new audiences, but only in the name of its own entries. */
-const QUEUE = { running: 128, waiting: 8192, waitingPerOwner: 128, patienceMs: 10_000 }
+const QUEUE = { running: 128, runningPerOwner: 32, waiting: 8192, waitingPerOwner: 128, patienceMs: 10_000 }
 
 /** The credentials of the entries that programs of this host use. Keys are made here and never leave but to the program. */
 export class Issuer {
