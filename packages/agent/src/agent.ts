@@ -10,13 +10,17 @@ import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
 import { TaintedCredentials } from './issuance/tainted-credentials.ts'
 import { openOperatorSocket } from './operator/open-operator-socket.ts'
+import { LimitedLogger } from './limited-logger.ts'
+import { MemoryRelease } from './memory-release.ts'
 import { HttpsServerClient } from './server-client/https-server-client.ts'
+import { ConnectionCounter } from './socket/connection-limits.ts'
 import { Listener } from './socket/listener.ts'
 import type { AgentIdentity } from './state/agent-identity.ts'
 import { AgentState } from './state/agent-state.ts'
 import { applySync } from './state/apply-sync.ts'
 import { StateStore } from './state/state-store.ts'
 import { CallerResolver } from './workload-api/caller.ts'
+import { PushSchedule } from './workload-api/push-schedule.ts'
 import { createWorkloadApiServer } from './workload-api/workload-api-server.ts'
 
 export interface StartAgentOptions {
@@ -32,6 +36,8 @@ export interface RunningAgent {
   readonly socketPath: string
   /** Of the operator's socket, unless it is switched off. */
   readonly operatorSocketPath: string | undefined
+  /** How many are open on the socket. */
+  connections(): number
   stop(): Promise<void>
 }
 
@@ -98,7 +104,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     onRefused: () => state.refuse(),
   })
 
-  const api = await openWorkloadApi(config, { state, issuer, clock, log, plugin })
+  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin })
   const { connections } = api
   const parts = { state, issuer, session, connections, clock, log, plugin }
   const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
@@ -111,6 +117,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
+    connections: () => api.connections(),
     async stop() {
       stopping.abort()
       tainted.stop()
@@ -177,11 +184,13 @@ interface WorkloadApiParts {
   readonly state: AgentState
   readonly issuer: Issuer
   readonly clock: Clock
+  readonly random: () => number
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
 }
 
-async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log, plugin }: WorkloadApiParts) {
+async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
+  const { state, issuer, clock, random, log, plugin } = parts
   const attestation = new WorkloadAttestation({
     attestors: config.plugins.workloadAttestors.map(({ name, create }) => ({ name, attestor: create(plugin(name)) })),
     clock,
@@ -193,24 +202,42 @@ async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log,
     state,
     attestation,
     clock,
+    streams: new ConnectionCounter({ total: config.limits.streams, perUid: config.limits.streamsPerUser }),
     peerOf: (key) => listener.peer(key),
     explain: new NoIdentityLog(clock, log).explain,
   })
-  const api = createWorkloadApiServer({ callers, issuer, state, trustDomain: config.trustDomain, clock, log })
+  const pushes = new PushSchedule({ clock, random })
+  state.subscribe(() => pushes.announce())
+  issuer.subscribe((entryIds) => pushes.announceEntries(entryIds))
+  const api = createWorkloadApiServer({
+    callers,
+    issuer,
+    state,
+    pushes,
+    maxIdentities: config.limits.identities,
+    trustDomain: config.trustDomain,
+    clock,
+    log: new LimitedLogger(log, clock),
+  })
   const tellHealth = () => api.health.setServing(state.view.status === 'ready')
   state.subscribe(tellHealth)
   tellHealth()
+  const memory = new MemoryRelease(clock)
   const listener: Listener = await Listener.open({
     path: config.socket,
     limits: { total: config.limits.connections, perUid: config.limits.connectionsPerUser },
     handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
     clock,
     log,
-    serve: (connection) => api.serve(connection),
+    serve: (connection) => {
+      memory.touch()
+      api.serve(connection)
+    },
   })
   return {
     connections: () => listener.connections,
     async close() {
+      memory.close()
       await listener.close()
       api.close()
     },

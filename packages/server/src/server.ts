@@ -142,7 +142,7 @@ const MAX_CONNECTIONS_PER_AGENT = 64
 
 async function openMachineListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
   const { trustDomain, machine } = config
-  const hub = new SyncHub(parts.store)
+  const hub = new SyncHub(parts.store, Math.random)
   closers.add(() => hub.closeAll())
   const app = await createMachineApp({
     ...parts,

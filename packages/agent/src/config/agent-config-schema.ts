@@ -51,8 +51,11 @@ export const AgentConfigFile = Type.Object({
   }),
   limits: Type.Object(
     {
-      connections: count(1024, 65_536, 'most connections to the socket at once'),
-      connectionsPerUser: count(256, 65_536, 'most connections of one user at once'),
+      connections: count(4096, 65_536, 'most connections to the socket at once'),
+      connectionsPerUser: count(2048, 65_536, 'most connections of one user at once'),
+      streams: count(16_384, 1_048_576, 'most open streams of the Workload API at once'),
+      streamsPerUser: count(8192, 1_048_576, 'most open streams of one user at once'),
+      identities: count(1000, 8192, 'most identities one program is given; those of the oldest entries go first'),
       handshakeTimeout: seconds(10, 1, 300, 'time for a program that connected to start speaking'),
       credentials: count(4096, 1_048_576, 'most credentials kept of each kind; the least recently used one goes first'),
     },

@@ -23,7 +23,15 @@ describe('parseAgentConfig', () => {
       bootstrapBundle: '/etc/countersign/bundle.json',
       socket: '/run/countersign/workload.sock',
       server: { url: 'https://server.example.org:8441', timeout: 10, syncInterval: 30 },
-      limits: { connections: 1024, connectionsPerUser: 256, handshakeTimeout: 10, credentials: 4096 },
+      limits: {
+        connections: 4096,
+        connectionsPerUser: 2048,
+        streams: 16_384,
+        streamsPerUser: 8192,
+        identities: 1000,
+        handshakeTimeout: 10,
+        credentials: 4096,
+      },
       attestation: { timeout: 10, cache: 5 },
       operator: { enabled: true, socket: '/etc/countersign/data/operator.sock' },
       log: { level: 'info' },
@@ -62,6 +70,7 @@ describe('parseAgentConfig', () => {
       { ...minimal, operator: { socket: `/${'a'.repeat(107)}` } },
       'ERR_CONFIG_INVALID',
     ],
+    ['a TCP address for a socket', { ...minimal, socket: 'tcp://127.0.0.1:8081' }, 'ERR_CONFIG_INVALID'],
     ['a socket path that is too long', { ...minimal, socket: `/${'a'.repeat(107)}` }, 'ERR_CONFIG_INVALID'],
   ])('refuses %s', (_, value, code) => {
     expect(() => parseAgentConfig(value, '/')).toThrow(expect.objectContaining({ code }))

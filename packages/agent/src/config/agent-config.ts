@@ -36,6 +36,7 @@ export async function loadAgentConfig(
 export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   const { nodeAttestor, workloadAttestors, ...file } = parseConfig(AgentConfigFile, value)
   rejectTrustDomain(file.trustDomain)
+  rejectTcp(file.socket)
   const socket = resolve(baseDir, file.socket)
   rejectLongPath('socket', socket)
   const dataDir = resolve(baseDir, file.dataDir)
@@ -59,6 +60,16 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
 function rejectLongPath(key: string, path: string): void {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return
   throw new ConfigError('ERR_CONFIG_INVALID', `"${key}" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
+}
+
+/** Over TCP nobody tells who is at the other end: every program that reaches the port would be every other one. */
+function rejectTcp(socket: string): void {
+  if (!/^tcp:/i.test(socket)) return
+  throw new ConfigError(
+    'ERR_CONFIG_INVALID',
+    '"socket": the Workload API is not served over TCP, where no caller can be told from another: give the path of a ' +
+      'Unix socket, and mount its folder where programs cannot see it',
+  )
 }
 
 function rejectTrustDomain(text: string): void {

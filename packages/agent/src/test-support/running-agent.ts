@@ -47,6 +47,7 @@ export interface WorldOptions {
   readonly tokens?: string[]
   readonly prepare?: (server: FakeServer) => void | Promise<void>
   readonly config?: Partial<AgentConfig>
+  readonly limits?: Partial<AgentConfig['limits']>
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -71,7 +72,16 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     server: { url: server.url, timeout: 10, syncInterval: 30 },
     bootstrapBundle: join(folder, 'bundle.json'),
     socket: join(folder, 'agent.sock'),
-    limits: { connections: 64, connectionsPerUser: 64, handshakeTimeout: 10, credentials: 64 },
+    limits: {
+      connections: 64,
+      connectionsPerUser: 64,
+      streams: 256,
+      streamsPerUser: 256,
+      identities: 100,
+      handshakeTimeout: 10,
+      credentials: 64,
+      ...options.limits,
+    },
     attestation: { timeout: 10, cache: 5 },
     operator: { enabled: true, socket: join(folder, 'operator.sock') },
     log: { level: 'info' },

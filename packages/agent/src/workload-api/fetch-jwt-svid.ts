@@ -9,6 +9,7 @@ import { handleUnary } from './handle-unary.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'
 import { selectEntries, validateRequestedIdentity } from './requested-identity.ts'
+import { keepWhatFits } from './response-limit.ts'
 import { invalidArgument } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
 
@@ -35,7 +36,7 @@ export function fetchJwtSvid(context: ServiceContext) {
           hint: hints.get(entry.id) ?? '',
         }),
       )
-      return create(JWTSVIDResponseSchema, { svids })
+      return create(JWTSVIDResponseSchema, { svids: keepWhatFits(svids, 0, context) })
     },
   })
 }

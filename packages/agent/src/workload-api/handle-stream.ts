@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto'
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { MalformedRequest, type Received } from '@countersign/workload-api'
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
-import { type Caller, requireSecurityHeader } from './caller.ts'
+import { type Caller, requireSecurityHeader, Sight } from './caller.ts'
+import type { Follower } from './push-schedule.ts'
 import { invalidArgument, toRpcError } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
 
@@ -34,90 +36,129 @@ export function handleStream<Request, Schema extends DescMessage>(
   method: StreamMethod<Request, Schema>,
 ): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
   return (call) => {
-    serve(context, method, call).catch((error) => call.emit('error', toRpcError(error, context.log)))
+    new SnapshotStream(context, method, call).start()
   }
 }
 
-async function serve<Request, Schema extends DescMessage>(
-  context: ServiceContext,
-  method: StreamMethod<Request, Schema>,
-  call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
-): Promise<void> {
-  requireSecurityHeader(call)
-  const { request } = call
-  if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
-  method.validate?.(request)
+/**
+ * One open stream. Thousands are open for months and do nothing, so each keeps as little as it can, and nothing that waits:
+ * no timer, no promise.
+ */
+class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
+  alarmAt: number | undefined
+  readonly #context: ServiceContext
+  readonly #method: StreamMethod<Request, Schema>
+  readonly #call: ServerWritableStream<Received<Request>, MessageShape<Schema>>
+  #isClosed = false
+  /** Something changed since the last look, however often it did. */
+  #isRaised = false
+  #isLooking = false
+  /** SHA-256 of what the caller has. */
+  #sentHash = ''
+  #sight: Sight | undefined
+  /** Takes the stream off all lists. */
+  #leave: (() => void) | undefined
+  /** Ends the wait for a caller that does not read. */
+  #giveUpWriting: (() => void) | undefined
 
-  const closed = new AbortController()
-  for (const event of ['cancelled', 'close', 'finish']) call.once(event, () => closed.abort())
-  const changes = new ChangeSignal()
-  const stops = [context.state.subscribe(changes.raise), context.issuer.subscribe(changes.raise)]
-  try {
-    let sent: Uint8Array | undefined
-    while (!closed.signal.aborted) {
-      changes.lower()
-      const { message, freshUntil } = await method.snapshot(request, await context.callers.resolve(call))
-      if (closed.signal.aborted) return
-      const bytes = toBinary(method.schema, message)
-      if (sent === undefined || Buffer.compare(sent, bytes) !== 0) {
-        await write(call, message, closed.signal)
-        sent = bytes
+  constructor(
+    context: ServiceContext,
+    method: StreamMethod<Request, Schema>,
+    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+  ) {
+    this.#context = context
+    this.#method = method
+    this.#call = call
+  }
+
+  start(): void {
+    try {
+      this.#enter()
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    const close = () => this.#close()
+    for (const event of ['cancelled', 'close', 'finish']) this.#call.once(event, close)
+    this.wake()
+  }
+
+  isConcerned(): boolean {
+    return this.#sight?.isOutdated(this.#context) !== false
+  }
+
+  usesEntries(entryIds: ReadonlySet<string>): boolean {
+    return this.#sight?.includesAny(entryIds) !== false
+  }
+
+  wake(): void {
+    this.#isRaised = true
+    if (!this.#isLooking && !this.#isClosed) this.#look().catch((error) => this.#fail(error))
+  }
+
+  /** Checks that need no attestation, and a place on the lists. */
+  #enter(): void {
+    requireSecurityHeader(this.#call)
+    const { request } = this.#call
+    if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
+    this.#method.validate?.(request)
+    const release = this.#context.callers.admit(this.#call)
+    const stop = this.#context.pushes.add(this)
+    this.#leave = () => {
+      stop()
+      release()
+    }
+  }
+
+  /** Until there is nothing new. */
+  async #look(): Promise<void> {
+    this.#isLooking = true
+    try {
+      let freshUntil = Number.POSITIVE_INFINITY
+      while (this.#isRaised && !this.#isClosed) {
+        this.#isRaised = false
+        freshUntil = await this.#send()
       }
-      await changes.wait(context, freshUntil, closed.signal)
+      const { clock, pushes } = this.#context
+      pushes.wakeAt(this, Math.max(clock.now() + MIN_PAUSE_SECONDS, freshUntil))
+    } finally {
+      this.#isLooking = false
     }
-  } finally {
-    for (const stop of stops) stop()
-  }
-}
-
-/** Resolves when the message has gone out, which waits for a caller that does not read. */
-function write<Message>(
-  call: ServerWritableStream<unknown, Message>,
-  message: Message,
-  closed: AbortSignal,
-): Promise<void> {
-  return untilClosed(closed, (done) => {
-    call.write(message, () => done())
-  })
-}
-
-/** Remembers that something changed, however often it did, until it is looked at. */
-class ChangeSignal {
-  #raised = false
-  #wake = () => {}
-
-  readonly raise = (): void => {
-    this.#raised = true
-    this.#wake()
   }
 
-  lower(): void {
-    this.#raised = false
+  /** Sends what the caller does not have yet. @returns when to look again */
+  async #send(): Promise<number> {
+    const caller = await this.#context.callers.resolve(this.#call)
+    this.#sight = new Sight(caller, this.#context.trustDomain)
+    const { message, freshUntil } = await this.#method.snapshot(this.#call.request as Request, caller)
+    const sentHash = hash('sha256', toBinary(this.#method.schema, message), 'base64')
+    if (sentHash !== this.#sentHash) {
+      await this.#write(message)
+      this.#sentHash = sentHash
+    }
+    return freshUntil
   }
 
-  /** Until something has changed, the time has come, or the call is over. */
-  async wait({ clock }: ServiceContext, until: number, closed: AbortSignal): Promise<void> {
-    if (this.#raised) return
-    const seconds = Math.max(MIN_PAUSE_SECONDS, until - clock.now())
-    let cancel = () => {}
-    await untilClosed(closed, (done) => {
-      this.#wake = done
-      if (Number.isFinite(seconds)) cancel = clock.schedule(seconds * 1000, done)
+  /** Resolves when the message has gone out, which waits for a caller that does not read, or when the call is over. */
+  async #write(message: MessageShape<Schema>): Promise<void> {
+    if (this.#isClosed) return
+    await new Promise<void>((resolve) => {
+      this.#giveUpWriting = resolve
+      this.#call.write(message, () => resolve())
     })
-    cancel()
-    this.#wake = () => {}
+    this.#giveUpWriting = undefined
   }
-}
 
-/** Waits for `start` to call back, or for the end of the call. Leaves no listener behind: a call may last for months. */
-function untilClosed(closed: AbortSignal, start: (done: () => void) => void): Promise<void> {
-  if (closed.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      closed.removeEventListener('abort', done)
-      resolve()
-    }
-    closed.addEventListener('abort', done, { once: true })
-    start(done)
-  })
+  #fail(error: unknown): void {
+    const wasClosed = this.#isClosed
+    this.#close()
+    if (!wasClosed) this.#call.emit('error', toRpcError(error, this.#context.log))
+  }
+
+  #close(): void {
+    this.#isClosed = true
+    this.#leave?.()
+    this.#leave = undefined
+    this.#giveUpWriting?.()
+  }
 }
