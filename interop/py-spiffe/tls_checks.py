@@ -77,7 +77,7 @@ def serve_one(listener: SSL.Connection) -> None:
 def ask(s: Subject, source: X509Source, expected: SpiffeId, port: int, path: str) -> str:
     connection = dial(f"127.0.0.1:{port}", source, authorize_fn=authorize_id(expected))
     try:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n".encode())
         received = b""
         while len(received) < MAX_ANSWER_BYTES:
             try:

@@ -18,7 +18,6 @@ const mutualTls = await workload.mutualTls()
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? '/', AUDIENCE)
-  response.setHeader('connection', 'close')
   response.end(
     pathname === '/call'
       ? await call(searchParams.get('port') ?? '', searchParams.get('peer') ?? '')

@@ -68,7 +68,7 @@ final class TlsChecks {
     private static String ask(SSLContext context, int port, String path) throws Exception {
         try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port)) {
             socket.setSoTimeout(PATIENCE_MS);
-            String request = "GET " + path + " HTTP/1.1\r\nhost: 127.0.0.1:" + port + "\r\n\r\n";
+            String request = "GET " + path + " HTTP/1.1\r\nhost: 127.0.0.1:" + port + "\r\nconnection: close\r\n\r\n";
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
             return new String(socket.getInputStream().readNBytes(16_384), StandardCharsets.UTF_8);
         }
