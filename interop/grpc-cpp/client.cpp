@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <google/protobuf/struct.pb.h>
@@ -91,6 +92,25 @@ std::string X509Svid(Stub& stub, const std::string& id) {
   return svid.spiffe_id();
 }
 
+// Waits as an application does that starts together with its agent.
+std::string Identities(Stub& stub) {
+  const auto deadline = std::chrono::steady_clock::now() + kWatch;
+  int attempts = 0;
+  while (std::chrono::steady_clock::now() < deadline) {
+    attempts += 1;
+    auto context = Call(kWatch);
+    auto reader = stub.FetchX509SVID(context.get(), X509SVIDRequest());
+    X509SVIDResponse response;
+    while (reader->Read(&response)) {
+      if (response.svids_size() < 2) continue;
+      context->TryCancel();
+      return "two SVIDs, stream " + std::to_string(attempts);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  throw std::runtime_error("two SVIDs never came");
+}
+
 // Stays on one stream until its first SVID has changed.
 std::string Rotation(Stub& stub) {
   auto context = Call(kWatch);
@@ -163,6 +183,7 @@ std::vector<Check> RegisteredChecks(const std::string& target, const std::string
   const std::string other = own + "/not/this/program";
   std::shared_ptr<Stub> stub = Connect(target);
   std::vector<Check> checks = {
+      {"streaming: both identities arrive", [=] { return Identities(*stub); }},
       {"streaming: X509-SVIDs, first entry first", [=] { return X509Svid(*stub, id); }},
       {"streaming: a rotated X509-SVID on the same stream", [=] { return Rotation(*stub); }},
       {"streaming: X.509 bundles",
