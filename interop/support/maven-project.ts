@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, rm } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder } from './cache-folder.ts'
 import { missingProgram } from './debian-package.ts'
@@ -40,15 +40,19 @@ export class MavenProject {
     const missing =
       (await missingProgram(processes, 'javac', ['--version'], 'openjdk-17-jdk-headless')) ??
       (await missingProgram(processes, 'mvn', ['--version'], 'maven'))
-    if (missing !== undefined || existsSync(this.jar)) return missing
+    const complete = join(this.#folder, 'complete')
+    if (missing !== undefined || existsSync(complete)) return missing
     await rm(this.#folder, { recursive: true, force: true })
     await mkdir(this.#folder, { recursive: true })
     for (const part of ['pom.xml', 'src'])
       await cp(join(this.#source, part), join(this.#folder, part), { recursive: true })
     const args = ['--batch-mode', '--quiet', '--no-transfer-progress', 'package']
     const built = await processes.run('mvn', args, { cwd: this.#folder, timeoutMs: BUILD_TIMEOUT_MS })
-    if (built.exitCode === 0) return undefined
-    if (OFFLINE.test(built.stdout)) return 'Java packages are not on this machine and cannot be fetched'
-    throw new Error(`mvn package failed:\n${built.stdout.slice(-4000)}`)
+    if (built.exitCode !== 0) {
+      if (OFFLINE.test(built.stdout)) return 'Java packages are not on this machine and cannot be fetched'
+      throw new Error(`mvn package failed:\n${built.stdout.slice(-4000)}`)
+    }
+    await writeFile(complete, '')
+    return undefined
   }
 }
