@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBundle } from '@countersign/api'
-import { callAdminApi } from './admin-api.ts'
+import { type AdminMethod, callAdminApi } from './admin-api.ts'
 import { hasExited, type Processes } from './processes.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
@@ -23,6 +23,8 @@ export interface InteropTrustDomain {
   readonly publicRootFile: string
   /** Registers programs of this host. */
   readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
+  /** One call of the server's admin API. @throws Error for anything but a 2xx answer */
+  readonly admin: <T>(method: AdminMethod, path: string, body?: unknown) => Promise<T>
   /** The end of both logs, for a failure. */
   readonly logTail: () => Promise<string>
 }
@@ -70,6 +72,7 @@ export async function startTrustDomain(
       publicRootFile: join(serverFolder, 'public-root.pem'),
       register: (entry) =>
         callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
+      admin: (method, path, body) => callAdminApi(adminSocket, method, path, body),
       logTail: () => tailOf(logFiles),
     }
   } catch (error) {
