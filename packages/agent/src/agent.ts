@@ -185,7 +185,10 @@ async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log,
     peerOf: (key) => listener.peer(key),
     explain: new NoIdentityLog(clock, log).explain,
   })
-  const api = createWorkloadApiServer({ callers, issuer, state, trustDomain: config.trustDomain, clock, log })
+  const api = createWorkloadApiServer(
+    { callers, issuer, state, trustDomain: config.trustDomain, clock, log },
+    config.sds,
+  )
   const tellHealth = () => api.health.setServing(state.view.status === 'ready')
   state.subscribe(tellHealth)
   tellHealth()

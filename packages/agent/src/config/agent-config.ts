@@ -35,6 +35,7 @@ export async function loadAgentConfig(
 export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   const { nodeAttestor, workloadAttestors, ...file } = parseConfig(AgentConfigFile, value)
   rejectTrustDomain(file.trustDomain)
+  rejectSecretNames(file.sds)
   const socket = resolve(baseDir, file.socket)
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES) {
     throw new ConfigError('ERR_CONFIG_INVALID', `"socket" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
@@ -46,6 +47,17 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
     ...(file.bootstrapBundle !== undefined && { bootstrapBundle: resolve(baseDir, file.bootstrapBundle) }),
     plugins: parsePluginChoices(nodeAttestor, workloadAttestors),
     configDir: resolve(baseDir),
+  }
+}
+
+/** Under one name a client would sometimes get the one and sometimes the other. */
+function rejectSecretNames(sds: AgentConfigFile['sds']): void {
+  const names = [sds.defaultSvidName, sds.defaultBundleName, sds.defaultAllBundlesName]
+  if (new Set(names).size !== names.length) {
+    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": two secrets have the same name')
+  }
+  if (names.some((name) => name === '*' || name.startsWith('spiffe://'))) {
+    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": a name stands for something else already')
   }
 }
 

@@ -73,6 +73,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     socket: join(folder, 'agent.sock'),
     limits: { connections: 64, connectionsPerUser: 64, handshakeTimeout: 10, credentials: 64 },
     attestation: { timeout: 10, cache: 5 },
+    sds: {
+      defaultSvidName: 'default',
+      defaultBundleName: 'ROOTCA',
+      defaultAllBundlesName: 'ALL',
+      disableSpiffeCertValidation: false,
+    },
     log: { level: 'info' },
     plugins: {
       nodeAttestor: { name: 'test-token', create: () => tokenAttestor(tokens) },
