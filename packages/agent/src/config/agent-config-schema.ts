@@ -50,7 +50,7 @@ export const AgentConfigFile = Type.Object({
   socket: Type.String({
     minLength: 1,
     default: '/run/countersign/workload.sock',
-    description: 'Unix socket of the Workload API, open to every user of the node',
+    description: "Unix socket of the Workload API and Envoy's secret discovery, open to every user of the node",
   }),
   limits: Type.Object(
     {
@@ -75,7 +75,8 @@ export const AgentConfigFile = Type.Object({
       defaultAllBundlesName: secretName('ALL', 'name of the roots of every trust domain that the program may trust'),
       disableSpiffeCertValidation: Type.Boolean({
         default: false,
-        description: 'give out the roots of one trust domain without the SPIFFE certificate validator',
+        description:
+          'give roots of a single trust domain without the SPIFFE certificate validator; node metadata disable_spiffe_cert_validation has the last word',
       }),
     },
     { default: {}, description: "Envoy's Secret Discovery Service on the same socket" },

@@ -25,6 +25,12 @@ describe('parseAgentConfig', () => {
       server: { url: 'https://server.example.org:8441', timeout: 10, syncInterval: 30 },
       limits: { connections: 1024, connectionsPerUser: 256, handshakeTimeout: 10, credentials: 4096 },
       attestation: { timeout: 10, cache: 5 },
+      sds: {
+        defaultSvidName: 'default',
+        defaultBundleName: 'ROOTCA',
+        defaultAllBundlesName: 'ALL',
+        disableSpiffeCertValidation: false,
+      },
       log: { level: 'info' },
     })
     expect(config.plugins.nodeAttestor.name).toBe('join-token')
@@ -49,6 +55,10 @@ describe('parseAgentConfig', () => {
       { ...minimal, workloadAttestors: [{ name: 'unix' }, { name: 'unix' }] },
       'ERR_CONFIG_INVALID',
     ],
+    ['two secrets of one name', { ...minimal, sds: { defaultSvidName: 'ALL' } }, 'ERR_CONFIG_INVALID'],
+    ['the wildcard as a name', { ...minimal, sds: { defaultBundleName: '*' } }, 'ERR_CONFIG_INVALID'],
+    ['an ID as a name', { ...minimal, sds: { defaultAllBundlesName: 'spiffe://all' } }, 'ERR_CONFIG_INVALID'],
+    ['a secret without a name', { ...minimal, sds: { defaultSvidName: '' } }, 'ERR_CONFIG_INVALID'],
     ['a socket path that is too long', { ...minimal, socket: `/${'a'.repeat(107)}` }, 'ERR_CONFIG_INVALID'],
   ])('refuses %s', (_, value, code) => {
     expect(() => parseAgentConfig(value, '/')).toThrow(expect.objectContaining({ code }))

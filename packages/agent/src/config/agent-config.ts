@@ -50,14 +50,17 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   }
 }
 
-/** Under one name a client would sometimes get the one and sometimes the other. */
+/** Under one name a client would sometimes get the one and sometimes the other; a reserved name would never be found. */
 function rejectSecretNames(sds: AgentConfigFile['sds']): void {
   const names = [sds.defaultSvidName, sds.defaultBundleName, sds.defaultAllBundlesName]
   if (new Set(names).size !== names.length) {
-    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": two secrets have the same name')
+    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": each of the three names must be another')
   }
   if (names.some((name) => name === '*' || name.startsWith('spiffe://'))) {
-    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": a name stands for something else already')
+    throw new ConfigError(
+      'ERR_CONFIG_INVALID',
+      '"sds": a name is "*" or begins with "spiffe://", which has a meaning of its own',
+    )
   }
 }
 

@@ -31,8 +31,8 @@ async function authorityOf(trustDomain: string) {
 }
 
 function validation(resource: Any): CertificateValidationContext {
-  const { type } = open(resource)
-  if (type.case !== 'validationContext') throw new Error(`is ${type.case}`)
+  const type = open(resource)?.type
+  if (type?.case !== 'validationContext') throw new Error(`is ${type?.case}`)
   return type.value
 }
 
