@@ -3,7 +3,12 @@ import { request } from 'node:http'
 const TIMEOUT_MS = 10_000
 
 /** One call of a server's admin API. @throws Error for anything but a 2xx answer in JSON */
-export function callAdminApi<T>(socketPath: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+export function callAdminApi<T>(
+  socketPath: string,
+  method: 'GET' | 'POST' | 'PUT',
+  path: string,
+  body?: unknown,
+): Promise<T> {
   const payload = body === undefined ? undefined : JSON.stringify(body)
   const headers = { accept: 'application/json', ...(payload !== undefined && { 'content-type': 'application/json' }) }
   return new Promise((resolve, reject) => {

@@ -11,11 +11,18 @@ const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', i
 const READY_PATIENCE_MS = 30_000
 const READY_POLL_MS = 50
 
+/** What differs from a server that is started without a thought. */
+export interface InteropServerSettings {
+  /** Lifetime of a certificate authority; at least 60. */
+  readonly x509AuthorityTtlSeconds?: number
+}
+
 /** A server and the agent of this host, each a process of the built command. */
 export interface InteropTrustDomain {
   readonly name: string
   /** Address of the Workload API, as `SPIFFE_ENDPOINT_SOCKET` wants it. */
   readonly endpointSocket: string
+  readonly adminSocket: string
   readonly bundleEndpointUrl: string
   /** PEM of the root that the bundle endpoint's certificate leads to. */
   readonly publicRootFile: string
@@ -30,6 +37,7 @@ export async function startTrustDomain(
   processes: Processes,
   folder: string,
   name: string,
+  settings: InteropServerSettings = {},
 ): Promise<InteropTrustDomain> {
   const serverFolder = join(folder, 'server')
   const agentFolder = join(folder, 'agent')
@@ -37,7 +45,9 @@ export async function startTrustDomain(
   const logFiles = [join(serverFolder, 'server.log'), join(agentFolder, 'agent.log')] as const
   try {
     const adminSocket = join(serverFolder, 'admin.sock')
-    const server = processes.start(process.execPath, await serverCommand(serverFolder, name), { logFile: logFiles[0] })
+    const server = processes.start(process.execPath, await serverCommand(serverFolder, name, settings), {
+      logFile: logFiles[0],
+    })
     const { listeners } = await untilReady(server, 'server', () =>
       callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'),
     )
@@ -56,6 +66,7 @@ export async function startTrustDomain(
     return {
       name,
       endpointSocket: `unix://${workloadSocket}`,
+      adminSocket,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
       publicRootFile: join(serverFolder, 'public-root.pem'),
       register: (entry) =>
@@ -68,10 +79,15 @@ export async function startTrustDomain(
 }
 
 /** Configuration files are YAML, and JSON is YAML. */
-async function serverCommand(folder: string, trustDomain: string): Promise<string[]> {
+async function serverCommand(folder: string, trustDomain: string, settings: InteropServerSettings): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  await writeFile(config, JSON.stringify({ trustDomain, dataDir: '.', machine: loopback, public: loopback }))
+  const { x509AuthorityTtlSeconds: x509Ttl } = settings
+  const authorities = x509Ttl === undefined ? {} : { x509Ttl }
+  await writeFile(
+    config,
+    JSON.stringify({ trustDomain, dataDir: '.', machine: loopback, public: loopback, authorities }),
+  )
   return [COMMAND, 'server', 'run', '--config', config]
 }
 

@@ -229,7 +229,17 @@ describe('an identity that cannot be had now', () => {
     await expect(sds.fetch({ resourceNames: ['default'] })).rejects.toMatchObject({ code: status.UNAVAILABLE })
   })
 
-  it('is left out when the server refuses it, and looked for again', async () => {
+  it('is not taken for withdrawn when it is the only one, and the server refuses it', async () => {
+    const { world, sds } = await startFederated()
+    world.server.set({ entries: [] })
+    const stream = sds.delta()
+    stream.send({ resourceNamesSubscribe: ['default'] })
+    await eventually(() => stream.failure !== undefined)
+    expect(stream.failure).toMatchObject({ code: status.UNAVAILABLE })
+    expect(stream.received).toEqual([])
+  })
+
+  it('is left out when the server refuses it beside others, and looked for again', async () => {
     const { world, sds } = await startFederated()
     world.server.set({ entries: [web] })
     const stream = sds.delta()

@@ -2,7 +2,6 @@ import type { Entry } from '@countersign/api'
 import type { SpiffeBundle } from '@countersign/protocol'
 import { status } from '@grpc/grpc-js'
 import type { WorkloadX509Svid } from '../issuance/issuer.ts'
-import { ServerCallError } from '../server-client/server-call-error.ts'
 import type { Caller } from '../workload-api/caller.ts'
 import { type IssuedForEntries, issueForEntries } from '../workload-api/issue-for-entries.ts'
 import { RpcError, unavailable } from '../workload-api/rpc-error.ts'
@@ -39,7 +38,7 @@ export interface SecretReading {
  * - the name of all bundles, by default `ALL`: the roots of all of them, kept apart by the SPIFFE certificate validator
  *
  * The wildcard stands for its identities and trust domains, each under its own ID. Only what is asked for is issued.
- * An identity that the server refuses to issue now is not there, and looked for again.
+ * Of several, one that the server refuses to issue is not there, and looked for again.
  */
 export class SecretSource {
   readonly #context: ServiceContext
@@ -54,7 +53,7 @@ export class SecretSource {
    * @param isPlain gives the roots of single trust domains without the SPIFFE certificate validator
    * @throws RpcError UNAVAILABLE when the own trust domain has no roots now
    * @throws RpcError RESOURCE_EXHAUSTED when the wildcard would stand for more than 1000 identities
-   * @throws ServerCallError when the server cannot be reached and something that is asked for has not been issued yet
+   * @throws ServerCallError when the server cannot be reached, or refuses, and nothing that is asked for has been issued yet
    */
   async read(caller: Caller, wanted: WantedSecrets, isPlain: boolean): Promise<SecretReading> {
     const bundles = this.#bundlesOf(caller)
@@ -107,18 +106,11 @@ export class SecretSource {
     return [own, ...federated]
   }
 
-  /** What the server refuses to issue is missing; another identity under its name would surprise peers. */
+  /** One that the server refuses is left out, and asked for again; when it refuses all, that is no withdrawal. */
   async #issue(entries: readonly Entry[]): Promise<IssuedForEntries<WorkloadX509Svid>> {
     const { issuer, clock } = this.#context
-    const retryAt = clock.now() + REFUSED_RETRY_SECONDS
-    try {
-      const reading = await issueForEntries(this.#context, entries, (entry) => issuer.x509Svid(entry))
-      const isComplete = reading.issued.length === entries.length
-      return { ...reading, freshUntil: isComplete ? reading.freshUntil : Math.min(reading.freshUntil, retryAt) }
-    } catch (error) {
-      const isRefusal = error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_REFUSED_REQUEST'
-      if (!isRefusal) throw error
-      return { issued: [], freshUntil: retryAt }
-    }
+    const reading = await issueForEntries(this.#context, entries, (entry) => issuer.x509Svid(entry))
+    if (reading.issued.length === entries.length) return reading
+    return { ...reading, freshUntil: Math.min(reading.freshUntil, clock.now() + REFUSED_RETRY_SECONDS) }
   }
 }
