@@ -24,7 +24,7 @@ const changeDefault = (world: World, id: string) =>
 describe('a client of the Secret Discovery Service', () => {
   it('may send a node as large as that of an Envoy with much metadata', async () => {
     const { sds } = await start()
-    const node = { id: 'envoy', metadata: { labels: 'a'.repeat(200_000) } }
+    const node = { id: 'envoy', metadata: { labels: 'a'.repeat(120_000) } }
     expect(Object.keys(secretsIn(await sds.fetch({ resourceNames: ['default'], node })))).toEqual(['default'])
   })
 

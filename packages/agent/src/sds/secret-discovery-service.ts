@@ -15,8 +15,11 @@ import { requireSecretType, WorldSession, worldResponse } from './world-session.
 
 export { file_envoy_service_secret_v3_sds, SecretDiscoveryService }
 
-/** Envoy 1.40 sends 60 KiB: its first request names every extension it was built with, and metadata comes on top. */
-export const MAX_DISCOVERY_REQUEST_BYTES = 256 * 1024
+/**
+ * Envoy 1.40 sends 60 KiB: its first request names every extension it was built with, and metadata comes on top. No more
+ * than is needed, because this much may be held for each stream on which a client began to send.
+ */
+export const MAX_DISCOVERY_REQUEST_BYTES = 128 * 1024
 
 /** `/envoy.service.secret.v3.SecretDiscoveryService/<Method>`. */
 export const secretDiscoveryMethods = defineGrpcMethods(SecretDiscoveryService, MAX_DISCOVERY_REQUEST_BYTES)

@@ -92,7 +92,7 @@ describe('a request that is not what it should be', () => {
 
   it.each([
     ['a request of this service', 65_537, status.INVALID_ARGUMENT],
-    ['a request of any service', 262_145, status.RESOURCE_EXHAUSTED],
+    ['a request of any service', 131_073, status.RESOURCE_EXHAUSTED],
   ])('is refused when it is larger than %s can be', async (_, bytes, code) => {
     const world = await startReadyWorld(withEntries(web))
     const { path } = workloadApiMethods.fetchJWTSVID
