@@ -46,7 +46,8 @@ export async function startEnvoy(
   const args = ['-c', configFile, '--disable-hot-restart', '--concurrency', '1', '-l', 'warn']
   const child = processes.start(binary, args, { logFile })
   const admin = (path: string) => get(adminPort, path)
-  const log = () => readFile(logFile, 'utf8')
+  // Made when the program first prints something.
+  const log = () => readFile(logFile, 'utf8').catch(() => '')
   return {
     admin,
     log,
