@@ -1,5 +1,4 @@
 import type { TrustDomainBundle } from '@countersign/api'
-import { callAdminApi } from '../support/admin-api.ts'
 import type { CheckReport } from '../support/check-report.ts'
 import type { InteropTrustDomain } from '../support/trust-domain.ts'
 import type { Deployment } from './deployment.ts'
@@ -59,7 +58,7 @@ async function exchangeBundles(one: InteropTrustDomain, other: InteropTrustDomai
     [other, one],
   ] as const) {
     const path = `/v1/bundles/${from.name}`
-    const { bundle } = await callAdminApi<TrustDomainBundle>(from.adminSocket, 'GET', path)
-    await callAdminApi(to.adminSocket, 'PUT', path, bundle)
+    const { bundle } = await from.admin<TrustDomainBundle>('GET', path)
+    await to.admin('PUT', path, bundle)
   }
 }

@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import type { TrustDomainBundle } from '@countersign/api'
-import { callAdminApi } from '../support/admin-api.ts'
 import type { CheckReport } from '../support/check-report.ts'
 import type { InteropTrustDomain } from '../support/trust-domain.ts'
 import type { Deployed } from './deployment.ts'
@@ -79,8 +78,8 @@ export async function checkRotation(parts: RotationParts): Promise<void> {
   }
 }
 
-async function rootsOf({ adminSocket, name }: InteropTrustDomain): Promise<X509Certificate[]> {
-  const { bundle } = await callAdminApi<TrustDomainBundle>(adminSocket, 'GET', `/v1/bundles/${name}`)
+async function rootsOf({ admin, name }: InteropTrustDomain): Promise<X509Certificate[]> {
+  const { bundle } = await admin<TrustDomainBundle>('GET', `/v1/bundles/${name}`)
   return bundle.keys.flatMap(({ use, x5c }) =>
     use === 'x509-svid' && Array.isArray(x5c) ? [new X509Certificate(Buffer.from(String(x5c[0]), 'base64'))] : [],
   )

@@ -18,7 +18,9 @@ export const suite: InteropSuite = {
   missing: ({ processes }) => missingEnvoy(processes),
 
   async run({ processes, report, temporaryFolder, startTrustDomain }) {
-    const domain = await startTrustDomain(TRUST_DOMAIN, { x509AuthorityTtlSeconds: X509_AUTHORITY_TTL_SECONDS })
+    const domain = await startTrustDomain(TRUST_DOMAIN, {
+      server: { authorities: { x509Ttl: X509_AUTHORITY_TTL_SECONDS } },
+    })
     const deployment = new Deployment(processes, temporaryFolder)
     const service = await startOrdersService()
     try {

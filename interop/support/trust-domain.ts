@@ -4,32 +4,32 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBundle } from '@countersign/api'
-import { callAdminApi } from './admin-api.ts'
+import { type AdminMethod, callAdminApi } from './admin-api.ts'
 import { hasExited, type Processes } from './processes.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
 const READY_PATIENCE_MS = 30_000
 const READY_POLL_MS = 50
 
-/** What differs from a server that is started without a thought. */
-export interface InteropServerSettings {
-  /** Lifetime of a certificate authority; at least 60. */
-  readonly x509AuthorityTtlSeconds?: number
-}
-
 /** A server and the agent of this host, each a process of the built command. */
 export interface InteropTrustDomain {
   readonly name: string
   /** Address of the Workload API, as `SPIFFE_ENDPOINT_SOCKET` wants it. */
   readonly endpointSocket: string
-  readonly adminSocket: string
   readonly bundleEndpointUrl: string
   /** PEM of the root that the bundle endpoint's certificate leads to. */
   readonly publicRootFile: string
   /** Registers programs of this host. */
   readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
+  /** One call of the server's admin API. @throws Error for anything but a 2xx answer */
+  readonly admin: <T>(method: AdminMethod, path: string, body?: unknown) => Promise<T>
   /** The end of both logs, for a failure. */
   readonly logTail: () => Promise<string>
+}
+
+export interface TrustDomainSettings {
+  /** Besides what every suite has, by the names of the server's configuration file. */
+  readonly server?: Readonly<Record<string, unknown>>
 }
 
 /** Starts both and returns when the agent has attested. Whoever owns `processes` ends them. */
@@ -37,7 +37,7 @@ export async function startTrustDomain(
   processes: Processes,
   folder: string,
   name: string,
-  settings: InteropServerSettings = {},
+  settings: TrustDomainSettings = {},
 ): Promise<InteropTrustDomain> {
   const serverFolder = join(folder, 'server')
   const agentFolder = join(folder, 'agent')
@@ -45,9 +45,8 @@ export async function startTrustDomain(
   const logFiles = [join(serverFolder, 'server.log'), join(agentFolder, 'agent.log')] as const
   try {
     const adminSocket = join(serverFolder, 'admin.sock')
-    const server = processes.start(process.execPath, await serverCommand(serverFolder, name, settings), {
-      logFile: logFiles[0],
-    })
+    const command = await serverCommand(serverFolder, name, settings.server)
+    const server = processes.start(process.execPath, command, { logFile: logFiles[0] })
     const { listeners } = await untilReady(server, 'server', () =>
       callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'),
     )
@@ -66,11 +65,11 @@ export async function startTrustDomain(
     return {
       name,
       endpointSocket: `unix://${workloadSocket}`,
-      adminSocket,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
       publicRootFile: join(serverFolder, 'public-root.pem'),
       register: (entry) =>
         callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
+      admin: (method, path, body) => callAdminApi(adminSocket, method, path, body),
       logTail: () => tailOf(logFiles),
     }
   } catch (error) {
@@ -79,15 +78,11 @@ export async function startTrustDomain(
 }
 
 /** Configuration files are YAML, and JSON is YAML. */
-async function serverCommand(folder: string, trustDomain: string, settings: InteropServerSettings): Promise<string[]> {
+async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  const { x509AuthorityTtlSeconds: x509Ttl } = settings
-  const authorities = x509Ttl === undefined ? {} : { x509Ttl }
-  await writeFile(
-    config,
-    JSON.stringify({ trustDomain, dataDir: '.', machine: loopback, public: loopback, authorities }),
-  )
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, ...further }
+  await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }
 
