@@ -9,6 +9,7 @@ import type { AgentConfig } from './config/agent-config.ts'
 import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
 import { TaintedCredentials } from './issuance/tainted-credentials.ts'
+import { openOperatorSocket } from './operator/open-operator-socket.ts'
 import { HttpsServerClient } from './server-client/https-server-client.ts'
 import { Listener } from './socket/listener.ts'
 import type { AgentIdentity } from './state/agent-identity.ts'
@@ -29,6 +30,8 @@ export interface RunningAgent {
   /** `undefined` until the node has been attested. */
   agentId(): string | undefined
   readonly socketPath: string
+  /** Of the operator's socket, unless it is switched off. */
+  readonly operatorSocketPath: string | undefined
   stop(): Promise<void>
 }
 
@@ -36,7 +39,7 @@ export interface RunningAgent {
  * Starts an agent. Resolves when the Workload API socket accepts; identities may still be on their way, and until they
  * are there callers are told to try again.
  *
- * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when the socket cannot be served safely
+ * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when a socket cannot be served safely
  * @throws AgentError `ERR_AGENT_BOOTSTRAP_BUNDLE` when the agent would not know whom to believe
  */
 export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
@@ -96,14 +99,22 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
   })
 
   const api = await openWorkloadApi(config, { state, issuer, clock, log, plugin })
+  const { connections } = api
+  const parts = { state, issuer, session, connections, clock, log, plugin }
+  const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
+    await api.close()
+    throw error
+  })
   const stopping = new AbortController()
   const running = session.run(stopping.signal)
   return {
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
+    operatorSocketPath: operator?.path,
     async stop() {
       stopping.abort()
       tainted.stop()
+      await operator?.close()
       await api.close()
       server.close()
       await running
@@ -201,6 +212,7 @@ async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log,
     serve: (connection) => api.serve(connection),
   })
   return {
+    connections: () => listener.connections,
     async close() {
       await listener.close()
       api.close()

@@ -47,3 +47,4 @@ export {
   X509SvidRequest,
   X509SvidResponse,
 } from './machine.ts'
+export { AgentStatus, AttestorFinding, NearEntry, NextStep, ProcessExplanation } from './operator.ts'

@@ -9,6 +9,22 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_ADMIN_SOCKET_FAILED: 'check that the path is a Unix socket of a running server',
   ERR_ADMIN_SOCKET_ANSWER: 'check that --admin-socket names a countersign server and that both have the same version',
 
+  ERR_OPERATOR_SOCKET_MISSING:
+    'start the agent with `countersign agent run --config FILE`, or name its socket (operator.sock in its dataDir) with --operator-socket or COUNTERSIGN_OPERATOR_SOCKET; `operator.enabled: false` switches it off',
+  ERR_OPERATOR_SOCKET_REFUSED:
+    'the socket is a leftover of an agent that has ended: start it again, or name another socket',
+  ERR_OPERATOR_SOCKET_DENIED: 'run this command as root or as the user that runs the agent',
+  ERR_OPERATOR_SOCKET_TIMEOUT: 'look at the log of the agent; one of its attestors may be hanging',
+  ERR_OPERATOR_SOCKET_FAILED: 'check that the path is the operator socket of a running agent',
+  ERR_OPERATOR_SOCKET_ANSWER:
+    "check that --operator-socket names an agent's operator socket, not its Workload API, and that both have the same version",
+  ERR_OPERATOR_PEER: 'run this command as root or as the user that runs the agent',
+  ERR_OPERATOR_NO_PROCESS:
+    "give the pid as the agent's host counts it: a program in a container has another one there, which `lsns -t pid` or the container engine tells",
+  ERR_OPERATOR_PROCESS_GONE: 'find the pid again: the program may have been started anew',
+  ERR_OPERATOR_THREAD: 'give the pid of the process, as `ps` shows it',
+  ERR_OPERATOR_PID_NAMESPACE: "run the command where the agent runs, with the pid as the agent's host counts it",
+
   ERR_CLI_FILE_NOT_FOUND: 'check the path; relative paths start at the current folder',
   ERR_CLI_FILE_UNREADABLE: 'check who may read the file',
   ERR_CLI_FILE_TOO_LARGE: 'check that this is the file you meant',
@@ -26,7 +42,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_WORKLOAD_API_UNAVAILABLE:
     'start the agent with `countersign agent run --config FILE`, or name its socket with --socket',
   ERR_WORKLOAD_API_DENIED:
-    'create an entry whose selectors fit this program, for example `countersign entry create … --selector unix:uid:1000`',
+    'create an entry whose selectors fit this program: on its host, `countersign agent explain --pid PID` says which are missing',
   ERR_WORKLOAD_API_UNIMPLEMENTED: 'this agent does not offer it; `countersign agent run` does',
   ERR_WORKLOAD_API_CANCELLED: 'the agent did not answer in time: look at its log',
 

@@ -6,6 +6,7 @@ import { runCli } from './test-support/run-cli.ts'
 
 const VERBS = [
   ...['server run', 'server validate', 'agent run', 'agent validate'],
+  ...['agent status', 'agent explain'],
   ...['entry create', 'entry list', 'entry show', 'entry update', 'entry delete'],
   ...['node list', 'node ban', 'node evict', 'token create', 'bundle show', 'bundle set', 'bundle list'],
   ...['federation create', 'federation list', 'federation delete', 'federation refresh'],

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext } from './command-context.ts'
+import { addAgentExplain } from './commands/agent-explain.ts'
 import { addAgentRun } from './commands/agent-run.ts'
+import { addAgentStatus } from './commands/agent-status.ts'
 import { addAgentValidate } from './commands/agent-validate.ts'
 import { addAuthorityActivate } from './commands/authority-activate.ts'
 import { addAuthorityList } from './commands/authority-list.ts'
@@ -50,7 +52,7 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'agent',
     does: 'the agent of one host',
     example: 'agent run --config agent.yaml',
-    verbs: [addAgentRun, addAgentValidate],
+    verbs: [addAgentRun, addAgentValidate, addAgentStatus, addAgentExplain],
   },
   {
     name: 'entry',

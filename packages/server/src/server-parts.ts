@@ -76,7 +76,14 @@ export async function openServerParts(
   const authorityParts = {
     store: new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint)),
     keyManager,
-    factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds }),
+    factory: new AuthorityFactory({
+      keyManager,
+      crypto,
+      clock,
+      trustDomain,
+      lifetimeSeconds,
+      jwtAlgorithm: config.authorities.jwtAlgorithm,
+    }),
     audit,
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,

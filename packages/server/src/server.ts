@@ -10,6 +10,7 @@ import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
 import { createPublicApp } from './http/public/public-app.ts'
 import { listenOnSocket } from './http/unix-socket.ts'
+import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
@@ -175,9 +176,11 @@ async function openPublicListener({ config, parts, log, clock, closers }: Surrou
       return false
     }
   }
+  const { jwtIssuer } = config.svids
   const app = await createPublicApp({
     bundles: parts.bundles,
     trustDomain: config.trustDomain,
+    issuer: jwtIssuer === undefined ? undefined : parseIssuerUrl(jwtIssuer),
     isReady,
     log: log.child({ listener: 'public' }),
     version: VERSION,

@@ -8,6 +8,7 @@ import { isAgentRefused, isCertificateRefused, ServerCallError } from '../server
 import type { ServerClient } from '../server-client/server-client.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import type { NodeAttestation } from './node-attestation.ts'
+import { ServerContact } from './server-contact.ts'
 
 export interface AgentSessionOptions {
   readonly server: ServerClient
@@ -47,8 +48,11 @@ export class AgentSession {
   #isRenewalDue = false
   #wakeRenewal = () => {}
 
+  readonly contact: ServerContact
+
   constructor(options: AgentSessionOptions) {
     this.#options = options
+    this.contact = new ServerContact(options.clock)
     this.#identity = options.identity
   }
 
@@ -107,6 +111,7 @@ export class AgentSession {
         if (isAgentRefused(error) && !this.#refused) this.#refuse()
         const delayMs = retryDelayMs(failures, ATTESTATION_BACKOFF, random)
         const fields = { server: serverUrl, ...describe(error), retryInSeconds: Math.ceil(delayMs / 1000) }
+        this.#lost(error)
         if (isNodeUnproven(error)) {
           const needs = `new evidence for node attestor "${attestation.attestorName}"`
           log.error({ ...fields, needs }, 'this node cannot prove itself to the server')
@@ -174,6 +179,7 @@ export class AgentSession {
           },
           () => {
             this.#lastSignOfLife = clock.now()
+            this.contact.heard()
           },
           stream.signal,
         )
@@ -183,6 +189,7 @@ export class AgentSession {
       signal.removeEventListener('abort', stopStream)
       if (signal.aborted) return undefined
       if (stream.signal.aborted) continue
+      this.#lost(failure)
       const ending = endingOf(failure)
       if (ending !== undefined) return ending
       const delayMs = retryDelayMs(failures, BACKOFF, random)
@@ -261,9 +268,15 @@ export class AgentSession {
     return pause(this.#options.clock, milliseconds, AbortSignal.any([signal, woken.signal]))
   }
 
+  #lost(error: unknown): void {
+    const { reason: message, ...trouble } = describe(error)
+    this.contact.lost({ message, ...trouble })
+  }
+
   #accept(state: SyncState): void {
     if (this.#identity === undefined) return
     this.#lastSignOfLife = this.#options.clock.now()
+    this.contact.heard()
     this.#revision = state.revision
     this.#options.onSync(this.#identity, state)
   }

@@ -106,7 +106,7 @@ function rejectGone(peer: PeerProcess): void {
   }
 }
 
-function distinct(selectors: readonly Selector[]): readonly Selector[] {
+export function distinct(selectors: readonly Selector[]): readonly Selector[] {
   const byText = new Map(selectors.map((selector) => [formatSelector(selector), selector]))
   if (byText.size > MAX_SELECTORS) {
     throw new AttestationError('ERR_ATTESTATION_TOO_LARGE', `process has more than ${MAX_SELECTORS} selectors`)
@@ -115,7 +115,7 @@ function distinct(selectors: readonly Selector[]): readonly Selector[] {
 }
 
 /** An attestor that ignores the signal must not hold the caller. */
-function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
     signal.addEventListener('abort', abort, { once: true })

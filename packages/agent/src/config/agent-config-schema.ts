@@ -81,6 +81,19 @@ export const AgentConfigFile = Type.Object({
     },
     { default: {}, description: "Envoy's Secret Discovery Service on the same socket" },
   ),
+  operator: Type.Object(
+    {
+      enabled: Type.Boolean({ default: true, description: 'whether the operator can ask the agent over a socket' }),
+      socket: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description:
+            "Unix socket for `countersign agent status` and `explain`, open to root and the agent's user; default operator.sock in dataDir",
+        }),
+      ),
+    },
+    { default: {} },
+  ),
   log: Type.Object(
     {
       level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {

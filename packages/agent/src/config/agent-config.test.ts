@@ -31,10 +31,18 @@ describe('parseAgentConfig', () => {
         defaultAllBundlesName: 'ALL',
         disableSpiffeCertValidation: false,
       },
+      operator: { enabled: true, socket: '/etc/countersign/data/operator.sock' },
       log: { level: 'info' },
     })
     expect(config.plugins.nodeAttestor.name).toBe('join-token')
     expect(config.plugins.workloadAttestors.map(({ name }) => name)).toEqual(['unix'])
+  })
+
+  it("takes the operator's socket from the folder of the file, and can leave it out", () => {
+    const { operator } = parseAgentConfig({ ...minimal, operator: { socket: 'o.sock' } }, '/etc/countersign')
+    expect(operator.socket).toBe('/etc/countersign/o.sock')
+    const off = { enabled: false, socket: `/${'a'.repeat(107)}` }
+    expect(parseAgentConfig({ ...minimal, operator: off }, '/').operator.enabled).toBe(false)
   })
 
   it.each([
@@ -59,6 +67,11 @@ describe('parseAgentConfig', () => {
     ['the wildcard as a name', { ...minimal, sds: { defaultBundleName: '*' } }, 'ERR_CONFIG_INVALID'],
     ['an ID as a name', { ...minimal, sds: { defaultAllBundlesName: 'spiffe://all' } }, 'ERR_CONFIG_INVALID'],
     ['a secret without a name', { ...minimal, sds: { defaultSvidName: '' } }, 'ERR_CONFIG_INVALID'],
+    [
+      'an operator socket path that is too long',
+      { ...minimal, operator: { socket: `/${'a'.repeat(107)}` } },
+      'ERR_CONFIG_INVALID',
+    ],
     ['a socket path that is too long', { ...minimal, socket: `/${'a'.repeat(107)}` }, 'ERR_CONFIG_INVALID'],
   ])('refuses %s', (_, value, code) => {
     expect(() => parseAgentConfig(value, '/')).toThrow(expect.objectContaining({ code }))

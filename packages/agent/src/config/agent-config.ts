@@ -6,7 +6,8 @@ import { AgentConfigFile } from './agent-config-schema.ts'
 import { type AgentPlugins, parsePluginChoices } from './agent-plugins.ts'
 
 /** The whole configuration, checked, with defaults filled in and absolute paths. */
-export interface AgentConfig extends Omit<AgentConfigFile, 'nodeAttestor' | 'workloadAttestors'> {
+export interface AgentConfig extends Omit<AgentConfigFile, 'nodeAttestor' | 'workloadAttestors' | 'operator'> {
+  readonly operator: { readonly enabled: boolean; readonly socket: string }
   readonly plugins: AgentPlugins
   /** Where relative paths in the settings of plugins start. */
   readonly configDir: string
@@ -37,13 +38,19 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   rejectTrustDomain(file.trustDomain)
   rejectSecretNames(file.sds)
   const socket = resolve(baseDir, file.socket)
-  if (Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES) {
-    throw new ConfigError('ERR_CONFIG_INVALID', `"socket" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
+  rejectLongPath('socket', socket)
+  const dataDir = resolve(baseDir, file.dataDir)
+  const { enabled, socket: operatorSocket } = file.operator
+  const operator = {
+    enabled,
+    socket: resolve(operatorSocket === undefined ? dataDir : baseDir, operatorSocket ?? 'operator.sock'),
   }
+  if (enabled) rejectLongPath('operator.socket', operator.socket)
   return {
     ...file,
-    dataDir: resolve(baseDir, file.dataDir),
+    dataDir,
     socket,
+    operator,
     ...(file.bootstrapBundle !== undefined && { bootstrapBundle: resolve(baseDir, file.bootstrapBundle) }),
     plugins: parsePluginChoices(nodeAttestor, workloadAttestors),
     configDir: resolve(baseDir),
@@ -62,6 +69,11 @@ function rejectSecretNames(sds: AgentConfigFile['sds']): void {
       '"sds": a name is "*" or begins with "spiffe://", which has a meaning of its own',
     )
   }
+}
+
+function rejectLongPath(key: string, path: string): void {
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return
+  throw new ConfigError('ERR_CONFIG_INVALID', `"${key}" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
 }
 
 function rejectTrustDomain(text: string): void {

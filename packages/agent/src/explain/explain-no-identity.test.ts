@@ -70,6 +70,22 @@ describe('NoIdentityLog', () => {
     expect(log.records[0]?.fields).toMatchObject({ pid: 1, selectors: ['t:a', 't:b'], nearest: [] })
   })
 
+  it('says of an identity that was asked for in vain what else the program has and what it lacks', () => {
+    const log = new RecordingLogger()
+    const { explain } = new NoIdentityLog(new FakeClock(), log)
+    const entries = new EntryIndex([needs('mine', 'a'), needs('theirs', 'a', 'x'), needs('other', 'y')])
+    const asked = entry('theirs', '/theirs').spiffeId
+    for (let turn = 0; turn < 2; turn++) explain(peer(1), own, { ...view(1), entries }, asked)
+    expect(log.records).toHaveLength(1)
+    expect(log.records[0]?.fields).toMatchObject({
+      asked,
+      has: [entry('mine', '/mine').spiffeId],
+      nearest: [{ entryId: 'theirs', missing: ['t:x'] }],
+    })
+    explain(peer(1), own, { ...view(1), entries }, entry('nobody', '/nobody').spiffeId)
+    expect(log.records[1]?.fields).toMatchObject({ nearest: [] })
+  })
+
   it('does not remember for ever', () => {
     const log = new RecordingLogger()
     const { explain } = new NoIdentityLog(new FakeClock(), log)

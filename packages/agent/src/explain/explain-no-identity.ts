@@ -1,19 +1,13 @@
 import { readlinkSync } from 'node:fs'
-import type { Entry } from '@countersign/api'
+import type { Entry, NearEntry } from '@countersign/api'
 import { type Clock, formatSelector, type Logger, type PeerProcess, type Selector } from '@countersign/plugin-kit'
 import { isCurrent } from '../issuance/entry-index.ts'
 import { LogLimit } from '../log-limit.ts'
 import type { AgentView } from '../state/agent-state.ts'
 
-/** An entry that a program almost has. */
-export interface NearEntry {
-  readonly entryId: string
-  readonly spiffeId: string
-  readonly missing: readonly string[]
-  readonly expired: boolean
-}
-
 const MAX_NEAR_ENTRIES = 3
+/** Identities a program has, in one line of the log. */
+const MAX_NAMED = 16
 /** Any program may cause this comparison, so it takes no longer than this. */
 const MAX_COMPARED = 2048
 const MAX_REMEMBERED = 1024
@@ -50,15 +44,22 @@ export class NoIdentityLog {
     this.#limit = new LogLimit(clock)
   }
 
-  /** One event for a program and a state of the registrations: clients ask again and again. */
-  readonly explain = (peer: PeerProcess, selectors: readonly Selector[], view: AgentView): void => {
-    const occasion = `${peer.pid} ${peer.startTime} ${view.revision} ${view.status}`
+  /**
+   * One event for a program and a state of the registrations: clients ask again and again.
+   *
+   * @param asked the one identity that a program asked for and does not have, though it may have others
+   */
+  readonly explain = (peer: PeerProcess, selectors: readonly Selector[], view: AgentView, asked?: string): void => {
+    const occasion = `${peer.pid} ${peer.startTime} ${view.revision} ${view.status} ${asked ?? ''}`
     if (this.#told.has(occasion)) return
     const [oldest] = this.#told
     if (this.#told.size >= MAX_REMEMBERED && oldest !== undefined) this.#told.delete(oldest)
     this.#told.add(occasion)
     const admitted = this.#limit.admit(String(peer.uid))
     if (admitted === undefined) return
+    const now = this.#clock.now()
+    const { entries } = view.entries
+    const compared = asked === undefined ? entries : entries.filter((entry) => entry.spiffeId === asked)
     this.#log.warn(
       {
         pid: peer.pid,
@@ -66,8 +67,11 @@ export class NoIdentityLog {
         path: readProgramPath(peer),
         selectors: selectors.map(formatSelector),
         agent: view.status,
-        entries: view.entries.entries.length,
-        nearest: findNearestEntries(view.entries.entries, selectors, this.#clock.now()),
+        entries: entries.length,
+        ...(asked === undefined
+          ? {}
+          : { asked, has: view.entries.match(selectors, now).slice(0, MAX_NAMED).map(idOf) }),
+        nearest: findNearestEntries(compared, selectors, now),
         ...admitted,
       },
       'no identity issued',
@@ -75,7 +79,12 @@ export class NoIdentityLog {
   }
 }
 
-function readProgramPath(peer: PeerProcess): string | undefined {
+function idOf({ spiffeId }: Entry): string {
+  return spiffeId
+}
+
+/** What the process runs, for people: it may have been replaced since it was looked at. */
+export function readProgramPath(peer: PeerProcess): string | undefined {
   try {
     const path = readlinkSync(`/proc/${peer.pid}/exe`)
     return peer.isAlive() ? path : undefined

@@ -61,6 +61,11 @@ export class Issuer {
     this.#jwt = new CredentialCache(cache('jwt-svid'))
   }
 
+  /** How many credentials of each kind are kept. */
+  get sizes(): Readonly<Record<keyof AuthorityKinds, number>> {
+    return { x509: this.#x509.size, jwt: this.#jwt.size, wit: this.#wit.size }
+  }
+
   x509Svid(entry: Entry): Promise<Cached<WorkloadX509Svid>> {
     const key = JSON.stringify([entry.id, entry.spiffeId, entry.x509SvidTtl, entry.dnsNames])
     return this.#x509.get(key, () =>

@@ -79,6 +79,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       defaultAllBundlesName: 'ALL',
       disableSpiffeCertValidation: false,
     },
+    operator: { enabled: true, socket: join(folder, 'operator.sock') },
     log: { level: 'info' },
     plugins: {
       nodeAttestor: { name: 'test-token', create: () => tokenAttestor(tokens) },

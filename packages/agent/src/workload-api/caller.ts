@@ -17,6 +17,8 @@ export interface Caller {
   /** Oldest first; never empty. */
   readonly entries: readonly Entry[]
   readonly view: AgentView
+  /** Tells the operator that it asked for an identity it does not have. */
+  readonly explainRefusal: (spiffeId: string) => void
 }
 
 export interface CallerResolverOptions {
@@ -26,7 +28,7 @@ export interface CallerResolverOptions {
   /** The process behind a connection. */
   readonly peerOf: (connectionKey: string) => PeerProcess | undefined
   /** Tells the operator why a program got nothing. */
-  readonly explain: (peer: PeerProcess, selectors: readonly Selector[], view: AgentView) => void
+  readonly explain: (peer: PeerProcess, selectors: readonly Selector[], view: AgentView, asked?: string) => void
 }
 
 /** Finds out who is calling and what it is. */
@@ -55,7 +57,7 @@ export class CallerResolver {
       explain(peer, selectors, view)
       throw permissionDenied('no identity issued')
     }
-    return { peer, entries, view }
+    return { peer, entries, view, explainRefusal: (spiffeId) => explain(peer, selectors, view, spiffeId) }
   }
 }
 

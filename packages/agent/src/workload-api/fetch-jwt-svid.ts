@@ -25,7 +25,7 @@ export function fetchJwtSvid(context: ServiceContext) {
       validateRequestedIdentity(request.spiffeId)
     },
     async answer(request, caller) {
-      const entries = selectEntries(caller.entries, request.spiffeId)
+      const entries = selectEntries(caller, request.spiffeId)
       const { issued } = await issueForEntries(context, entries, (entry) => issuer.jwtSvid(entry, request.audience))
       const hints = assignHints(entries, log)
       const svids = issued.map(({ entry, credential }) =>

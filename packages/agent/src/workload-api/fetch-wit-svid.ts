@@ -14,7 +14,7 @@ export function fetchWitSvid(context: ServiceContext) {
     schema: WITSVIDResponseSchema,
     validate: (request) => validateRequestedIdentity(request.spiffeId),
     async snapshot(request, caller) {
-      const entries = selectEntries(caller.entries, request.spiffeId)
+      const entries = selectEntries(caller, request.spiffeId)
       const { issued, freshUntil } = await issueForEntries(context, entries, (entry) => issuer.witSvid(entry))
       const hints = assignHints(entries, log)
       const svids = issued.map(({ entry, credential }) =>

@@ -1,5 +1,6 @@
 import type { Entry } from '@countersign/api'
 import { IdentifierError, WorkloadId } from '@countersign/protocol'
+import type { Caller } from './caller.ts'
 import { invalidArgument, permissionDenied } from './rpc-error.ts'
 
 /** @throws RpcError INVALID_ARGUMENT when an identity is asked for that cannot exist */
@@ -18,9 +19,12 @@ export function validateRequestedIdentity(spiffeId: string): void {
  *
  * @throws RpcError PERMISSION_DENIED when the caller does not have that identity: an empty list would look like success
  */
-export function selectEntries(entries: readonly Entry[], spiffeId: string): readonly Entry[] {
-  if (spiffeId === '') return entries
-  const selected = entries.filter((entry) => entry.spiffeId === spiffeId)
-  if (selected.length === 0) throw permissionDenied('no identity issued')
+export function selectEntries(caller: Caller, spiffeId: string): readonly Entry[] {
+  if (spiffeId === '') return caller.entries
+  const selected = caller.entries.filter((entry) => entry.spiffeId === spiffeId)
+  if (selected.length === 0) {
+    caller.explainRefusal(spiffeId)
+    throw permissionDenied('no identity issued')
+  }
   return selected
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { decodeUtf8, TrustStore, WitVerifier } from '@countersign/protocol'
 import { importSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { settle } from '@countersign/testing'
-import { healthMethods, workloadApiMethods } from '@countersign/workload-api'
+import { healthMethods, type WorkloadApiClient, workloadApiMethods } from '@countersign/workload-api'
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { entry } from '../test-support/fake-server.ts'
@@ -179,6 +179,23 @@ describe('a program that matches no entry', () => {
         nearest: [{ entryId: 'e9', spiffeId: 'spiffe://example.org/almost', missing: ['test:uid:1'], expired: false }],
       },
     })
+  })
+
+  it.each<[string, (client: WorkloadApiClient, spiffeId: string) => Promise<unknown>]>([
+    ['FetchJWTSVID', (client, spiffeId) => client.fetchJwtSvid({ audience: ['a'], spiffeId })],
+    ['FetchWITSVID', (client, spiffeId) => reader(client.fetchWitSvid({ spiffeId })).next()],
+  ])('is explained when it has an identity, but not the one it asks %s for', async (_, call) => {
+    const admin = entry('e2', '/admin', { selectors: [{ type: 'test', value: 'uid:0' }] })
+    const world = await startReadyWorld(withEntries(entry('e1', '/web'), admin))
+    await expect(call(world.client(), admin.spiffeId)).rejects.toMatchObject(isDenied)
+    const fields = {
+      pid: process.pid,
+      selectors: ['test:all'],
+      asked: admin.spiffeId,
+      has: ['spiffe://example.org/web'],
+      nearest: [{ entryId: 'e2', missing: ['test:uid:0'] }],
+    }
+    expect(world.log.with('no identity issued')).toMatchObject([{ level: 'warn', fields }])
   })
 
   it('gets no identity of another agent', async () => {

@@ -12,6 +12,7 @@ export const agentProgram: Program = {
           summary: [
             ['agent id', agent.agentId() ?? 'not attested yet'],
             ['workload API', `unix://${agent.socketPath}`],
+            ['operator socket', agent.operatorSocketPath ?? 'off'],
           ],
           stop: () => agent.stop(),
         }

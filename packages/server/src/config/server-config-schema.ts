@@ -58,6 +58,10 @@ export const ServerConfigFile = Type.Object({
       x509Ttl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a certificate authority'),
       jwtTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs JWT-SVIDs'),
       witTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs WIT-SVIDs'),
+      jwtAlgorithm: Type.Union([Type.Literal('ES256'), Type.Literal('RS256')], {
+        default: 'ES256',
+        description: 'algorithm of the next key that signs JWT-SVIDs; some relying parties accept only RS256',
+      }),
     },
     { default: {} },
   ),
@@ -69,9 +73,10 @@ export const ServerConfigFile = Type.Object({
       agentTtl: seconds(3600, 1, 365 * DAY, "lifetime of an agent's own X509-SVID"),
       jwtIssuer: Type.Optional(
         Type.String({
-          pattern: '^https://[^?#]+$',
+          minLength: 1,
           maxLength: 2048,
-          description: 'https URL that JWT-SVIDs carry as iss; without it they carry none',
+          description:
+            'https URL that JWT-SVIDs carry as iss and under which OpenID Connect discovery is served; without it neither',
         }),
       ),
     },

@@ -17,7 +17,7 @@ describe('parseServerConfig', () => {
       machine: { host: '0.0.0.0', port: 8441 },
       public: { host: '0.0.0.0', port: 8443 },
       admin: { socket: '/etc/countersign/data/admin.sock' },
-      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400 },
+      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, jwtAlgorithm: 'ES256' },
       svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600 },
       bundle: { refreshHint: 60 },
       log: { level: 'info' },
@@ -43,6 +43,8 @@ describe('parseServerConfig', () => {
     [{ machine: { port: '8441x' } }, 'ERR_CONFIG_INVALID'],
     [{ authorities: { x509Ttl: 0 } }, 'ERR_CONFIG_INVALID'],
     [{ svids: { jwtIssuer: 'http://id.example.org' } }, 'ERR_CONFIG_INVALID'],
+    [{ svids: { jwtIssuer: 'https://id.example.org?a' } }, 'ERR_CONFIG_INVALID'],
+    [{ authorities: { jwtAlgorithm: 'EdDSA' } }, 'ERR_CONFIG_INVALID'],
     [{ machine: { advertisedHost: 'Host.example' } }, 'ERR_CONFIG_INVALID'],
     [{ public: { host: '-' } }, 'ERR_CONFIG_INVALID'],
     [{ public: { certFile: 'c.pem' } }, 'ERR_CONFIG_INVALID'],
@@ -54,6 +56,12 @@ describe('parseServerConfig', () => {
     [{ log: { level: 'verbose' } }, 'ERR_CONFIG_INVALID'],
   ])('refuses %j', async (change, code) => {
     await expectCode(() => parse(change), code)
+  })
+
+  it('takes an issuer as it is written, and one without TLS only on this machine', () => {
+    for (const jwtIssuer of ['https://id.example.org/base/', 'http://localhost:8443']) {
+      expect(parse({ svids: { jwtIssuer } }).svids.jwtIssuer).toBe(jwtIssuer)
+    }
   })
 
   it('names the wrong key and the near one', () => {

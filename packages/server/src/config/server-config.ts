@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { ConfigError, loadConfigFile, parseConfig } from '@countersign/plugin-kit'
 import { errorCode, parseTrustDomain } from '@countersign/protocol'
+import { IssuerUrlError, parseIssuerUrl } from '../issuance/issuer-url.ts'
 import { isDnsName } from '../registration/dns-name.ts'
 import { ServerConfigFile } from './server-config-schema.ts'
 import { parsePluginChoices, type ServerPlugins } from './server-plugins.ts'
@@ -38,6 +39,7 @@ export async function loadServerConfig(
 export function parseServerConfig(value: unknown, baseDir: string): ServerConfig {
   const { admin, keyManager, nodeAttestors, ...file } = parseConfig(ServerConfigFile, value)
   rejectTrustDomain(file.trustDomain)
+  rejectIssuer(file.svids.jwtIssuer)
   rejectHost('machine.advertisedHost', file.machine.advertisedHost)
   rejectHost('public.host', file.public.host)
   if ((file.public.certFile === undefined) !== (file.public.keyFile === undefined)) {
@@ -67,6 +69,16 @@ function rejectTrustDomain(text: string): void {
   } catch (cause) {
     if (errorCode(cause) === undefined) throw cause
     throw new ConfigError('ERR_CONFIG_INVALID', `"trustDomain": ${(cause as Error).message}`, { cause })
+  }
+}
+
+function rejectIssuer(issuer: string | undefined): void {
+  if (issuer === undefined) return
+  try {
+    parseIssuerUrl(issuer)
+  } catch (cause) {
+    if (!(cause instanceof IssuerUrlError)) throw cause
+    throw new ConfigError('ERR_CONFIG_INVALID', `"svids.jwtIssuer": ${cause.message}`, { cause })
   }
 }
 

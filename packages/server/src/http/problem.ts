@@ -35,6 +35,7 @@ const STATUS_BY_AREA: Readonly<Record<string, number>> = {
   ATTESTATION: 403,
   ENTITLEMENT: 403,
   POLICY: 403,
+  OIDC: 404,
   ISSUANCE: 400,
   AUTHORITY: 409,
   IDENTIFIER: 400,

@@ -5,6 +5,7 @@ import {
   type CryptoBackend,
   parsePublicJwk,
   randomSerial,
+  type SignatureAlgorithm,
   type SigningKey,
   thumbprintInput,
 } from '@countersign/protocol'
@@ -17,6 +18,8 @@ export interface AuthorityFactoryOptions {
   readonly clock: Clock
   readonly trustDomain: string
   readonly lifetimeSeconds: Readonly<Record<AuthorityKind, number>>
+  /** Of keys that sign JWT-SVIDs, from the next one on. */
+  readonly jwtAlgorithm: SignatureAlgorithm
 }
 
 /** Makes authorities out of keys, and finds the key of an authority again. */
@@ -29,9 +32,9 @@ export class AuthorityFactory {
 
   /** Makes a key and describes its public half. The key's name is the authority's id and the `kid` of its tokens. */
   async create(kind: AuthorityKind): Promise<Authority> {
-    const { keyManager, crypto, clock, lifetimeSeconds } = this.#options
+    const { keyManager, crypto, clock, lifetimeSeconds, jwtAlgorithm } = this.#options
     const id = `${kind}-${Buffer.from(crypto.randomBytes(16)).toString('hex')}`
-    const key = await keyManager.createKey(id, 'ES256')
+    const key = await keyManager.createKey(id, kind === 'jwt' ? jwtAlgorithm : 'ES256')
     const notBefore = clock.now()
     const notAfter = notBefore + lifetimeSeconds[kind]
     const common = { id, kind, keyName: id, state: 'prepared', notBefore, notAfter } as const

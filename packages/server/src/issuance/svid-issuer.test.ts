@@ -118,6 +118,22 @@ describe('SvidIssuer tokens', () => {
     expect(JSON.parse(Buffer.from(payload, 'base64url').toString())['iss']).toBe('https://id.example.org')
   })
 
+  it('gives a WIT-SVID no iss, so that it never passes for an ID token', async () => {
+    const { authorities, audit, clock } = await open()
+    const jwtIssuer = 'https://id.example.org'
+    const issuer = new SvidIssuer({ authorities, audit, clock, crypto: nodeCrypto, jwtIssuer })
+    const { publicJwk: publicKey } = generateSigningKey('ES256')
+    const { token } = await issuer.issueWit({ spiffeId, publicKey, ttlSeconds: 300 })
+    const [, payload = ''] = token.split('.')
+    expect(Object.keys(JSON.parse(Buffer.from(payload, 'base64url').toString())).sort()).toEqual([
+      'cnf',
+      'exp',
+      'iat',
+      'jti',
+      'sub',
+    ])
+  })
+
   it('issues WIT-SVIDs that bind the key, and clamps them', async () => {
     const { issuer, bundle, clock } = await open()
     const trust = new TrustStore(nodeCrypto)

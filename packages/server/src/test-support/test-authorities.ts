@@ -31,12 +31,13 @@ export async function reopenAuthorities(store: Store, clock: FakeClock, keyManag
   const log = new RecordingLogger()
   const audit = createAudit(log)
   const crypto = nodeCrypto
+  const jwtAlgorithm = 'ES256'
   const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME }
   const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, 60))
   const parts = {
     store: authorityStore,
     keyManager,
-    factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds }),
+    factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds, jwtAlgorithm }),
     audit,
     clock,
     propagationSeconds: PROPAGATION,

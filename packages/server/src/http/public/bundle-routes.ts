@@ -1,18 +1,20 @@
 import { BundleDocument } from '@countersign/api'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
+import type { IssuerUrl } from '../../issuance/issuer-url.ts'
 import type { BundleStore } from '../../store/bundle-store.ts'
+import { type Freshness, sendCacheable } from './send-cacheable.ts'
 
 export interface BundleRoutesOptions {
   readonly bundles: BundleStore
   readonly trustDomain: string
+  /** Of JWT-SVIDs; without one there is no OpenID Connect discovery. */
+  readonly issuer: IssuerUrl | undefined
 }
 
 const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) })
 
-export function addBundleRoutes(app: FastifyInstance, { bundles, trustDomain }: BundleRoutesOptions): void {
-  const readOwn = async () => (await bundles.get(trustDomain))?.bundle ?? { keys: [] }
-
+export function addBundleRoutes(app: FastifyInstance, options: BundleRoutesOptions): void {
   app.get(
     '/bundle',
     {
@@ -23,33 +25,39 @@ export function addBundleRoutes(app: FastifyInstance, { bundles, trustDomain }: 
       },
     },
     async (request, reply) => {
-      const bundle = await readOwn()
-      return sendCacheable(request, reply, bundle, bundle)
+      const bundle = await readOwnBundle(options)
+      return sendCacheable(request, reply, freshnessOf(bundle), bundle)
     },
   )
 
-  app.get(
-    '/keys',
-    {
-      schema: {
-        summary: 'Keys that sign JWT-SVIDs',
-        description: 'JSON Web Key Set (RFC 7517) for verifiers that know nothing of SPIFFE.',
-        response: { 200: KeySet },
+  for (const path of new Set(['/keys', options.issuer?.keysPath ?? '/keys'])) {
+    app.get(
+      path,
+      {
+        schema: {
+          summary: 'Keys that sign JWT-SVIDs',
+          description: 'JSON Web Key Set (RFC 7517) for verifiers that know nothing of SPIFFE.',
+          response: { 200: KeySet },
+        },
       },
-    },
-    async (request, reply) => {
-      const bundle = await readOwn()
-      const keys = bundle.keys.filter((key) => key['use'] === 'jwt-svid').map((key) => ({ ...key, use: 'sig' }))
-      return sendCacheable(request, reply, bundle, { keys })
-    },
-  )
+      async (request, reply) => {
+        const bundle = await readOwnBundle(options)
+        return sendCacheable(request, reply, freshnessOf(bundle), { keys: jwtKeysOf(bundle) })
+      },
+    )
+  }
 }
 
-/** Both documents follow from the own bundle, so its sequence number is their version. */
-function sendCacheable(request: FastifyRequest, reply: FastifyReply, bundle: BundleDocument, document: object) {
-  const etag = `"${bundle.spiffe_sequence ?? 0}"`
-  reply.headers({ etag, 'cache-control': `public, max-age=${bundle.spiffe_refresh_hint ?? 0}` })
-  const known = request.headers['if-none-match']?.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  if (known?.includes(etag)) return reply.code(304).send()
-  return reply.type('application/json').send(document)
+export async function readOwnBundle({ bundles, trustDomain }: BundleRoutesOptions): Promise<BundleDocument> {
+  return (await bundles.get(trustDomain))?.bundle ?? { keys: [] }
+}
+
+/** The keys of JWT-SVIDs and no others: a relying party would take a WIT-SVID for an ID token. */
+export function jwtKeysOf(bundle: BundleDocument): Record<string, unknown>[] {
+  return bundle.keys.filter((key) => key['use'] === 'jwt-svid').map((key) => ({ ...key, use: 'sig' }))
+}
+
+/** Bundle and keys follow from the own bundle, so its sequence number is their version. */
+function freshnessOf(bundle: BundleDocument): Freshness {
+  return { version: String(bundle.spiffe_sequence ?? 0), maxAgeSeconds: bundle.spiffe_refresh_hint ?? 0 }
 }

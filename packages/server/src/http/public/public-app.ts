@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { createApp } from '../create-app.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
+import { addOidcRoutes } from './oidc-routes.ts'
 
 export interface PublicAppOptions extends BundleRoutesOptions, HealthRoutesOptions {
   readonly log: Logger
@@ -15,6 +16,7 @@ export function createPublicApp(options: PublicAppOptions): Promise<FastifyInsta
   const description = 'Public keys of the trust domain, and health.'
   return createApp({ log, version, name: 'public', description, openapi: true }, (app) => {
     addBundleRoutes(app, options)
+    addOidcRoutes(app, options)
     addHealthRoutes(app, options)
   })
 }
