@@ -209,7 +209,7 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   const pushes = new PushSchedule({ clock, random })
   state.subscribe(() => pushes.announce())
   issuer.subscribe((entryIds) => pushes.announceEntries(entryIds))
-  const api = createWorkloadApiServer({
+  const context = {
     callers,
     issuer,
     state,
@@ -218,7 +218,8 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
     trustDomain: config.trustDomain,
     clock,
     log: new LimitedLogger(log, clock),
-  })
+  }
+  const api = createWorkloadApiServer(context, config.sds)
   const tellHealth = () => api.health.setServing(state.view.status === 'ready')
   state.subscribe(tellHealth)
   tellHealth()

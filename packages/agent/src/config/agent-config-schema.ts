@@ -7,6 +7,9 @@ const seconds = (defaultSeconds: number, minimum: number, maximum: number, descr
 const count = (defaultCount: number, maximum: number, description: string) =>
   Type.Integer({ minimum: 1, maximum, default: defaultCount, description })
 
+const secretName = (defaultName: string, description: string) =>
+  Type.String({ minLength: 1, maxLength: 255, default: defaultName, description })
+
 const PluginChoice = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64, description: "the plugin's name" }),
   config: Type.Optional(Type.Unknown({ description: "the plugin's own settings" })),
@@ -47,7 +50,7 @@ export const AgentConfigFile = Type.Object({
   socket: Type.String({
     minLength: 1,
     default: '/run/countersign/workload.sock',
-    description: 'Unix socket of the Workload API, open to every user of the node',
+    description: "Unix socket of the Workload API and Envoy's secret discovery, open to every user of the node",
   }),
   limits: Type.Object(
     {
@@ -67,6 +70,19 @@ export const AgentConfigFile = Type.Object({
       cache: seconds(5, 0, 60, 'how long what was found about a program is believed'),
     },
     { default: {} },
+  ),
+  sds: Type.Object(
+    {
+      defaultSvidName: secretName('default', "name of the program's oldest identity, certificate and key"),
+      defaultBundleName: secretName('ROOTCA', "name of the roots of the agent's own trust domain"),
+      defaultAllBundlesName: secretName('ALL', 'name of the roots of every trust domain that the program may trust'),
+      disableSpiffeCertValidation: Type.Boolean({
+        default: false,
+        description:
+          'give roots of a single trust domain without the SPIFFE certificate validator; node metadata disable_spiffe_cert_validation has the last word',
+      }),
+    },
+    { default: {}, description: "Envoy's Secret Discovery Service on the same socket" },
   ),
   operator: Type.Object(
     {

@@ -33,6 +33,12 @@ describe('parseAgentConfig', () => {
         credentials: 4096,
       },
       attestation: { timeout: 10, cache: 5 },
+      sds: {
+        defaultSvidName: 'default',
+        defaultBundleName: 'ROOTCA',
+        defaultAllBundlesName: 'ALL',
+        disableSpiffeCertValidation: false,
+      },
       operator: { enabled: true, socket: '/etc/countersign/data/operator.sock' },
       log: { level: 'info' },
     })
@@ -65,6 +71,10 @@ describe('parseAgentConfig', () => {
       { ...minimal, workloadAttestors: [{ name: 'unix' }, { name: 'unix' }] },
       'ERR_CONFIG_INVALID',
     ],
+    ['two secrets of one name', { ...minimal, sds: { defaultSvidName: 'ALL' } }, 'ERR_CONFIG_INVALID'],
+    ['the wildcard as a name', { ...minimal, sds: { defaultBundleName: '*' } }, 'ERR_CONFIG_INVALID'],
+    ['an ID as a name', { ...minimal, sds: { defaultAllBundlesName: 'spiffe://all' } }, 'ERR_CONFIG_INVALID'],
+    ['a secret without a name', { ...minimal, sds: { defaultSvidName: '' } }, 'ERR_CONFIG_INVALID'],
     [
       'an operator socket path that is too long',
       { ...minimal, operator: { socket: `/${'a'.repeat(107)}` } },

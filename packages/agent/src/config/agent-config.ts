@@ -37,6 +37,7 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   const { nodeAttestor, workloadAttestors, ...file } = parseConfig(AgentConfigFile, value)
   rejectTrustDomain(file.trustDomain)
   rejectTcp(file.socket)
+  rejectSecretNames(file.sds)
   const socket = resolve(baseDir, file.socket)
   rejectLongPath('socket', socket)
   const dataDir = resolve(baseDir, file.dataDir)
@@ -54,6 +55,20 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
     ...(file.bootstrapBundle !== undefined && { bootstrapBundle: resolve(baseDir, file.bootstrapBundle) }),
     plugins: parsePluginChoices(nodeAttestor, workloadAttestors),
     configDir: resolve(baseDir),
+  }
+}
+
+/** Under one name a client would sometimes get the one and sometimes the other; a reserved name would never be found. */
+function rejectSecretNames(sds: AgentConfigFile['sds']): void {
+  const names = [sds.defaultSvidName, sds.defaultBundleName, sds.defaultAllBundlesName]
+  if (new Set(names).size !== names.length) {
+    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": each of the three names must be another')
+  }
+  if (names.some((name) => name === '*' || name.startsWith('spiffe://'))) {
+    throw new ConfigError(
+      'ERR_CONFIG_INVALID',
+      '"sds": a name is "*" or begins with "spiffe://", which has a meaning of its own',
+    )
   }
 }
 

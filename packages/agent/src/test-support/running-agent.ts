@@ -83,6 +83,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...options.limits,
     },
     attestation: { timeout: 10, cache: 5 },
+    sds: {
+      defaultSvidName: 'default',
+      defaultBundleName: 'ROOTCA',
+      defaultAllBundlesName: 'ALL',
+      disableSpiffeCertValidation: false,
+    },
     operator: { enabled: true, socket: join(folder, 'operator.sock') },
     log: { level: 'info' },
     plugins: {
