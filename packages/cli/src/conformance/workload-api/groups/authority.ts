@@ -1,0 +1,50 @@
+import { formatEndpointAddress } from '@countersign/workload-api'
+import { type Check, hardening, skip } from '../check.ts'
+import type { Probe } from '../probe.ts'
+import { describeAnswer } from '../transport/ending.ts'
+
+interface Variant {
+  readonly id: string
+  readonly title: string
+  /** From the path of a Unix socket; `null` sends no `:authority`. */
+  readonly authority: (path: string) => string | null
+}
+
+/** What real gRPC clients put into `:authority` when they call over a Unix socket. */
+const VARIANTS: readonly Variant[] = [
+  { id: 'LOCALHOST', title: '`localhost` is served (grpc-go, tonic)', authority: () => 'localhost' },
+  { id: 'PATH', title: 'the path of the socket is served (grpc-java)', authority: (path) => path },
+  { id: 'ENCODED', title: 'the encoded path is served (gRPC C core)', authority: (path) => encodeURIComponent(path) },
+  {
+    id: 'ENCODED-RELATIVE',
+    title: 'the encoded path without its first slash is served (newer gRPC C core)',
+    authority: (path) => encodeURIComponent(path.slice(1)),
+  },
+  { id: 'UNIX', title: '`unix:` and the path are served', authority: (path) => `unix:${path}` },
+  { id: 'EMPTY', title: 'an empty `:authority` is served', authority: () => '' },
+  { id: 'ABSENT', title: 'no `:authority` and no `host` are served', authority: () => null },
+]
+
+/** The standards say nothing about it; a server that is choosy locks out whole languages. */
+export const AUTHORITY_CHECKS: readonly Check[] = VARIANTS.map(({ id, title, authority }) =>
+  hardening(`WE-AUTHORITY-${id}`, {
+    title: `:authority: ${title}`,
+    section: 'SPIFFE Workload Endpoint section 3 (any gRPC client)',
+    needs: ['RPC-FETCH-X509-SVID'],
+    expected: 'a message of FetchX509SVID',
+    look: (probe) => askAs(probe, authority(socketPath(probe))),
+  }),
+)
+
+/** On a connection of its own: servers close those that break their rules. */
+function askAs(probe: Probe, authority: string | null): Promise<string | undefined> {
+  return probe.withConnection(async (connection) => {
+    const call = connection.call('/SpiffeWorkloadAPI/FetchX509SVID', new Uint8Array(), { authority })
+    const answer = await probe.firstAnswer('FetchX509SVID', call)
+    return answer.message === undefined ? describeAnswer(answer) : undefined
+  })
+}
+
+function socketPath({ options: { address } }: Probe): string {
+  return address.kind === 'unix' ? address.path : skip(`${formatEndpointAddress(address)} is not a Unix socket`)
+}
