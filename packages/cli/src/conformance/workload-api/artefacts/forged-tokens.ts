@@ -16,7 +16,7 @@ const STRANGER = 'spiffe://workload-api-conformance.invalid/stranger'
 /** Tokens that nobody must believe. JWT-SVID sections 2 to 4. */
 export const FORGERIES: readonly Forgery[] = [
   {
-    id: 'SIGNATURE',
+    id: 'CHANGED-SIGNATURE',
     title: 'a token with another signature is refused',
     forge: ({ signingInput, signature }) => {
       const other = Uint8Array.from(signature, (octet, index) => (index === 8 ? octet ^ 0x55 : octet))
@@ -24,7 +24,7 @@ export const FORGERIES: readonly Forgery[] = [
     },
   },
   {
-    id: 'CLAIMS',
+    id: 'CHANGED-CLAIMS',
     title: 'a token whose claims were changed is refused',
     forge: ({ header, claims, signature }) =>
       `${segment(header)}.${segment({ ...claims, sub: `${claims['sub']}-other` })}.${encodeBase64url(signature)}`,

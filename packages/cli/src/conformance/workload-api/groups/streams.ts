@@ -34,14 +34,14 @@ export const STREAM_CHECKS: readonly Check[] = [
     title: 'a stream is left open for later messages',
     section: 'SPIFFE Workload API section 4.3 and the service definition',
     needs: NEEDS,
-    expected: 'no end with status OK while the stream is watched (--observe)',
-    look: (probe) => forEachStream(probe, staysOpen),
+    expected: 'no end with status OK while it is watched (--observe)',
+    look: staysOpen,
   }),
   must('WA-FULL-STATE', {
     title: 'every message of a stream is the whole state',
     section: 'SPIFFE Workload API section 4.3',
     needs: NEEDS,
-    expected: 'the mandatory fields in each message that comes while the stream is watched (--observe)',
+    expected: 'the mandatory fields in each message that comes while it is watched (--observe)',
     look: fullState,
   }),
   must('WA-STREAMS-AGREE', {
@@ -103,47 +103,55 @@ async function promptly(probe: Probe, name: StreamRpc): Promise<string | undefin
   return `no message within ${probe.patience.promptMs} ms, in ${PROMPT_TRIES} tries`
 }
 
-async function staysOpen(probe: Probe, name: StreamRpc): Promise<string | undefined> {
-  const call = await probe.call(name)
-  try {
-    const { ending } = await watch(probe, call)
-    return ending === 'OK' ? 'it ended with OK' : undefined
-  } finally {
-    call.cancel()
-  }
+/** What a stream brought after its first message, and how it ended, if it did. */
+interface Watched {
+  readonly name: StreamRpc
+  readonly later: readonly Uint8Array[]
+  readonly ending?: string
 }
 
-/** All messages of a stream after the first, and how it ended, if it did. */
-async function watch(probe: Probe, call: GrpcCall): Promise<{ later: readonly Uint8Array[]; ending?: string }> {
-  const first = await call.next(probe.patience.answerMs)
-  if (first.message === undefined)
-    return { later: [], ...(first.ending === undefined ? {} : { ending: first.ending.name }) }
-  const until = performance.now() + probe.patience.observeMs
+/** All streams at once, watched once for all checks. */
+function watchStreams(probe: Probe): Promise<readonly Watched[]> {
+  return probe.remember('streams', async () => {
+    const watched: Promise<Watched>[] = []
+    await forEachStream(probe, async (_, name) => {
+      watched.push(watch(probe, name, await probe.call(name)))
+      return undefined
+    })
+    return Promise.all(watched)
+  })
+}
+
+async function watch({ patience }: Probe, name: StreamRpc, call: GrpcCall): Promise<Watched> {
   const later: Uint8Array[] = []
-  for (;;) {
-    const { message, ending } = await call.next(Math.max(0, until - performance.now()))
-    if (message !== undefined) later.push(message)
-    else return { later, ...(ending === undefined ? {} : { ending: ending.name }) }
+  let answer = await call.next(patience.answerMs)
+  const until = performance.now() + patience.observeMs
+  while (answer.message !== undefined) {
+    answer = await call.next(Math.max(0, until - performance.now()))
+    if (answer.message !== undefined) later.push(answer.message)
   }
+  call.cancel()
+  return { name, later, ...(answer.ending === undefined ? {} : { ending: answer.ending.name }) }
+}
+
+async function staysOpen(probe: Probe): Promise<string | undefined> {
+  const ended = (await watchStreams(probe)).find(({ ending }) => ending === 'OK')
+  return ended === undefined ? undefined : `${ended.name} ended with OK`
 }
 
 async function fullState(probe: Probe): Promise<string | undefined> {
-  let count = 0
-  const problem = await forEachStream(probe, async (_, name) => {
-    const call = await probe.call(name)
-    const { later } = await watch(probe, call)
-    call.cancel()
-    count += later.length
+  const streams = await watchStreams(probe)
+  if (streams.every(({ later }) => later.length === 0)) {
+    return skip(`nothing changed in ${probe.patience.observeMs} ms, so no stream sent a second message`)
+  }
+  for (const { name, later } of streams) {
     const partial = later.findIndex((message) => {
       const response = decodeResponse(name, message)
       return response === undefined || !holdsMandatoryFields(response)
     })
-    return partial === -1 ? undefined : `message ${partial + 2} lacks a mandatory field`
-  })
-  if (problem === undefined && count === 0) {
-    return skip(`nothing changed in ${probe.patience.observeMs} ms, so no stream sent a second message`)
+    if (partial !== -1) return `message ${partial + 2} of ${name} lacks a mandatory field`
   }
-  return problem
+  return undefined
 }
 
 async function agree(probe: Probe, name: StreamRpc): Promise<string | undefined> {

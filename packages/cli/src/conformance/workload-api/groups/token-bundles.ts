@@ -108,14 +108,6 @@ function bundleChecks({ prefix, kind, name, use, section, document }: Source): r
           stated === undefined || stated === use || stated === 'sig' ? undefined : `use ${String(stated).slice(0, 32)}`,
         ),
     }),
-    hardening(`${prefix}-USE`, {
-      title: `every key of a ${kind} bundle states its use`,
-      section: document,
-      needs: [...needs, `${prefix}-ONLY-${kind}-KEYS`],
-      expected: `use ${use}`,
-      look: (probe) =>
-        eachKey(probe, ({ use: stated }) => (stated === use ? undefined : `use ${stated ?? 'not stated'}`)),
-    }),
     must(`${prefix}-KID`, {
       title: `every key of a ${kind} bundle has a kid`,
       section: document,

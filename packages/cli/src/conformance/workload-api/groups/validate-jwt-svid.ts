@@ -71,7 +71,7 @@ export const VALIDATE_CHECKS: readonly Check[] = [
   hardening('JV-REFUSAL-STATUS', {
     title: 'a bad token is not blamed on a passing fault, which clients would try again',
     section: API,
-    needs: ['JV-SIGNATURE', 'JV-GARBAGE'],
+    needs: ['JV-GARBAGE'],
     expected: `none of ${TRANSIENT.join(', ')}`,
     async look(probe) {
       const answer = await probe.ask(NAME, encodeValidateRequest(AUDIENCE, 'not.a.token'))

@@ -18,23 +18,23 @@ ${checks.map(formatCase).join('\n')}
 
 function formatCase({ id, level, title, section, outcome, reason, expected, seen, milliseconds }: CheckReport): string {
   const name = `${id}: ${title}`
-  const head = `    <testcase classname="workload-api.${level}" name="${escape(name)}" time="${milliseconds / 1000}"`
-  const difference = escape(`expected ${expected}; seen ${seen}`)
+  const head = `    <testcase classname="workload-api.${level}" name="${xmlText(name)}" time="${milliseconds / 1000}"`
+  const difference = xmlText(`expected ${expected}; seen ${seen}`)
   switch (outcome) {
     case 'pass':
       return `${head}/>`
     case 'skip':
-      return `${head}><skipped message="${escape(reason ?? '')}"/></testcase>`
+      return `${head}><skipped message="${xmlText(reason ?? '')}"/></testcase>`
     case 'warn':
-      return `${head}><system-out>warning: ${difference} (${escape(section)})</system-out></testcase>`
+      return `${head}><system-out>warning: ${difference} (${xmlText(section)})</system-out></testcase>`
     case 'fail':
-      return `${head}><failure message="${difference}">${escape(section)}</failure></testcase>`
+      return `${head}><failure message="${difference}">${xmlText(section)}</failure></testcase>`
   }
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
 /** XML has no way at all to write most control characters. */
-function escape(text: string): string {
+function xmlText(text: string): string {
   return text.replace(/[&<>"]/g, (each) => ENTITIES[each] ?? each).replace(/[^\u0020-\ud7ff\ue000-\ufffd]/g, '\ufffd')
 }
