@@ -19,13 +19,6 @@ export const ENDPOINT_CHECKS: readonly Check[] = [
       }
     },
   }),
-  must('WE-GRPC', {
-    title: 'an unmodified gRPC library is served',
-    section: 'SPIFFE Workload Endpoint section 3',
-    needs: ['WE-NO-TLS'],
-    expected: 'a message of FetchX509SVID',
-    look: askWithLibrary,
-  }),
   must('WE-NO-CLIENT-CREDENTIALS', {
     title: 'the client is asked for no credentials',
     section: 'SPIFFE Workload Endpoint section 5',
@@ -35,6 +28,13 @@ export const ENDPOINT_CHECKS: readonly Check[] = [
       const answer = await probe.ask('FetchX509SVID')
       return answer.ending?.name === 'UNAUTHENTICATED' ? describeAnswer(answer) : undefined
     },
+  }),
+  must('WE-GRPC', {
+    title: 'an unmodified gRPC library is served',
+    section: 'SPIFFE Workload Endpoint section 3',
+    needs: ['RPC-FETCH-X509-SVID'],
+    expected: 'a message of FetchX509SVID',
+    look: askWithLibrary,
   }),
   should('WE-UNIX-SOCKET', {
     title: 'the endpoint is a Unix domain socket',

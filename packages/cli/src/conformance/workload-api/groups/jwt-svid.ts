@@ -26,7 +26,7 @@ export const JWT_SVID_CHECKS: readonly Check[] = [
   ...selectionChecks(SOURCE),
   should('JWT-NO-AUDIENCE', {
     title: 'a request without an audience is an invalid argument',
-    section: 'SPIFFE Workload API section 4.5 and 6.2.1',
+    section: 'SPIFFE Workload API sections 4.5 and 6.2.1',
     needs: ['RPC-FETCH-JWT-SVID'],
     expected: 'INVALID_ARGUMENT',
     look: (probe) => refusal(probe, [], ['INVALID_ARGUMENT']),

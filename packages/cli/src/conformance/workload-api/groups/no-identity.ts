@@ -23,19 +23,6 @@ const BUNDLES: ReadonlySet<Name> = new Set<Name>(['FetchX509Bundles', 'FetchJWTB
 
 /** What a process without any identity gets. */
 export const NO_IDENTITY_CHECKS: readonly Check[] = [
-  ...NAMES.map((name) =>
-    should(rpcCheckId(name).replace('RPC-FETCH', 'NI'), {
-      title: `${name} denies a process without an identity${BUNDLES.has(name) ? ', or serves bundles to anyone' : ''}`,
-      section: `SPIFFE Workload Endpoint section 6; SPIFFE Workload API section ${SECTIONS[name]}`,
-      needs: [rpcCheckId(name)],
-      expected: BUNDLES.has(name) ? 'PERMISSION_DENIED, or a message' : 'PERMISSION_DENIED',
-      async look(probe) {
-        const answer = await askWithoutIdentity(probe, name)
-        if (BUNDLES.has(name) && answer.message !== undefined) return undefined
-        return answer.ending?.name === 'PERMISSION_DENIED' ? undefined : describeAnswer(answer)
-      },
-    }),
-  ),
   must('NI-NO-SVID', {
     title: 'a process without an identity is given none',
     section: 'SPIFFE Workload API section 4.1',
@@ -49,6 +36,19 @@ export const NO_IDENTITY_CHECKS: readonly Check[] = [
       return undefined
     },
   }),
+  ...NAMES.map((name) =>
+    should(rpcCheckId(name).replace('RPC-FETCH', 'NI'), {
+      title: `${name} denies a process without an identity${BUNDLES.has(name) ? ', or serves bundles to anyone' : ''}`,
+      section: `SPIFFE Workload Endpoint section 6; SPIFFE Workload API section ${SECTIONS[name]}`,
+      needs: ['NI-NO-SVID', rpcCheckId(name)],
+      expected: BUNDLES.has(name) ? 'PERMISSION_DENIED, or a message' : 'PERMISSION_DENIED',
+      async look(probe) {
+        const answer = await askWithoutIdentity(probe, name)
+        if (BUNDLES.has(name) && answer.message !== undefined) return undefined
+        return answer.ending?.name === 'PERMISSION_DENIED' ? undefined : describeAnswer(answer)
+      },
+    }),
+  ),
   must('NI-METADATA', {
     title: 'the security header is asked for before the identity',
     section: 'SPIFFE Workload Endpoint section 6',

@@ -24,8 +24,8 @@ export const RPC_CHECKS: readonly Check[] = [
   ...RPC_NAMES.map((name) =>
     must(rpcCheckId(name), {
       title: `${name} answers with its message`,
-      section: `SPIFFE Workload API section 1 and ${SECTIONS[name]}`,
-      needs: name === 'ValidateJWTSVID' ? ['WE-NO-TLS', 'RPC-FETCH-JWT-SVID'] : ['WE-NO-TLS'],
+      section: `SPIFFE Workload API sections 1 and ${SECTIONS[name]}`,
+      needs: name === 'ValidateJWTSVID' ? ['RPC-FETCH-JWT-SVID'] : ['WE-NO-CLIENT-CREDENTIALS'],
       expected: 'one message that can be decoded, and of a unary RPC the status OK after it',
       look: (probe) => answers(probe, name),
     }),
@@ -33,7 +33,7 @@ export const RPC_CHECKS: readonly Check[] = [
   must('WIT-ALL-OR-NOTHING', {
     title: 'a server without the WIT-SVID profile implements neither of its RPCs',
     section: 'SPIFFE Workload API section 7',
-    needs: ['WE-NO-TLS'],
+    needs: ['WE-NO-CLIENT-CREDENTIALS'],
     expected: 'UNIMPLEMENTED from both RPCs of the profile, or from neither',
     async look(probe) {
       const [svid, bundles] = [await probe.ask('FetchWITSVID'), await probe.ask('FetchWITBundles')]

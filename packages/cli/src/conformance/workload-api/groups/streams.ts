@@ -54,7 +54,7 @@ export const STREAM_CHECKS: readonly Check[] = [
   hardening('WA-PARALLEL-STREAMS', {
     title: 'many streams of one connection are served at once',
     section: 'SPIFFE Workload API section 4.2',
-    needs: NEEDS,
+    needs: [...NEEDS, 'RPC-FETCH-JWT-SVID'],
     expected: `a first message on each of ${PARALLEL_STREAMS} streams, and an answer to a unary call beside them`,
     look: parallel,
   }),

@@ -73,7 +73,7 @@ export function selectionChecks({ kind, name, section }: TokenSource): readonly 
     must(`${kind}-ALL-IDENTITIES`, {
       title: `without a spiffe_id, ${kind}-SVIDs of all identities are served`,
       section,
-      needs: [filled, 'X509-MANDATORY-FIELDS'],
+      needs: [filled, 'X509-ID-VALID'],
       expected: 'the SPIFFE IDs that FetchX509SVID serves',
       async look(probe) {
         const served = (await servedTokens(probe, name)).map(({ spiffeId }) => spiffeId)
@@ -84,7 +84,7 @@ export function selectionChecks({ kind, name, section }: TokenSource): readonly 
     must(`${kind}-OWN-ID`, {
       title: 'a spiffe_id of this process is served',
       section,
-      needs: [filled],
+      needs: [filled, 'X509-MANDATORY-FIELDS'],
       expected: `a ${kind}-SVID of that SPIFFE ID`,
       async look(probe) {
         const [id, answer] = await askForLast(probe, name)

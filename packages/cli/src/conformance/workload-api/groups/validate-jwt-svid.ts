@@ -55,7 +55,7 @@ export const VALIDATE_CHECKS: readonly Check[] = [
   ...FORGERIES.map(({ id, title, forge }) =>
     must(`JV-${id}`, {
       title,
-      section: `${API}; JWT-SVID section 2 to 5`,
+      section: `${API}; JWT-SVID sections 2 to 5`,
       needs: NEEDS,
       expected: REFUSED,
       look: async (probe) => refusal(probe, AUDIENCE, forge(await goodToken(probe), await ownKeys(probe))),
@@ -83,7 +83,7 @@ export const VALIDATE_CHECKS: readonly Check[] = [
 
 function emptyFieldChecks(): readonly Check[] {
   const about = {
-    section: 'SPIFFE Workload API section 4.5 and 6.2.3',
+    section: 'SPIFFE Workload API sections 4.5 and 6.2.3',
     needs: NEEDS,
     expected: 'INVALID_ARGUMENT',
   }

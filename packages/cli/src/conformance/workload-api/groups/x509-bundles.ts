@@ -41,7 +41,7 @@ export const X509_BUNDLE_CHECKS: readonly Check[] = [
   }),
   hardening('XB-AGREES', {
     title: 'FetchX509Bundles and FetchX509SVID tell the same trust',
-    section: 'SPIFFE Workload API section 5.2.1 and 5.2.2',
+    section: 'SPIFFE Workload API sections 5.2.1 and 5.2.2',
     needs: ['XB-OWN', 'X509-BUNDLE-DER', 'XB-DER'],
     expected: 'the same certificates for each trust domain that both name',
     look: disagreement,
@@ -82,7 +82,7 @@ function contentChecks({ prefix, name, section, needs, bundlesOf }: Source): rea
     }),
     must(`${prefix}-CA`, {
       title: `certificates of ${name} are CAs that may sign certificates`,
-      section: 'X509-SVID section 4.1 and 4.3',
+      section: 'X509-SVID sections 4.1 and 4.3',
       needs: [`${prefix}-DER`],
       expected: 'cA true and keyCertSign, key usage critical',
       look: (probe) => each(probe, (bundle) => first(parseCertificates(bundle), signingProblem)),
@@ -118,13 +118,17 @@ async function oneDisagreement(probe: Probe): Promise<string | undefined> {
   const { svids, federatedBundles } = probe.decode('FetchX509SVID', await probe.ask('FetchX509SVID'))
   const { bundles } = probe.decode('FetchX509Bundles', await probe.ask('FetchX509Bundles'))
   const shown = { ...federatedBundles, ...(svids[0] === undefined ? {} : { [own]: svids[0].bundle }) }
-  const differs = (key: string) => bundles[key] !== undefined && fingerprints(bundles[key]) !== fingerprints(shown[key])
+  const differs = (key: string) => {
+    const [one, two] = [fingerprints(bundles[key]), fingerprints(shown[key])]
+    return one !== undefined && two !== undefined && one !== two
+  }
   const key = Object.keys(shown).find(differs)
   return key === undefined ? undefined : `other certificates for ${key}`
 }
 
-function fingerprints(bundle: Uint8Array | undefined): string {
-  if (bundle === undefined || certificatesProblem(bundle) !== undefined) return ''
+/** `undefined` for what other checks object to. */
+function fingerprints(bundle: Uint8Array | undefined): string | undefined {
+  if (bundle === undefined || certificatesProblem(bundle) !== undefined) return undefined
   return parseCertificates(bundle)
     .map(({ openssl }) => openssl.fingerprint256)
     .sort()

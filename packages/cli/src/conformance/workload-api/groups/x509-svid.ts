@@ -92,7 +92,7 @@ export const X509_SVID_CHECKS: readonly Check[] = [
   must('X509-CHAIN', {
     title: 'the chain leads to its own bundle field',
     section: 'X509-SVID section 5.1',
-    needs: ['X509-NOT-EXPIRED', 'X509-BUNDLE-CA', 'X509-SIGNERS'],
+    needs: ['X509-NOT-EXPIRED', 'X509-BUNDLE-CA', 'X509-SIGNERS', 'X509-SIGNERS-ID'],
     expected: 'a valid path from the leaf to a certificate of bundle',
     look: (probe) =>
       eachSvid(probe, ({ x509Svid, bundle }) =>
@@ -101,7 +101,7 @@ export const X509_SVID_CHECKS: readonly Check[] = [
   }),
   must('X509-SIGNERS', {
     title: 'certificates after the leaf are CAs that may sign certificates',
-    section: 'X509-SVID section 4.1 and 4.3',
+    section: 'X509-SVID sections 4.1 and 4.3',
     needs: ['X509-LEAF-FIRST'],
     expected: 'cA true and keyCertSign, key usage critical',
     look: (probe) => eachSigner(probe, signingProblem),
@@ -122,7 +122,7 @@ export const X509_SVID_CHECKS: readonly Check[] = [
   }),
   must('X509-BUNDLE-CA', {
     title: 'certificates of bundle are CAs that may sign certificates',
-    section: 'X509-SVID section 4.1 and 4.3',
+    section: 'X509-SVID sections 4.1 and 4.3',
     needs: ['X509-BUNDLE-DER'],
     expected: 'cA true and keyCertSign, key usage critical',
     look: (probe) => eachSvid(probe, ({ bundle }) => first(parseCertificates(bundle), signingProblem)),

@@ -1,0 +1,44 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { FakeEndpoint } from '../../test-support/fake-endpoint/fake-endpoint.ts'
+import { type Authorities, createAuthorities, FakeWorld } from '../../test-support/fake-endpoint/fake-world.ts'
+import { runOn } from '../../test-support/fake-endpoint/run-on.ts'
+import { ALL_VIOLATIONS } from '../../test-support/fake-endpoint/violations/all-violations.ts'
+import { ALL_CHECKS } from './all-checks.ts'
+
+// Each case is a server and the whole suite, on a machine that may be busy.
+const PATIENCE_MS = 60_000
+
+let authorities: Authorities
+beforeAll(async () => {
+  authorities = await createAuthorities()
+})
+
+const ids = ALL_CHECKS.map(({ id }) => id)
+
+describe('the suite', () => {
+  it('has a name for each check, and needs only checks that there are', () => {
+    expect(new Set(ids).size).toBe(ids.length)
+    expect(ALL_CHECKS.flatMap(({ needs = [] }) => needs).filter((id) => !ids.includes(id))).toEqual([])
+  })
+
+  it('passes a server that does everything right', { timeout: PATIENCE_MS }, async () => {
+    const { checks } = await runOn(new FakeEndpoint(new FakeWorld(authorities)))
+    expect(checks.filter(({ outcome }) => outcome !== 'pass')).toEqual([])
+  })
+
+  it('has a server that breaks it for every check', () => {
+    expect(Object.keys(ALL_VIOLATIONS).sort()).toEqual([...ids].sort())
+  })
+})
+
+describe('a server that breaks one requirement is found out by its check and by no other', () => {
+  it.each(ids)('%s', { timeout: PATIENCE_MS }, async (id) => {
+    const endpoint = new FakeEndpoint(new FakeWorld(authorities))
+    await ALL_VIOLATIONS[id]?.(endpoint)
+    const { checks } = await runOn(endpoint)
+    const notMet = checks.filter(({ outcome }) => outcome === 'fail' || outcome === 'warn')
+    expect(notMet.map((check) => [check.id, check.seen])).toEqual([[id, expect.any(String)]])
+    const [check] = notMet
+    expect(check?.outcome).toBe(check?.level === 'MUST' ? 'fail' : 'warn')
+  })
+})
