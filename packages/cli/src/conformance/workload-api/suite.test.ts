@@ -13,6 +13,14 @@ beforeAll(async () => {
   authorities = await createAuthorities()
 })
 
+/** These ask for a message and do not look into it: spared where only content is spoiled, to save minutes. */
+const BLIND = /^(?:RB|WE-AUTHORITY)-/
+const CONTENT = /^(?:X509|XB|JWT|JB|JV|WIT|WB)-/
+
+function mayNotice(id: string, spoiled: string): boolean {
+  return !(BLIND.test(id) && CONTENT.test(spoiled))
+}
+
 const ids = ALL_CHECKS.map(({ id }) => id)
 
 describe('the suite', () => {
@@ -31,11 +39,11 @@ describe('the suite', () => {
   })
 })
 
-describe('a server that breaks one requirement is found out by its check and by no other', () => {
-  it.each(ids)('%s', { timeout: PATIENCE_MS }, async (id) => {
+describe.concurrent('a server that breaks one requirement is found out by its check and by no other', () => {
+  it.for(ids)('%s', { timeout: PATIENCE_MS }, async (id, { expect }) => {
     const endpoint = new FakeEndpoint(new FakeWorld(authorities))
     await ALL_VIOLATIONS[id]?.(endpoint)
-    const { checks } = await runOn(endpoint)
+    const { checks } = await runOn(endpoint, (check) => mayNotice(check.id, id))
     const notMet = checks.filter(({ outcome }) => outcome === 'fail' || outcome === 'warn')
     expect(notMet.map((check) => [check.id, check.seen])).toEqual([[id, expect.any(String)]])
     const [check] = notMet

@@ -92,9 +92,9 @@ function fetchJwtSvid(world: FakeWorld, { message }: FakeRequest): FakeAnswer {
   const { audience, spiffeId } = request
   if (audience.length === 0 || audience.includes('')) return invalid('audience is missing')
   if (spiffeId !== '' && !spiffeId.startsWith('spiffe://')) return invalid('spiffe_id is not a SPIFFE ID')
-  const ids = world.ids.filter((id) => spiffeId === '' || id === spiffeId)
+  const ids = world.jwtIds.filter((id) => spiffeId === '' || id === spiffeId)
   if (ids.length === 0) return denied()
-  const svids = ids.map((id) => ({ spiffeId: id, svid: world.mintJwt(id, audience), hint: `hint of ${id}` }))
+  const svids = ids.map((id, index) => ({ spiffeId: id, svid: world.mintJwt(id, audience), hint: `hint ${index}` }))
   const served = world.jwtSvids(svids, spiffeId) as typeof svids
   return {
     messages: [
@@ -111,10 +111,10 @@ function fetchWitSvid(world: FakeWorld, { message }: FakeRequest): FakeAnswer {
   if (!('spiffeId' in request)) return invalid('request cannot be decoded')
   const asked = request.spiffeId
   if (asked !== '' && !asked.startsWith('spiffe://')) return invalid('spiffe_id is not a SPIFFE ID')
-  const svids = world.ids
+  const svids = world.witIds
     .map((spiffeId, index) => {
-      const { token, key } = world.mintWit(index as 0 | 1)
-      return { spiffeId, witSvid: token, witSvidKey: key, hint: `hint of ${spiffeId}` }
+      const { token, key } = world.mintWit(index)
+      return { spiffeId, witSvid: token, witSvidKey: key, hint: `hint ${index}` }
     })
     .filter(({ spiffeId }) => asked === '' || spiffeId === asked)
   if (svids.length === 0) return denied()

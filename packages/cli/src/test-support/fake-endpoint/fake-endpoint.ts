@@ -1,10 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { constants, createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createNetServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EndpointAddress } from '@countersign/workload-api'
-import { onTestFinished } from 'vitest'
 import { frameMessage } from '../../conformance/workload-api/transport/grpc-call.ts'
-import { temporaryFolder } from '../temporary-folder.ts'
 import { goodAnswer } from './fake-answers.ts'
 import type { FakeAnswer, FakeConnection, FakeHandler, FakeRequest } from './fake-request.ts'
 import type { FakeWorld } from './fake-world.ts'
@@ -35,15 +35,23 @@ export class FakeEndpoint {
   /** The calls of connections made from now on are not answered, so many times. */
   failNext = 0
 
+  readonly #closers: (() => unknown)[] = []
+
+  /** Ends everything that {@link listen} began. */
+  async close(): Promise<void> {
+    await Promise.all(this.#closers.reverse().map((close) => close()))
+  }
+
   async listen(): Promise<{ address: EndpointAddress; anonymous: EndpointAddress }> {
-    const folder = await temporaryFolder()
+    const folder = await mkdtemp(join(tmpdir(), 'countersign-fake-'))
+    this.#closers.push(() => rm(folder, { recursive: true, force: true }))
     const http2 = createServer()
     http2.on('sessionError', () => {})
     const listening = async (isAnonymous: boolean, path: string) => {
-      const server = createNetServer((socket) => this.#accept(http2, socket, isAnonymous))
+      const server = createNetServer({ noDelay: true }, (socket) => this.#accept(http2, socket, isAnonymous))
+      this.#closers.push(() => server.close())
       if (this.isOverTcp) return listenTcp(server)
       await new Promise<void>((resolve) => server.listen(path, resolve))
-      closeWhenFinished(server)
       return { kind: 'unix', path } as const
     }
     http2.on('stream', (stream, headers) => this.#serve(stream, headers).catch(() => stream.close()))
@@ -60,9 +68,7 @@ export class FakeEndpoint {
 
   #accept(http2: Http2Server, socket: Socket, isAnonymous: boolean): void {
     socket.on('error', () => {})
-    onTestFinished(() => {
-      socket.destroy()
-    })
+    this.#closers.push(() => socket.destroy())
     this.onConnection(socket)
     if (socket.destroyed) return
     const recorder = new RequestRecorder(socket, () => this.onOther(socket))
@@ -71,8 +77,8 @@ export class FakeEndpoint {
         open: [],
         begun: 0,
         cancelled: 0,
-        unfinished: 0,
         paths: new Set(),
+        unfinished: 0,
         isWaiting: () => connection.unfinished > 0,
         isSlowReader: () => session.remoteSettings?.initialWindowSize === 0,
         drop: () => session.destroy(),
@@ -157,13 +163,6 @@ function readMessage(stream: ServerHttp2Stream, path: string): Promise<Buffer> {
 
 async function listenTcp(server: Server): Promise<EndpointAddress> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closeWhenFinished(server)
   const address = server.address()
   return { kind: 'tcp', host: '127.0.0.1', port: typeof address === 'object' ? (address?.port ?? 0) : 0 }
-}
-
-function closeWhenFinished(server: Server): void {
-  onTestFinished(() => {
-    server.close()
-  })
 }

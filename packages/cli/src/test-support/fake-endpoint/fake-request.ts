@@ -16,11 +16,11 @@ export interface FakeConnection {
   /** Streams begun, by path, and not over. */
   readonly open: string[]
   begun: number
+  /** Of everything ever called. */
+  readonly paths: Set<string>
   cancelled: number
   /** Streams whose request has not come to its end. */
   unfinished: number
-  /** Of everything ever called. */
-  readonly paths: Set<string>
   readonly isWaiting: () => boolean
   readonly isSlowReader: () => boolean
   readonly drop: () => void

@@ -78,7 +78,8 @@ export class FakeWorld {
   readonly authorities: Authorities
   now = NOW
   /** Whose tokens are served. */
-  ids: readonly string[] = [WEB, BATCH]
+  jwtIds: readonly string[] = [WEB, BATCH]
+  witIds: readonly string[] = [WEB, BATCH]
   x509: { svids: X509Fields[]; crl: Uint8Array[]; federatedBundles: Record<string, Uint8Array> }
   x509Bundles: { crl: Uint8Array[]; bundles: Record<string, Uint8Array> }
   jwtBundles: Record<string, { keys: Jwk[] } | string>
@@ -161,12 +162,12 @@ export class FakeWorld {
     return text
   }
 
-  mintWit(index: 0 | 1): { token: string; key: string } {
-    const workloadKey = this.authorities.workloadKeys[index]
+  mintWit(index: number): { token: string; key: string } {
+    const workloadKey = this.authorities.workloadKeys[index === 0 ? 0 : 1]
     const token = {
       header: { alg: 'ES256', kid: 'wit-1', typ: 'wit+jwt' } as Claims,
       claims: {
-        sub: this.ids[index],
+        sub: this.witIds[index],
         exp: this.now + 3_600,
         cnf: { jwk: { ...workloadKey.publicJwk } },
       } as Claims,

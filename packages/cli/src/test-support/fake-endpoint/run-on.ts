@@ -1,4 +1,5 @@
 import { ALL_CHECKS } from '../../conformance/workload-api/all-checks.ts'
+import type { Check } from '../../conformance/workload-api/check.ts'
 import { Probe } from '../../conformance/workload-api/probe.ts'
 import { runChecks, type SuiteReport } from '../../conformance/workload-api/run-checks.ts'
 import { dialEndpoint } from '../../conformance/workload-api/transport/dial.ts'
@@ -6,8 +7,11 @@ import type { FakeEndpoint } from './fake-endpoint.ts'
 
 const ANSWER_MS = 2_000
 
-/** Runs every check on a fake endpoint. Its clock moves when a check waits. */
-export async function runOn(endpoint: FakeEndpoint): Promise<SuiteReport> {
+/** Runs checks on a fake endpoint, all of them by default. Its clock moves when a check waits. */
+export async function runOn(
+  endpoint: FakeEndpoint,
+  isSelected: (check: Check) => boolean = () => true,
+): Promise<SuiteReport> {
   const { address, anonymous } = await endpoint.listen()
   const { world } = endpoint
   const probe = new Probe({
@@ -21,8 +25,9 @@ export async function runOn(endpoint: FakeEndpoint): Promise<SuiteReport> {
     },
   })
   try {
-    return await runChecks(ALL_CHECKS, probe, { isSelected: () => true, onResult: () => {} })
+    return await runChecks(ALL_CHECKS, probe, { isSelected, onResult: () => {} })
   } finally {
     await probe.close()
+    await endpoint.close()
   }
 }

@@ -13,35 +13,35 @@ export const METADATA_CHECKS: readonly Check[] = [
   must('WE-METADATA-MISSING', {
     title: 'a request without the security header is refused',
     section: SECTION,
-    needs: ['WE-NO-TLS'],
+    needs: ['WE-NO-CLIENT-CREDENTIALS'],
     expected: EXPECTED,
     look: (probe) => refusedByAll(probe, []),
   }),
   must('WE-METADATA-VALUE', {
     title: 'a security header with another value is refused',
     section: SECTION,
-    needs: ['WE-NO-TLS'],
+    needs: ['WE-NO-CLIENT-CREDENTIALS'],
     expected: EXPECTED,
     look: (probe) => refusedByAll(probe, [[NAME, 'false']], [[NAME, '']], [[NAME, 'true1']], [[NAME, '1']]),
   }),
   must('WE-METADATA-CASE', {
     title: 'the value of the security header is compared with regard to case',
     section: SECTION,
-    needs: ['WE-NO-TLS'],
+    needs: ['WE-NO-CLIENT-CREDENTIALS'],
     expected: EXPECTED,
     look: (probe) => refusedByAll(probe, [[NAME, 'True']], [[NAME, 'TRUE']]),
   }),
   must('WE-METADATA-NAME', {
     title: 'a security header under a similar name does not count',
     section: SECTION,
-    needs: ['WE-NO-TLS'],
+    needs: ['WE-NO-CLIENT-CREDENTIALS'],
     expected: EXPECTED,
     look: (probe) => refusedByAll(probe, [['workload.spiffe', 'true']], [['x-workload.spiffe.io', 'true']]),
   }),
   hardening('WE-METADATA-TWICE', {
     title: 'a security header that contradicts itself is refused',
     section: SECTION,
-    needs: ['WE-NO-TLS'],
+    needs: ['WE-NO-CLIENT-CREDENTIALS'],
     expected: EXPECTED,
     look: (probe) =>
       refusedByAll(

@@ -52,7 +52,7 @@ export const NO_IDENTITY_CHECKS: readonly Check[] = [
   must('NI-METADATA', {
     title: 'the security header is asked for before the identity',
     section: 'SPIFFE Workload Endpoint section 6',
-    needs: ['WE-METADATA-MISSING'],
+    needs: ['WE-METADATA-MISSING', 'RPC-FETCH-X509-SVID'],
     expected: 'INVALID_ARGUMENT',
     async look(probe) {
       const answer = await askWithoutIdentity(probe, 'FetchX509SVID', { metadata: [] })

@@ -25,7 +25,7 @@ export const RPC_CHECKS: readonly Check[] = [
     must(rpcCheckId(name), {
       title: `${name} answers with its message`,
       section: `SPIFFE Workload API sections 1 and ${SECTIONS[name]}`,
-      needs: name === 'ValidateJWTSVID' ? ['RPC-FETCH-JWT-SVID'] : ['WE-NO-CLIENT-CREDENTIALS'],
+      needs: name === 'ValidateJWTSVID' ? ['JWT-COMPACT'] : ['WE-NO-CLIENT-CREDENTIALS'],
       expected: 'one message that can be decoded, and of a unary RPC the status OK after it',
       look: (probe) => answers(probe, name),
     }),

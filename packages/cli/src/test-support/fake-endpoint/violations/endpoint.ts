@@ -51,19 +51,15 @@ export const ENDPOINT_VIOLATIONS: Violations = {
   'RPC-FETCH-JWT-SVID': answering('FetchJWTSVID', unimplemented()),
   'RPC-FETCH-JWT-BUNDLES': answering('FetchJWTBundles', unimplemented()),
   'RPC-VALIDATE-JWT-SVID': answering('ValidateJWTSVID', unimplemented()),
-  'RPC-FETCH-WIT-SVID': answering('FetchWITSVID', refuse(INTERNAL), ({ valuesOf }) => valuesOf(HEADER)[0] === 'true'),
-  'RPC-FETCH-WIT-BUNDLES': answering(
-    'FetchWITBundles',
-    refuse(INTERNAL),
-    ({ valuesOf }) => valuesOf(HEADER)[0] === 'true',
-  ),
+  'RPC-FETCH-WIT-SVID': answering('FetchWITSVID', refuse(INTERNAL)),
+  'RPC-FETCH-WIT-BUNDLES': answering('FetchWITBundles', refuse(INTERNAL)),
   'WIT-ALL-OR-NOTHING': answering('FetchWITBundles', unimplemented()),
   'WE-METADATA-MISSING': takingHeader((values, { isAnonymous, valuesOf }) => {
     const hasSimilar = valuesOf('workload.spiffe').length + valuesOf('x-workload.spiffe.io').length > 0
     return values.length === 0 && !hasSimilar && !isAnonymous
   }),
   'WE-METADATA-VALUE': takingHeader(
-    ([value]) => value !== undefined && value !== 'true' && value.toLowerCase() !== 'true',
+    ([value, ...others]) => others.length === 0 && value !== undefined && value.toLowerCase() !== 'true',
   ),
   'WE-METADATA-CASE': takingHeader(([value]) => value?.toLowerCase() === 'true' && value !== 'true'),
   'WE-METADATA-NAME': takingHeader((_, { valuesOf }) => valuesOf('x-workload.spiffe.io').length > 0),

@@ -90,13 +90,12 @@ export const STREAM_VIOLATIONS: Violations = {
       return isHeldUp ? refuse(UNAVAILABLE) : undefined
     }),
   'RB-RAPID-RESET': (endpoint) => {
+    let harms = 0
     endpoint.onCancel = (connection) => {
-      if (connection.cancelled === 200 && connection.begun >= 200 && !isShared(connection)) endpoint.failNext = 1
+      if (connection.begun > 250 && connection.paths.size === 1 && ++harms === 1) endpoint.failNext = 1
     }
   },
 }
 
 const isBundles = (path: string) => path.endsWith('FetchX509Bundles')
 const isMixed = ({ open }: FakeConnection) => new Set(open).size > 1
-/** The connection that most checks use makes calls of several kinds. */
-const isShared = ({ paths }: FakeConnection) => paths.size > 1

@@ -137,18 +137,11 @@ export const TOKEN_VIOLATIONS: Violations = {
   }),
 }
 
-/** Of the second identity, whose X509-SVID stays good. */
+/** Of a third identity, which has no X509-SVID. */
 function withInvalidId(kind: Kind): Violation {
-  const wrong = `${OWN}//third`
   return on((world) => {
-    const add = (all: Svid[], asked: string) =>
-      asked === '' ? [...all, ...all.slice(0, 1).map((svid) => ({ ...svid, spiffeId: wrong, hint: '' }))] : all
-    const rename = ({ claims }: Signed) => {
-      if (claims['sub'] === WEB && kind === 'JWT') claims['sub'] = WEB
-    }
-    if (kind === 'JWT') {
-      world.jwtSvids = add
-      world.spoilJwt = rename
-    } else world.witSvids = add
+    const ids = [WEB, BATCH, `${OWN}//third`]
+    if (kind === 'JWT') world.jwtIds = ids
+    else world.witIds = ids
   })
 }

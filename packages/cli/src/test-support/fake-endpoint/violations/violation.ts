@@ -9,11 +9,17 @@ export type Violations = Readonly<Record<string, Violation>>
 
 export const isRpc = ({ path }: FakeRequest, name: string): boolean => path === `/SpiffeWorkloadAPI/${name}`
 
+/** Whether the security header is there as it must be. */
+export function hasHeader({ valuesOf }: FakeRequest): boolean {
+  const values = valuesOf('workload.spiffe.io')
+  return values.length === 1 && values[0] === 'true'
+}
+
 /** Another answer to the requests of one RPC that are like that. */
 export function answering(
   name: string,
   answer: FakeAnswer | ((good: FakeAnswer) => FakeAnswer),
-  isLikeThat: (request: FakeRequest) => boolean = () => true,
+  isLikeThat: (request: FakeRequest) => boolean = hasHeader,
 ): Violation {
   return (endpoint) =>
     endpoint.spoil((request, good) => {

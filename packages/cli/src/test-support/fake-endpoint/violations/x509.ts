@@ -1,4 +1,4 @@
-import { CLIENT_AUTH, concatenate, issueCertificate, SERVER_AUTH, toPem, USAGE } from '../certificates.ts'
+import { concatenate, issueCertificate, SERVER_AUTH, toPem, USAGE } from '../certificates.ts'
 import type { FakeEndpoint } from '../fake-endpoint.ts'
 import { BATCH, type FakeWorld, LEAF, OWN, PARTNER, WEB } from '../fake-world.ts'
 import type { Violation, Violations } from './violation.ts'
@@ -36,7 +36,8 @@ function setBundle(world: FakeWorld, bundle: Uint8Array): void {
 async function renameFirst(world: FakeWorld, spiffeId: string): Promise<void> {
   await world.replaceLeaf({ uris: [spiffeId] })
   world.changeSvid({ spiffeId })
-  world.ids = [spiffeId, BATCH]
+  world.jwtIds = [spiffeId, BATCH]
+  world.witIds = [spiffeId, BATCH]
 }
 
 export const X509_VIOLATIONS: Violations = {
