@@ -9,7 +9,7 @@ const VERBS = [
   ...['entry create', 'entry list', 'entry show', 'entry update', 'entry delete'],
   ...['node list', 'node ban', 'node evict', 'token create', 'bundle show', 'bundle set', 'bundle list'],
   ...['federation create', 'federation list', 'federation delete', 'federation refresh'],
-  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'verify', 'inspect'],
+  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'conformance workload-api', 'verify', 'inspect'],
 ]
 
 describe('program', () => {
