@@ -1,5 +1,7 @@
 import type { Probe } from './probe.ts'
 
+export { SkipCheck, skip } from './skip-check.ts'
+
 /** How much a requirement binds: the standard's MUST, its SHOULD, or our own idea of a robust server. */
 export type Level = 'MUST' | 'SHOULD' | 'hardening'
 
@@ -22,14 +24,6 @@ export interface Check {
    * @throws SkipCheck when this server gives no occasion to judge it
    */
   readonly look: (probe: Probe) => Promise<string | undefined> | string | undefined
-}
-
-/** Nothing can be said, and why. */
-export class SkipCheck extends Error {}
-
-/** @throws SkipCheck */
-export function skip(reason: string): never {
-  throw new SkipCheck(reason)
 }
 
 /** A requirement whose level stands in its name, to keep tables of checks readable. */

@@ -1,5 +1,4 @@
 import type { EndpointAddress } from '@countersign/workload-api'
-import { skip } from './check.ts'
 import {
   decodeResponse,
   encodeJwtSvidRequest,
@@ -9,6 +8,7 @@ import {
   type RpcName,
   rpcPath,
 } from './rpcs.ts'
+import { skip } from './skip-check.ts'
 import { type Answer, describeAnswer } from './transport/ending.ts'
 import type { GrpcCall } from './transport/grpc-call.ts'
 import { type CallOptions, type Dial, GrpcConnection } from './transport/grpc-connection.ts'
