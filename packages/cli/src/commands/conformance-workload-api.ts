@@ -134,7 +134,11 @@ function seconds(text: string): number {
   return Number(text)
 }
 
+/** The largest that a process can be started with. */
+const MAX_UID = 2_147_483_647
+
 function wholeNumber(text: string): number {
-  if (!/^[0-9]{1,10}$/.test(text)) throw new InvalidArgumentError('Expected the number of a user, as in 65534.')
+  if (!/^[0-9]{1,10}$/.test(text) || Number(text) > MAX_UID)
+    throw new InvalidArgumentError('Expected the number of a user, as in 65534.')
   return Number(text)
 }

@@ -3,6 +3,7 @@ import { FakeEndpoint } from '../../test-support/fake-endpoint/fake-endpoint.ts'
 import { type Authorities, createAuthorities, FakeWorld } from '../../test-support/fake-endpoint/fake-world.ts'
 import { runOn } from '../../test-support/fake-endpoint/run-on.ts'
 import { ALL_VIOLATIONS } from '../../test-support/fake-endpoint/violations/all-violations.ts'
+import { answering } from '../../test-support/fake-endpoint/violations/violation.ts'
 import { ALL_CHECKS } from './all-checks.ts'
 
 // Each case is a server and the whole suite, on a machine that may be busy.
@@ -32,6 +33,21 @@ describe('the suite', () => {
   it('passes a server that does everything right', { timeout: PATIENCE_MS }, async () => {
     const { checks } = await runOn(new FakeEndpoint(new FakeWorld(authorities)))
     expect(checks.filter(({ outcome }) => outcome !== 'pass')).toEqual([])
+  })
+
+  it('cannot judge what a process without an identity is told when none can connect', async () => {
+    const endpoint = new FakeEndpoint(new FakeWorld(authorities))
+    endpoint.isOpenToAll = false
+    const { checks } = await runOn(endpoint, ({ id }) => id.startsWith('NI-'))
+    expect(new Set(checks.map(({ outcome }) => outcome))).toEqual(new Set(['skip']))
+    expect(checks[0]?.reason).toContain('cannot reach the endpoint: connect ENOENT')
+  })
+
+  it('survives a server that never stops sending', { timeout: PATIENCE_MS }, async () => {
+    const endpoint = new FakeEndpoint(new FakeWorld(authorities))
+    answering('FetchX509Bundles', (good) => ({ ...good, messages: Array(5_000).fill(good.messages[0]) }))(endpoint)
+    const { checks } = await runOn(endpoint, ({ id }) => id === 'WA-STREAM-STAYS-OPEN')
+    expect(checks).toMatchObject([{ outcome: 'pass' }])
   })
 
   it('has a server that breaks it for every check', () => {

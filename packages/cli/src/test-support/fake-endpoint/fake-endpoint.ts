@@ -19,6 +19,8 @@ export class FakeEndpoint {
   onConnection: (socket: Socket) => void = () => {}
   onCancel: (connection: FakeConnection) => void = () => {}
   isOverTcp = false
+  /** Whether processes without an identity can connect at all. */
+  isOpenToAll = true
   readonly connections = new Set<FakeConnection>()
 
   constructor(world: FakeWorld) {
@@ -49,6 +51,7 @@ export class FakeEndpoint {
     http2.on('sessionError', () => {})
     const listening = async (isAnonymous: boolean, path: string) => {
       const server = createNetServer({ noDelay: true }, (socket) => this.#accept(http2, socket, isAnonymous))
+      if (isAnonymous && !this.isOpenToAll) return { kind: 'unix', path } as const
       this.#closers.push(() => server.close())
       if (this.isOverTcp) return listenTcp(server)
       await new Promise<void>((resolve) => server.listen(path, resolve))

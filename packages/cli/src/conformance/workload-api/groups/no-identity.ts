@@ -1,9 +1,10 @@
+import { ConformanceError } from '../../conformance-error.ts'
 import { type Check, hardening, must, should, skip } from '../check.ts'
 import type { Probe } from '../probe.ts'
 import { AUDIENCE } from '../probe.ts'
 import { encodeJwtSvidRequest, type RpcName, rpcPath } from '../rpcs.ts'
 import { type Answer, describeAnswer } from '../transport/ending.ts'
-import { type CallOptions, GrpcConnection } from '../transport/grpc-connection.ts'
+import { type CallOptions, type Dial, GrpcConnection } from '../transport/grpc-connection.ts'
 import { rpcCheckId } from './rpc.ts'
 
 const SECTIONS = {
@@ -77,10 +78,20 @@ async function askWithoutIdentity(probe: Probe, name: RpcName, options?: CallOpt
   const { dialWithoutIdentity } = probe.options
   if (typeof dialWithoutIdentity === 'string') return skip(dialWithoutIdentity)
   const request = name === 'FetchJWTSVID' ? encodeJwtSvidRequest([AUDIENCE]) : await probe.goodRequest(name)
-  const connection = await GrpcConnection.open(dialWithoutIdentity, probe.patience.answerMs)
+  const connection = await openWithoutIdentity(probe, dialWithoutIdentity)
   try {
     return await probe.firstAnswer(name, connection.call(rpcPath(name), request, options))
   } finally {
     connection.close()
+  }
+}
+
+/** @throws SkipCheck when that process does not get as far as the endpoint: what it would be told is not known */
+async function openWithoutIdentity({ patience }: Probe, dial: Dial): Promise<GrpcConnection> {
+  try {
+    return await GrpcConnection.open(dial, patience.answerMs)
+  } catch (error) {
+    if (!(error instanceof ConformanceError)) throw error
+    return skip(`a process without an identity cannot reach the endpoint: ${error.detail ?? error.message}`)
   }
 }

@@ -3,7 +3,9 @@ import { type Answer, type Ending, grpcEnding } from './ending.ts'
 
 const PREFIX_LENGTH = 5
 /** Far more than the largest answer a client would take. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+/** Messages that nobody has read yet: a server may never stop. */
+const MAX_UNREAD = 1_000
 
 const RESET_NAMES = new Map(
   Object.entries(constants)
@@ -77,6 +79,11 @@ export class GrpcCall {
       this.#messages.push(new Uint8Array(this.#buffer.subarray(PREFIX_LENGTH, PREFIX_LENGTH + length)))
       this.#buffer = this.#buffer.subarray(PREFIX_LENGTH + length)
       this.#wake()
+      if (this.#messages.length > MAX_UNREAD) {
+        this.#end({ name: 'too many messages', detail: `${MAX_UNREAD} unread` })
+        this.cancel()
+        return
+      }
     }
   }
 
