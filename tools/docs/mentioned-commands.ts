@@ -49,7 +49,7 @@ export function checkMentionedCommands(tree: Tree): Problem[] {
 export function readVerbs(tree: Tree): ReadonlySet<string> {
   const files = tree.paths.filter((path) => path.startsWith(COMMAND_FOLDER) && !path.endsWith('.test.ts'))
   const adding = files.filter((path) => /\bexport (?:const|function) add[A-Z]/.test(tree.read(path)))
-  return new Set(adding.map((path) => path.slice(COMMAND_FOLDER.length, -'.ts'.length).replaceAll('-', ' ')))
+  return new Set(adding.map((path) => path.slice(COMMAND_FOLDER.length, -'.ts'.length).replace('-', ' ')))
 }
 
 function commandLines(text: string, fence: string | undefined): readonly string[] {

@@ -53,6 +53,10 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_FEDERATION_NO_BUNDLE:
     "give the bundle of the endpoint's trust domain once: `countersign bundle set TRUST-DOMAIN --file FILE`",
 
+  ERR_CONFORMANCE_UNREACHABLE:
+    'start the agent, or name its socket with --socket or SPIFFE_ENDPOINT_SOCKET; the socket must be open to this user',
+  ERR_CONFORMANCE_NO_IDENTITY:
+    'register an entry whose selectors fit this process (its user, for example), wait until the agent has it, and run again',
   ERR_CONFORMANCE_NO_CASES: 'name files or folders that hold *.json in the format countersign-conformance/v1',
 }
 

@@ -10,7 +10,7 @@ const VERBS = [
   ...['node list', 'node ban', 'node evict', 'token create', 'bundle show', 'bundle set', 'bundle list'],
   ...['federation create', 'federation update', 'federation show', 'federation list'],
   ...['federation refresh', 'federation delete'],
-  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'verify', 'inspect'],
+  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'conformance workload-api', 'verify', 'inspect'],
 ]
 
 describe('program', () => {

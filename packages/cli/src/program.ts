@@ -12,6 +12,7 @@ import { addBundleList } from './commands/bundle-list.ts'
 import { addBundleSet } from './commands/bundle-set.ts'
 import { addBundleShow } from './commands/bundle-show.ts'
 import { addConformanceRun } from './commands/conformance-run.ts'
+import { addConformanceWorkloadApi } from './commands/conformance-workload-api.ts'
 import { addDemo } from './commands/demo.ts'
 import { addEntryApply } from './commands/entry-apply.ts'
 import { addEntryCreate } from './commands/entry-create.ts'
@@ -107,9 +108,9 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
   },
   {
     name: 'conformance',
-    does: 'conformance cases',
-    example: 'conformance run conformance/cases',
-    verbs: [addConformanceRun],
+    does: 'conformance of this program, and of any Workload API endpoint',
+    example: ['conformance run conformance/cases', 'conformance workload-api'],
+    verbs: [addConformanceRun, addConformanceWorkloadApi],
   },
 ]
 
