@@ -8,6 +8,9 @@ export interface BundleRoutesOptions {
   readonly trustDomain: string
 }
 
+/** What a bundle held before WIT-SVIDs were specified. */
+const OLDER_USES: readonly unknown[] = ['x509-svid', 'jwt-svid']
+
 const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) })
 
 export function addBundleRoutes(app: FastifyInstance, { bundles, trustDomain }: BundleRoutesOptions): void {
@@ -29,6 +32,24 @@ export function addBundleRoutes(app: FastifyInstance, { bundles, trustDomain }: 
   )
 
   app.get(
+    '/bundle/x509-jwt',
+    {
+      schema: {
+        summary: 'The same bundle without WIT-SVID keys',
+        description:
+          'For software that refuses a whole bundle over a key whose use it does not know, such as SPIRE before 1.15.3. ' +
+          'The standard would have it ignore that key.',
+        response: { 200: BundleDocument },
+      },
+    },
+    async (request, reply) => {
+      const bundle = await readOwn()
+      const keys = bundle.keys.filter((key) => OLDER_USES.includes(key['use']))
+      return sendCacheable(request, reply, bundle, { ...bundle, keys })
+    },
+  )
+
+  app.get(
     '/keys',
     {
       schema: {
@@ -45,7 +66,7 @@ export function addBundleRoutes(app: FastifyInstance, { bundles, trustDomain }: 
   )
 }
 
-/** Both documents follow from the own bundle, so its sequence number is their version. */
+/** All documents follow from the own bundle, so its sequence number is their version. */
 function sendCacheable(request: FastifyRequest, reply: FastifyReply, bundle: BundleDocument, document: object) {
   const etag = `"${bundle.spiffe_sequence ?? 0}"`
   reply.headers({ etag, 'cache-control': `public, max-age=${bundle.spiffe_refresh_hint ?? 0}` })
