@@ -4,7 +4,7 @@ const LOOK_TIMEOUT_MS = 10_000
 const INSTALL_TIMEOUT_MS = 240_000
 
 /** Set where a run may install what it needs: on machines made for it, never on somebody's own. */
-const MAY_INSTALL = 'COUNTERSIGN_INTEROP_INSTALL'
+export const MAY_INSTALL = 'COUNTERSIGN_INTEROP_INSTALL'
 
 /**
  * Looks for a program, and installs the Debian package that has it where that is allowed and possible.

@@ -1,6 +1,6 @@
 import type { CheckReport } from './check-report.ts'
 import type { Processes } from './processes.ts'
-import type { InteropTrustDomain } from './trust-domain.ts'
+import type { InteropTrustDomain, TrustDomainSettings } from './trust-domain.ts'
 
 /** One foreign implementation against ours. Each folder of `interop/` with a `suite.ts` exports one as `suite`. */
 export interface InteropSuite {
@@ -17,5 +17,5 @@ export interface SuiteContext {
   /** For what the suite builds and writes; gone when the suite ends. */
   readonly temporaryFolder: string
   /** Starts a server with one attested agent. Both end with the suite. */
-  readonly startTrustDomain: (name: string) => Promise<InteropTrustDomain>
+  readonly startTrustDomain: (name: string, settings?: TrustDomainSettings) => Promise<InteropTrustDomain>
 }

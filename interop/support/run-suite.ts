@@ -30,8 +30,8 @@ export async function runSuite(
       processes,
       report,
       temporaryFolder,
-      async startTrustDomain(trustDomain) {
-        const started = await startTrustDomain(processes, join(temporaryFolder, trustDomain), trustDomain)
+      async startTrustDomain(trustDomain, settings) {
+        const started = await startTrustDomain(processes, join(temporaryFolder, trustDomain), trustDomain, settings)
         trustDomains.push(started)
         return started
       },

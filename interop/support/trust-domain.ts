@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBundle } from '@countersign/api'
-import { callAdminApi } from './admin-api.ts'
+import { type AdminMethod, callAdminApi } from './admin-api.ts'
 import { hasExited, type Processes } from './processes.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
@@ -23,8 +23,15 @@ export interface InteropTrustDomain {
   readonly publicRootFile: string
   /** Registers programs of this host. */
   readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
+  /** One call of the server's admin API. @throws Error for anything but a 2xx answer */
+  readonly admin: <T>(method: AdminMethod, path: string, body?: unknown) => Promise<T>
   /** The end of both logs, for a failure. */
   readonly logTail: () => Promise<string>
+}
+
+export interface TrustDomainSettings {
+  /** Besides what every suite has, by the names of the server's configuration file. */
+  readonly server?: Readonly<Record<string, unknown>>
 }
 
 /** Starts both and returns when the agent has attested. Whoever owns `processes` ends them. */
@@ -32,6 +39,7 @@ export async function startTrustDomain(
   processes: Processes,
   folder: string,
   name: string,
+  settings: TrustDomainSettings = {},
 ): Promise<InteropTrustDomain> {
   const serverFolder = join(folder, 'server')
   const agentFolder = join(folder, 'agent')
@@ -39,7 +47,8 @@ export async function startTrustDomain(
   const logFiles = [join(serverFolder, 'server.log'), join(agentFolder, 'agent.log')] as const
   try {
     const adminSocket = join(serverFolder, 'admin.sock')
-    const server = processes.start(process.execPath, await serverCommand(serverFolder, name), { logFile: logFiles[0] })
+    const command = await serverCommand(serverFolder, name, settings.server)
+    const server = processes.start(process.execPath, command, { logFile: logFiles[0] })
     const { listeners } = await untilReady(server, 'server', () =>
       callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'),
     )
@@ -63,6 +72,7 @@ export async function startTrustDomain(
       publicRootFile: join(serverFolder, 'public-root.pem'),
       register: (entry) =>
         callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
+      admin: (method, path, body) => callAdminApi(adminSocket, method, path, body),
       logTail: () => tailOf(logFiles),
     }
   } catch (error) {
@@ -71,11 +81,12 @@ export async function startTrustDomain(
 }
 
 /** Configuration files are YAML, and JSON is YAML. */
-async function serverCommand(folder: string, trustDomain: string): Promise<string[]> {
+async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
   const bundle = { spiffeEndpoint: loopback }
-  await writeFile(config, JSON.stringify({ trustDomain, dataDir: '.', machine: loopback, public: loopback, bundle }))
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, bundle, ...further }
+  await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }
 
