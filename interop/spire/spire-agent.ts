@@ -58,7 +58,8 @@ function agentConfig(folder: string, socket: string, server: SpireServer, token:
     plugins: {
       NodeAttestor: [{ join_token: { plugin_data: {} } }],
       KeyManager: [{ memory: { plugin_data: {} } }],
-      WorkloadAttestor: [{ unix: { plugin_data: { discover_workload_path: true } } }],
+      // No hash of the program for each call: a Node has a hundred megabytes, and no entry here asks for it.
+      WorkloadAttestor: [{ unix: { plugin_data: { discover_workload_path: true, workload_size_limit: -1 } } }],
     },
   }
 }
