@@ -331,4 +331,5 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
+// Of a plugin that nothing here configures. The version SPIRE names is not to be had everywhere.
 replace github.com/Keyfactor/ejbca-go-client-sdk v1.1.0 => github.com/Keyfactor/ejbca-go-client-sdk v1.0.2

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,9 +82,8 @@ async function compile(processes: Processes, folder: string, version: string): P
 /** The version, and a short hash of everything that decides what is built. */
 async function readPins(): Promise<{ version: string; key: string }> {
   const hash = createHash('sha256')
-  for (const name of ['go.mod', 'go.sum', 'peer/ask.go', 'peer/main.go', 'peer/serve.go']) {
-    hash.update(await readFile(join(FOLDER, name)))
-  }
+  const sources = (await readdir(join(FOLDER, 'peer'))).sort().map((name) => join('peer', name))
+  for (const name of ['go.mod', 'go.sum', ...sources]) hash.update(await readFile(join(FOLDER, name)))
   const version = /^\s*github\.com\/spiffe\/spire v(\S+)/m.exec(await readFile(join(FOLDER, 'go.mod'), 'utf8'))?.[1]
   if (version === undefined) throw new Error('go.mod names no version of SPIRE')
   return { version, key: hash.digest('hex').slice(0, 12) }

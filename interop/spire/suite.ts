@@ -1,5 +1,6 @@
 import { mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { missingProgram } from '../support/debian-package.ts'
 import type { InteropSuite } from '../support/interop-suite.ts'
 import { checkBeginnings } from './beginnings.ts'
 import { checkConformance } from './conformance.ts'
@@ -14,6 +15,8 @@ import { tailOf } from './spire-server.ts'
 /** A SPIRE server and agent as a federated neighbour of ours, in both directions and by both profiles. */
 export const suite: InteropSuite = {
   async missing({ processes }) {
+    const openssl = await missingProgram(processes, 'openssl', ['version'], 'openssl')
+    if (openssl !== undefined) return openssl
     const built = await buildSpire(processes)
     return 'missing' in built ? built.missing : undefined
   },
