@@ -33,6 +33,10 @@ export class GrpcCall {
       this.#trailers = trailers
     })
     stream.on('error', () => {})
+    // A server may answer before it has read everything. The stream then stays open for what nobody will ever take.
+    stream.on('end', () => {
+      if (this.#status !== undefined) this.#end(this.#endingOf(stream))
+    })
     stream.on('close', () => this.#end(this.#endingOf(stream)))
     if (isReading) stream.on('data', (chunk: Buffer) => this.#receive(chunk))
     if (request !== undefined) stream.end(frameMessage(request))
@@ -92,8 +96,12 @@ export class GrpcCall {
     this.#wake()
   }
 
+  get #status(): string | string[] | undefined {
+    return this.#trailers['grpc-status'] ?? this.#headers['grpc-status']
+  }
+
   #endingOf({ rstCode }: ClientHttp2Stream): Ending {
-    const status = this.#trailers['grpc-status'] ?? this.#headers['grpc-status']
+    const status = this.#status
     const message = this.#trailers['grpc-message'] ?? this.#headers['grpc-message']
     if (status !== undefined) return grpcEnding(String(status), String(message ?? ''))
     if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) {
