@@ -90,7 +90,8 @@ function parseVersion(reader: DerReader): void {
   version.finish()
 }
 
-function parseSerial(content: Uint8Array): Uint8Array {
+/** @throws CertificateError `ERR_CERTIFICATE_MALFORMED` */
+export function parseSerial(content: Uint8Array): Uint8Array {
   const serial = decodeUnsigned(content)
   if (serial.length > MAX_SERIAL_BYTES) throw malformed('serial number is too long')
   if (serial.every((byte) => byte === 0)) throw malformed('serial number is zero')

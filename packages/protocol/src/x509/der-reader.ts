@@ -27,7 +27,8 @@ export class DerElement {
 
   /** A reader for the elements inside. */
   open(depth = 0): DerReader {
-    return new DerReader(this.#bytes, depth, this.#contentStart, this.#end)
+    // Whoever read the whole has admitted its size.
+    return new DerReader(this.#bytes, depth, this.#contentStart, this.#end, this.#bytes.length)
   }
 }
 
@@ -53,10 +54,10 @@ export class DerReader {
   readonly #end: number
   #offset: number
 
-  /** @throws CertificateError `ERR_CERTIFICATE_TOO_LARGE` for more than 64 KiB */
-  constructor(bytes: Uint8Array, depth = 0, start = 0, end = bytes.length) {
-    if (bytes.length > MAX_DER_BYTES) {
-      throw new CertificateError('ERR_CERTIFICATE_TOO_LARGE', `encoding is longer than ${MAX_DER_BYTES} bytes`)
+  /** @throws CertificateError `ERR_CERTIFICATE_TOO_LARGE` for more than `maxBytes`, which is 64 KiB unless given */
+  constructor(bytes: Uint8Array, depth = 0, start = 0, end = bytes.length, maxBytes = MAX_DER_BYTES) {
+    if (bytes.length > maxBytes) {
+      throw new CertificateError('ERR_CERTIFICATE_TOO_LARGE', `encoding is longer than ${maxBytes} bytes`)
     }
     if (depth > MAX_DEPTH) throw malformed('elements are nested too deeply')
     this.#bytes = bytes

@@ -11,6 +11,8 @@ const OIDS = {
   keyUsage: encodeOid(Oid.keyUsage),
   basicConstraints: encodeOid(Oid.basicConstraints),
   authorityKeyIdentifier: encodeOid(Oid.authorityKeyIdentifier),
+  crlNumber: encodeOid(Oid.crlNumber),
+  crlReason: encodeOid(Oid.crlReason),
   extendedKeyUsage: encodeOid(Oid.extendedKeyUsage),
 }
 
@@ -43,6 +45,16 @@ export function subjectKeyIdentifier(keyId: Uint8Array): Uint8Array {
 export function authorityKeyIdentifier(keyId: Uint8Array): Uint8Array {
   const value = encodeElement(DerTag.sequence, encodeElement(primitiveTag(0), keyId))
   return encodeExtension(OIDS.authorityKeyIdentifier, false, value)
+}
+
+/** RFC 5280 section 5.2.3. @param number an INTEGER, encoded */
+export function crlNumber(number: Uint8Array): Uint8Array {
+  return encodeExtension(OIDS.crlNumber, false, number)
+}
+
+/** RFC 5280 section 5.3.1. */
+export function crlReason(code: number): Uint8Array {
+  return encodeExtension(OIDS.crlReason, false, encodeElement(DerTag.enumerated, Uint8Array.of(code)))
 }
 
 /** The `[3]` field that holds a certificate's extensions. */

@@ -9,11 +9,14 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { spiffeId } from '../identifier/workload-id.ts'
 import { generateSigningKey, nodeCrypto } from '../keys-node/index.ts'
 import { buildCaCertificate } from './build-ca-certificate.ts'
+import { buildCrl } from './build-crl.ts'
 import { parseCertificate } from './certificate.ts'
+import { parseCrl, verifyCrl } from './crl.ts'
 import { issueX509Svid } from './issue-x509-svid.ts'
 import { decodePem, encodePem } from './pem.ts'
 import { randomSerial } from './serial-number.ts'
 import { type VerifiedX509Svid, verifyX509Svid } from './verify-x509-svid.ts'
+import { X509Anchors } from './x509-anchors.ts'
 
 /** Other implementations read what is issued here, and the other way round. */
 const NOW = 1_800_000_000
@@ -27,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const file = (name: string) => join(folder, name)
 const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe', encoding: 'utf8' })
 
-function issueChain(alg: (typeof ALGORITHMS)[number]): { root: Uint8Array; leaf: Uint8Array } {
+function issueChain(alg: (typeof ALGORITHMS)[number]) {
   const key = generateSigningKey(alg)
   const root = buildCaCertificate({
     key,
@@ -48,7 +51,7 @@ function issueChain(alg: (typeof ALGORITHMS)[number]): { root: Uint8Array; leaf:
     dnsNames: ['payments.example'],
     commonName: 'payments',
   }) as Uint8Array
-  return { root, leaf }
+  return { root, leaf, key }
 }
 
 function accepted(leaf: Uint8Array, root: Uint8Array): string {
@@ -57,7 +60,15 @@ function accepted(leaf: Uint8Array, root: Uint8Array): string {
 }
 
 describe.each(ALGORITHMS)('what %s signed here', (alg) => {
-  const { root, leaf } = issueChain(alg)
+  const { root, leaf, key } = issueChain(alg)
+  const crlOf = (serial: Uint8Array) =>
+    buildCrl({
+      issuer: { certificate: root, key },
+      revoked: [{ serial, revokedAt: NOW, reason: 'privilegeWithdrawn' }],
+      thisUpdate: NOW,
+      nextUpdate: NOW + 60,
+      number: 300,
+    }) as Uint8Array
 
   it('is read by node:crypto', () => {
     const ca = new X509Certificate(root)
@@ -98,6 +109,41 @@ describe.each(ALGORITHMS)('what %s signed here', (alg) => {
       const args = ['-x509_strict', '-check_ss_sig', '-purpose', purpose, '-attime', String(NOW + 1)]
       expect(openssl('verify', ...args, '-CAfile', `${alg}-root.pem`, `${alg}-leaf.pem`)).toContain(': OK')
     }
+  })
+
+  it('revokes for @peculiar/x509', async () => {
+    peculiar.cryptoProvider.set(webcrypto as unknown as Parameters<typeof peculiar.cryptoProvider.set>[0])
+    const list = new peculiar.X509Crl(new Uint8Array(crlOf(parseCertificate(leaf).serial)))
+    expect(await list.verify({ publicKey: new peculiar.X509Certificate(new Uint8Array(root)).publicKey })).toBe(true)
+    expect(list.findRevoked(new peculiar.X509Certificate(new Uint8Array(leaf)))?.reason).toBe(
+      peculiar.X509CrlReason.privilegeWithdrawn,
+    )
+    expect([list.thisUpdate.getTime(), list.nextUpdate?.getTime()]).toEqual([NOW * 1000, (NOW + 60) * 1000])
+  })
+
+  it.runIf(hasOpenssl)('revokes for openssl, that certificate and no other', () => {
+    writeFileSync(file(`${alg}-root.pem`), encodePem([root]))
+    writeFileSync(file(`${alg}-leaf.pem`), encodePem([leaf]))
+    const verify = (serial: Uint8Array) => {
+      writeFileSync(file(`${alg}.crl`), crlOf(serial))
+      openssl('crl', '-inform', 'DER', '-in', `${alg}.crl`, '-out', `${alg}-crl.pem`)
+      const args = ['-x509_strict', '-crl_check', '-attime', String(NOW + 1), '-CRLfile', `${alg}-crl.pem`]
+      return spawnSync('openssl', ['verify', ...args, '-CAfile', `${alg}-root.pem`, `${alg}-leaf.pem`], {
+        cwd: folder,
+        encoding: 'utf8',
+      })
+    }
+    expect(verify(parseCertificate(leaf).serial)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('certificate revoked'),
+    })
+    expect(verify(Uint8Array.of(1))).toMatchObject({ status: 0, stdout: expect.stringContaining(': OK') })
+    const told = spawnSync('openssl', ['crl', '-in', `${alg}-crl.pem`, '-CAfile', `${alg}-root.pem`, '-text'], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    expect(told.stderr).toContain('verify OK')
+    expect(told.stdout).toMatch(/X509v3 CRL Number:\s+300[\s\S]*Privilege Withdrawn/)
   })
 
   it('is accepted here', () => {
@@ -154,6 +200,58 @@ describe('what others signed', () => {
     expect(accepted(leaf, root)).toBe(ID)
     expect(parseCertificate(leaf).dnsSans).toEqual(['payments.example'])
     expect(encodePem([root])).toBe(readFileSync(file('ca.pem'), 'utf8'))
+  })
+
+  it('is a revocation list from @peculiar/x509', async () => {
+    peculiar.cryptoProvider.set(webcrypto as unknown as Parameters<typeof peculiar.cryptoProvider.set>[0])
+    const { root, leaf, key } = issueChain('ES256')
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+    const signingKey = await webcrypto.subtle.importKey('pkcs8', key.exportPkcs8(), algorithm, false, ['sign'])
+    const list = await peculiar.X509CrlGenerator.create({
+      issuer: new peculiar.X509Certificate(new Uint8Array(root)).subjectName.toJSON(),
+      thisUpdate: new Date(NOW * 1000),
+      nextUpdate: new Date((NOW + 60) * 1000),
+      entries: [
+        {
+          serialNumber: Buffer.from(parseCertificate(leaf).serial).toString('hex'),
+          reason: peculiar.X509CrlReason.keyCompromise,
+        },
+      ],
+      extensions: [
+        new peculiar.AuthorityKeyIdentifierExtension(
+          Buffer.from(parseCertificate(root).subjectKeyId ?? []).toString('hex'),
+        ),
+        new peculiar.Extension('2.5.29.20', false, Uint8Array.of(2, 1, 9)),
+      ],
+      signingAlgorithm: algorithm,
+      signingKey,
+    })
+    const { crl } = await verifyCrl(new Uint8Array(list.rawData), new X509Anchors([root], nodeCrypto))
+    expect(crl.revoked).toEqual([parseCertificate(leaf).serial])
+  })
+
+  it.runIf(hasOpenssl)('is a revocation list from openssl', async () => {
+    const { root, leaf, key } = issueChain('ES256')
+    writeFileSync(file('own-root.pem'), encodePem([root]))
+    writeFileSync(file('own-leaf.pem'), encodePem([leaf]))
+    const pkcs8 = Buffer.from(key.exportPkcs8()).toString('base64')
+    writeFileSync(file('own.key'), `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`, {
+      mode: 0o600,
+    })
+    writeFileSync(file('index.txt'), '')
+    writeFileSync(file('crlnumber'), '1f\n')
+    writeFileSync(
+      file('ca.conf'),
+      '[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\ndefault_crl_days=1\ncrl_extensions=crl\n[crl]\nauthorityKeyIdentifier=keyid\n',
+    )
+    const own = ['-config', 'ca.conf', '-cert', 'own-root.pem', '-keyfile', 'own.key']
+    openssl('ca', ...own, '-revoke', 'own-leaf.pem', '-crl_reason', 'keyCompromise')
+    openssl('ca', ...own, '-gencrl', '-out', 'own-crl.pem')
+    openssl('crl', '-in', 'own-crl.pem', '-outform', 'DER', '-out', 'own.crl')
+    const der = new Uint8Array(readFileSync(file('own.crl')))
+    const { crl } = await verifyCrl(der, new X509Anchors([root], nodeCrypto))
+    expect(crl.revoked).toEqual([parseCertificate(leaf).serial])
+    expect(parseCrl(der).number).toEqual(Uint8Array.of(0x1f))
   })
 
   it('is accepted from @peculiar/x509', async () => {

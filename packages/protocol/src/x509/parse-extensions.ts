@@ -28,7 +28,8 @@ export interface CertificateExtensions {
   readonly unknownCriticalExtensions: readonly string[]
 }
 
-interface Extension {
+/** One Extension, its value still encoded. */
+export interface Extension {
   readonly isCritical: boolean
   readonly value: Uint8Array
 }
@@ -80,7 +81,13 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
   Oid.nameConstraints,
 ])
 
-function readExtensions(list: DerReader): ReadonlyMap<string, Extension> {
+/**
+ * Reads the items of a list of extensions, by dotted object identifier.
+ *
+ * @param list a reader inside the SEQUENCE OF Extension
+ * @throws CertificateError `ERR_CERTIFICATE_DUPLICATE_EXTENSION`, `ERR_CERTIFICATE_MALFORMED`
+ */
+export function readExtensions(list: DerReader): ReadonlyMap<string, Extension> {
   const extensions = new Map<string, Extension>()
   if (list.isAtEnd) throw malformed('list of extensions is empty')
   while (!list.isAtEnd) {
@@ -135,7 +142,7 @@ function readSubjectAltName(value: DerReader) {
 }
 
 /** RFC 5280 section 4.2.1.1: `[0]` key identifier, `[1]` issuer and `[2]` serial number, all optional. */
-function readAuthorityKeyIdentifier(value: DerReader): Uint8Array | undefined {
+export function readAuthorityKeyIdentifier(value: DerReader): Uint8Array | undefined {
   const reader = value.enter(DerTag.sequence)
   const keyId = reader.optional(primitiveTag(0))?.content
   reader.optional(constructedTag(1))

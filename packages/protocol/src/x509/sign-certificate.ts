@@ -32,8 +32,16 @@ export function signCertificate(
   fields: CertificateFields,
   arena = new ByteArena(),
 ): Eventual<Uint8Array> {
+  return signTbs(key, encodeTbs(encodeSignatureAlgorithm(key.alg), fields, arena))
+}
+
+/**
+ * Signs what is to be signed of a certificate or a revocation list, and puts both together.
+ *
+ * @throws CertificateError `ERR_CERTIFICATE_ALGORITHM`
+ */
+export function signTbs(key: SigningKey, tbs: Uint8Array): Eventual<Uint8Array> {
   const algorithm = encodeSignatureAlgorithm(key.alg)
-  const tbs = encodeTbs(algorithm, fields, arena)
   return key.signDer === undefined
     ? whenReady(key.sign(tbs), (signature) => seal(tbs, algorithm, encodeSignature(key.alg, signature)))
     : whenReady(key.signDer(tbs), (signature) => seal(tbs, algorithm, signature))

@@ -12,6 +12,9 @@ import { CertificateError } from './certificate-error.ts'
 import { decodeSignature } from './signature-algorithm.ts'
 import { parseSpki } from './spki.ts'
 
+/** What was signed, and how: of a certificate or a revocation list. */
+export type Signed = Pick<Certificate, 'tbs' | 'signature' | 'signatureAlgorithm'>
+
 /** A certificate that may have signed others. Its key is imported when first needed, and kept. */
 export class Signer {
   readonly certificate: Certificate
@@ -32,7 +35,7 @@ export class Signer {
    *   must use the hash that fits the curve
    * @throws CertificateError `ERR_CERTIFICATE_MALFORMED` for a signature that is not DER
    */
-  hasSigned(child: Certificate): Eventual<boolean> {
+  hasSigned(child: Signed): Eventual<boolean> {
     const alg = child.signatureAlgorithm
     if (alg === undefined) {
       throw new CertificateError('ERR_CERTIFICATE_ALGORITHM', 'signature algorithm is not supported')

@@ -19,6 +19,7 @@ import {
   requireCertificateSigning,
 } from './signer-rules.ts'
 import { X509Anchors } from './x509-anchors.ts'
+import type { X509Revocations } from './x509-revocations.ts'
 
 export interface X509SvidVerification {
   /** DER, leaf first. The rest may be in any order. At most 8 certificates of 64 KiB each. */
@@ -28,6 +29,8 @@ export interface X509SvidVerification {
    * them once; a list of DER certificates is parsed in each call.
    */
   readonly roots: (origin: string) => X509Anchors | readonly Uint8Array[] | undefined
+  /** What the authorities of one origin have revoked, as far as it is known. */
+  readonly revocations?: (origin: string) => X509Revocations | undefined
   /** Epoch seconds. */
   readonly now: number
   /** Tolerated clock difference, default 0. */
@@ -61,6 +64,7 @@ const MAX_CHAIN_LENGTH = 8
  * @throws CertificateError `ERR_CERTIFICATE_UNTRUSTED`, `ERR_CERTIFICATE_SIGNATURE`, `ERR_CERTIFICATE_ALGORITHM`,
  *   `ERR_CERTIFICATE_KEY`, `ERR_CERTIFICATE_NOT_CA`, `ERR_CERTIFICATE_PATH_LENGTH`, `ERR_CERTIFICATE_NAME_CONSTRAINTS`,
  *   `ERR_CERTIFICATE_SIGNER_IDENTIFIER`, `ERR_CERTIFICATE_PATH_TOO_COMPLEX` when no path leads to a root
+ * @throws CertificateError `ERR_CERTIFICATE_REVOKED` when its issuer has revoked a certificate of the path
  * @see SPIFFE X509-SVID section 5; RFC 5280 section 6.1; draft-ietf-wimse-mutual-tls
  */
 export function verifyX509Svid(options: X509SvidVerification): Eventual<VerifiedX509Svid> {
@@ -90,11 +94,10 @@ export function verifyX509Svid(options: X509SvidVerification): Eventual<Verified
     rejectOtherUsage(signer, usage)
   }
   const intermediates = others.map((certificate) => new Signer(certificate, crypto))
-  return whenReady(buildPath(leaf, { anchors: anchors.signers, intermediates, admit }), (path) => ({
-    id,
-    expiresAt: Math.min(...path.map((certificate) => certificate.notAfter)),
-    leaf,
-  }))
+  return whenReady(buildPath(leaf, { anchors: anchors.signers, intermediates, admit }), (path) => {
+    options.revocations?.(id.origin)?.rejectRevoked(path)
+    return { id, expiresAt: Math.min(...path.map((certificate) => certificate.notAfter)), leaf }
+  })
 }
 
 function parseChain(chain: readonly Uint8Array[]): { leaf: Certificate; others: readonly Certificate[] } {

@@ -1,0 +1,93 @@
+import { type Eventual, whenFailed, whenReady } from '../keys/crypto-backend.ts'
+import type { Certificate } from './certificate.ts'
+import { CertificateError } from './certificate-error.ts'
+import { verifyCrl } from './crl.ts'
+import type { X509Anchors } from './x509-anchors.ts'
+
+/** A list that was not believed. */
+export interface RefusedCrl {
+  /** DER, or what should have been. */
+  readonly crl: Uint8Array
+  readonly error: CertificateError
+}
+
+/**
+ * What the authorities of one trust domain have revoked, read once. Replace it when the lists or the authorities change.
+ *
+ * An issuer is known by its key, not its name: authorities may share a name, and one key may have several certificates.
+ */
+export class X509Revocations {
+  /** Hexadecimal serial numbers, by the SubjectPublicKeyInfo of their issuer. */
+  readonly #serials: ReadonlyMap<string, ReadonlySet<string>>
+  /** Lists that say nothing here: malformed, or not signed by any of the authorities. */
+  readonly refused: readonly RefusedCrl[]
+
+  private constructor(serials: ReadonlyMap<string, ReadonlySet<string>>, refused: readonly RefusedCrl[]) {
+    this.#serials = serials
+    this.refused = refused
+  }
+
+  /**
+   * Verifies lists. One that cannot be believed takes nothing away from the others. One that is out of date counts: it
+   * may lack what was revoked since, but what it names is revoked. Of several by one authority all count.
+   *
+   * @param crls DER
+   * @param anchors the authorities of the trust domain
+   */
+  static read(crls: readonly Uint8Array[], anchors: X509Anchors): Eventual<X509Revocations> {
+    const serials = new Map<string, Set<string>>()
+    const refused: RefusedCrl[] = []
+    /** A recursion instead of a loop, so that a synchronous backend needs no promises. */
+    const readFrom = (index: number): Eventual<X509Revocations> => {
+      const crl = crls[index]
+      if (crl === undefined) return new X509Revocations(serials, refused)
+      return whenReady(addList(crl, anchors, serials), (error) => {
+        if (error !== undefined) refused.push({ crl, error })
+        return readFrom(index + 1)
+      })
+    }
+    return readFrom(0)
+  }
+
+  /**
+   * @param path leaf first, each followed by its issuer
+   * @throws CertificateError `ERR_CERTIFICATE_REVOKED` when an issuer has revoked what stands below it
+   */
+  rejectRevoked(path: readonly Certificate[]): void {
+    for (const [index, { serial }] of path.entries()) {
+      const issuer = path[index + 1]
+      if (issuer === undefined || this.#serials.get(hex(issuer.spki))?.has(hex(serial)) !== true) continue
+      throw new CertificateError('ERR_CERTIFICATE_REVOKED', 'certificate has been revoked', { detail: hex(serial) })
+    }
+  }
+}
+
+/** @returns why the list does not count */
+function addList(
+  der: Uint8Array,
+  anchors: X509Anchors,
+  serials: Map<string, Set<string>>,
+): Eventual<CertificateError | undefined> {
+  const refuse = (error: unknown) => {
+    if (error instanceof CertificateError) return error
+    throw error
+  }
+  try {
+    const added = whenReady(verifyCrl(der, anchors), ({ crl, signer }) => {
+      const issuer = hex(signer.certificate.spki)
+      const known = serials.get(issuer) ?? new Set()
+      for (const serial of crl.revoked) known.add(hex(serial))
+      serials.set(issuer, known)
+      return undefined
+    })
+    return whenFailed<CertificateError | undefined>(added, refuse)
+  } catch (error) {
+    return refuse(error)
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
+  return text
+}
