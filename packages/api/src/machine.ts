@@ -49,6 +49,8 @@ export const SyncState = Type.Object({
   bundles: Type.Array(TrustDomainBundle),
   /** Authorities of the own trust domain whose credentials are to be replaced at once. Absent when there are none. */
   tainted: Type.Optional(Type.Array(TaintedAuthority)),
+  /** What the own trust domain has revoked: a certificate revocation list of each of its X.509 authorities. */
+  crls: Type.Optional(Type.Array(Type.String({ format: 'byte', maxLength: 1_400_000 }))),
 })
 export type SyncState = Static<typeof SyncState>
 

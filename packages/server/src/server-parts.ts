@@ -15,6 +15,7 @@ import { resolveHost } from './federation/resolve-address.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
 import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
+import { CrlPublisher } from './issuance/crl-publisher.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
@@ -24,6 +25,8 @@ import { SyncStates } from './registration/sync-state.ts'
 import { ServerError } from './server-error.ts'
 import { AuthorityStore } from './store/authority-store.ts'
 import { BundleStore } from './store/bundle-store.ts'
+import { CertificateStore } from './store/certificate-store.ts'
+import { CrlStore } from './store/crl-store.ts'
 import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
@@ -37,6 +40,7 @@ export interface ServerParts {
   readonly bundles: BundleStore
   readonly audit: Audit
   readonly authorities: Authorities
+  readonly crls: CrlPublisher
   readonly lifeCycle: AuthorityLifeCycle
   readonly taintReports: TaintReportStore
   readonly issuer: SvidIssuer
@@ -92,6 +96,8 @@ export async function openServerParts(
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
   }
   const authorities = await Authorities.open({ ...authorityParts, log })
+  const crls = new CrlPublisher({ store: new CrlStore(store), factory: authorityParts.factory, clock, log })
+  await crls.publishDue()
   const taintReports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
@@ -118,6 +124,7 @@ export async function openServerParts(
     bundles,
     audit,
     authorities,
+    crls,
     lifeCycle,
     taintReports,
     issuer,
@@ -152,6 +159,7 @@ export async function openServerParts(
     issuance: new WorkloadIssuance({
       entries,
       issuer,
+      certificates: new CertificateStore(store),
       audit,
       clock,
       defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },

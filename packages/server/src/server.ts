@@ -16,6 +16,7 @@ import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
 import { openSpiffeBundleListener } from './spiffe-bundle-listener.ts'
 import { AUTHORITY_KINDS } from './store/authority-store.ts'
+import type { ChangeKind } from './store/change-feed.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { OwnWebRoot } from './tls/own-web-root.ts'
 import type { TlsCredentialSource } from './tls/tls-credential.ts'
@@ -116,6 +117,8 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const maintenance = new Maintenance({
     tasks: [
       { name: 'rotate authorities', run: () => parts.authorities.tick() },
+      { name: 'publish revocation lists', run: () => parts.crls.publishDue() },
+      { name: 'forget expired certificates', run: () => parts.crls.forgetExpired() },
       { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
       { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
@@ -126,8 +129,9 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     log,
   })
   closers.add(() => maintenance.stop())
-  // What signs has changed: the server's own identity must not wait for the next round.
-  closers.add(parts.store.feed.subscribe(({ kind }) => kind.startsWith('authority.') && maintenance.wake()))
+  // What signs, or what is revoked, has changed: identity and lists must not wait for the next round.
+  const isUrgent = (kind: ChangeKind) => kind.startsWith('authority.') || REVOKING.has(kind)
+  closers.add(parts.store.feed.subscribe(({ kind }) => isUrgent(kind) && maintenance.wake()))
   return {
     trustDomain,
     machineUrl: urls.machine,
@@ -136,6 +140,8 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     adminSocket: admin.path,
   }
 }
+
+const REVOKING: ReadonlySet<ChangeKind> = new Set(['node.banned', 'node.evicted'])
 
 /** An agent needs a handful; one that has gone wrong must not take those of all others. */
 const MAX_CONNECTIONS_PER_AGENT = 64

@@ -18,4 +18,4 @@ export { type ExpectedPeer, verifyWic, type WicRole, type WicVerification } from
 export { type VerifiedX509Svid, verifyX509Svid, type X509SvidVerification } from './verify-x509-svid.ts'
 export { X509Anchors } from './x509-anchors.ts'
 export { X509Issuer, type X509IssuerSource } from './x509-issuer.ts'
-export { X509Revocations } from './x509-revocations.ts'
+export { type RefusedCrl, X509Revocations } from './x509-revocations.ts'

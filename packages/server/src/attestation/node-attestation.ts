@@ -66,7 +66,7 @@ export class NodeAttestation {
   async renew(node: AuthenticatedNode, publicKey: unknown): Promise<IssuedX509> {
     const { nodes, audit } = this.#options
     const svid = await this.#issue(node.agentId, publicKey)
-    await nodes.recordRenewed(node.agentId, node.serial, svid.serial, svid.expiresAt)
+    await nodes.recordRenewed(node.agentId, node.serial, svid)
     audit.nodeRenewed({ agentId: node.agentId, serial: svid.serial })
     return svid
   }
@@ -83,8 +83,9 @@ export class NodeAttestation {
     const agentId = spiffeId(trustDomain, `${AGENT_PATH}${judged.agentPath}`).toString()
     // Signed before it is recorded: a failure here must not cost the node its token. Nothing leaves until it is recorded.
     const svid = await this.#issue(agentId, jwk)
-    const { serial, expiresAt } = svid
-    await nodes.recordAttested({ agentId, attestor: name, selectors: judged.selectors, serial, expiresAt }, hold.hashes)
+    const { serial, authorityId, expiresAt } = svid
+    const node = { agentId, attestor: name, selectors: judged.selectors, serial, authorityId, expiresAt }
+    await nodes.recordAttested(node, hold.hashes)
     audit.nodeAttested({ agentId, attestor: name, serial })
     return svid
   }

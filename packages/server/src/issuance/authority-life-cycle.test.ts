@@ -19,7 +19,8 @@ type Test = Awaited<ReturnType<typeof openTestAuthorities>>
 
 const attest = ({ store, clock }: Test, agentId = AGENT) =>
   new NodeStore(store).recordAttested({
-    ...{ agentId, attestor: 'test', selectors: [], serial: '01', expiresAt: clock.now() + 3600 },
+    ...{ agentId, attestor: 'test', selectors: [], expiresAt: clock.now() + 3600 },
+    ...{ serial: Buffer.from(agentId).toString('hex'), authorityId: 'x509-1' },
   })
 const roots = async ({ bundles }: Test) =>
   (await bundles.get(trustDomain))?.bundle.keys.filter(({ use }) => use === 'x509-svid').length

@@ -45,6 +45,7 @@ export interface JwtIssueRequest extends IssueRequest {
 export interface IssuedX509 extends X509Credential {
   /** Hexadecimal. */
   readonly serial: string
+  readonly authorityId: string
 }
 
 export interface SvidIssuerOptions {
@@ -88,7 +89,8 @@ export class SvidIssuer {
     })
     const serial = Buffer.from(serialBytes).toString('hex')
     this.#report(request.kind, request, signing, expiresAt, serial)
-    return { spiffeId: request.spiffeId, chain: [Buffer.from(leaf).toString('base64')], expiresAt, serial }
+    const chain = [Buffer.from(leaf).toString('base64')]
+    return { spiffeId: request.spiffeId, chain, expiresAt, serial, authorityId: signing.authority.id }
   }
 
   /** @throws KeyError, IssuanceError for a confirmation key that the profile does not allow; AuthorityError */

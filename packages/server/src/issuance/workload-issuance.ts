@@ -10,6 +10,7 @@ import type {
 import type { Clock } from '@countersign/plugin-kit'
 import { errorCode, parsePublicJwk, thumbprintInput } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
+import type { CertificateStore } from '../store/certificate-store.ts'
 import type { EntryStore } from '../store/entry-store.ts'
 import { EntitlementError } from './entitlement-error.ts'
 import type { SvidIssuer } from './svid-issuer.ts'
@@ -17,6 +18,7 @@ import type { SvidIssuer } from './svid-issuer.ts'
 export interface WorkloadIssuanceOptions {
   readonly entries: EntryStore
   readonly issuer: SvidIssuer
+  readonly certificates: CertificateStore
   readonly audit: Audit
   readonly clock: Clock
   /** For entries that name none. Seconds. */
@@ -36,13 +38,15 @@ export class WorkloadIssuance {
    *
    * @throws EntitlementError `ERR_ENTITLEMENT_ENTRY` when an entry is not this agent's, is over or not there
    * @throws EntitlementError `ERR_ENTITLEMENT_KEY_REUSED` when one key is named for two identities
+   * @throws NodeError `ERR_NODE_BANNED`, `ERR_NODE_UNKNOWN` when that changed since the request was admitted
+   * @throws StoreError `ERR_STORE_UNWRITABLE`: what cannot be recorded cannot be revoked
    */
   async issueX509(agentId: string, { requests }: X509SvidRequest): Promise<X509SvidResponse> {
-    const { issuer, defaultTtlSeconds } = this.#options
+    const { issuer, certificates, defaultTtlSeconds } = this.#options
     const granted = await this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => {
-        const { serial: _, ...credential } = await issuer.issueX509({
+        const { serial, authorityId, ...credential } = await issuer.issueX509({
           kind: 'x509-svid',
           spiffeId: entry.spiffeId,
           publicKey,
@@ -52,10 +56,14 @@ export class WorkloadIssuance {
           agentId,
           entryId: entry.id,
         })
-        return { entryId: entry.id, credential }
+        const { expiresAt } = credential
+        return { answer: { entryId: entry.id, credential }, record: { serial, authorityId, expiresAt } }
       }),
     )
-    return { svids }
+    // Nothing leaves that could not be revoked later, and nothing for a node that was banned meanwhile.
+    const records = svids.map(({ record }) => record)
+    await certificates.record(agentId, records)
+    return { svids: svids.map(({ answer }) => answer) }
   }
 
   /** All or none. @throws as `issueX509` */

@@ -11,7 +11,14 @@ const agentId = 'spiffe://example.org/countersign/agent/node-1'
 async function open() {
   const { store, clock } = await temporaryStore()
   const nodes = new NodeStore(store)
-  await nodes.recordAttested({ agentId, attestor: 'a', selectors: [], serial: '01', expiresAt: clock.now() + 60 })
+  await nodes.recordAttested({
+    agentId,
+    attestor: 'a',
+    selectors: [],
+    serial: '01',
+    authorityId: 'x509-1',
+    expiresAt: clock.now() + 60,
+  })
   const entries = new EntryStore(store)
   const create = (id: string, change: object = {}) =>
     entries.create(id, {

@@ -1,6 +1,7 @@
 import type { SyncState } from '@countersign/api'
 import { selectTainted } from '../issuance/own-bundle.ts'
 import { selectBundles } from '../store/bundle-store.ts'
+import { selectCrls } from '../store/crl-store.ts'
 import { selectEntries } from '../store/entry-store.ts'
 import { requireCurrentNode } from '../store/node-store.ts'
 import { currentRevision, type Snapshot, type Store } from '../store/store.ts'
@@ -28,6 +29,7 @@ export class SyncStates {
         (entry) => (entry.expiresAt ?? Infinity) > now,
       )
       const tainted = await selectTainted(snapshot, this.#trustDomain)
+      const crls = await selectCrls(snapshot)
       const federated = new Set(entries.flatMap((entry) => entry.federatesWith ?? []))
       return {
         revision: await currentRevision(snapshot),
@@ -35,6 +37,7 @@ export class SyncStates {
         entries,
         bundles: await this.#readBundles(snapshot, [...federated]),
         ...(tainted.length > 0 && { tainted }),
+        ...(crls.length > 0 && { crls }),
       }
     })
   }

@@ -22,6 +22,7 @@ export type ChangeKind =
   | 'authority.removed'
   | 'authority.tainted'
   | 'authority.revoked'
+  | 'crl.updated'
 
 export interface StoreChange {
   readonly revision: number

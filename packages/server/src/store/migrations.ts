@@ -108,4 +108,26 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE federations ADD COLUMN allowed_addresses TEXT;
   ALTER TABLE federations ADD COLUMN last_error_detail TEXT;
   `,
+  `
+  CREATE TABLE certificates (
+    serial TEXT PRIMARY KEY,
+    authority_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    revoked_revision INTEGER,
+    reason TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX certificates_by_node ON certificates (agent_id) WHERE revoked_at IS NULL;
+  CREATE INDEX certificates_by_expiry ON certificates (expires_at);
+  CREATE INDEX certificates_revoked ON certificates (authority_id, revoked_revision) WHERE revoked_at IS NOT NULL;
+
+  CREATE TABLE crls (
+    authority_id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    this_update INTEGER NOT NULL,
+    next_update INTEGER NOT NULL,
+    der TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

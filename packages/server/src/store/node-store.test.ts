@@ -14,6 +14,7 @@ async function openNodes() {
       attestor: 'join-token',
       selectors: [{ type: 'join-token', value: 'x' }],
       serial,
+      authorityId: 'x509-1',
       expiresAt: clock.now() + 3600,
     })
   return { nodes, clock, attest }
@@ -39,12 +40,12 @@ describe('NodeStore', () => {
   it('keeps the certificate a node renewed with, however many answers are lost', async () => {
     const { nodes, clock, attest } = await openNodes()
     await attest('01')
-    await nodes.recordRenewed(agentId, '01', '02', clock.now() + 1)
-    await nodes.recordRenewed(agentId, '01', '03', clock.now() + 2)
+    await nodes.recordRenewed(agentId, '01', { serial: '02', authorityId: 'x509-1', expiresAt: clock.now() + 1 })
+    await nodes.recordRenewed(agentId, '01', { serial: '03', authorityId: 'x509-1', expiresAt: clock.now() + 2 })
     await nodes.requireCurrent(agentId, '01')
     await nodes.requireCurrent(agentId, '03')
     await expectCode(nodes.requireCurrent(agentId, '02'), 'ERR_NODE_UNKNOWN')
-    await nodes.recordRenewed(agentId, '03', '04', clock.now() + 3)
+    await nodes.recordRenewed(agentId, '03', { serial: '04', authorityId: 'x509-1', expiresAt: clock.now() + 3 })
     await expectCode(nodes.requireCurrent(agentId, '01'), 'ERR_NODE_UNKNOWN')
     expect((await nodes.get(agentId))?.expiresAt).toBe(clock.now() + 3)
   })
@@ -53,16 +54,25 @@ describe('NodeStore', () => {
     const { nodes, clock, attest } = await openNodes()
     await attest('01')
     await attest('02')
-    await expectCode(nodes.recordRenewed(agentId, '01', '03', clock.now()), 'ERR_NODE_UNKNOWN')
+    await expectCode(
+      nodes.recordRenewed(agentId, '01', { serial: '03', authorityId: 'x509-1', expiresAt: clock.now() }),
+      'ERR_NODE_UNKNOWN',
+    )
   })
 
   it('refuses a renewal that a ban or an eviction overtook, and says which', async () => {
     const { nodes, clock, attest } = await openNodes()
     await attest('01')
     await nodes.ban(agentId)
-    await expectCode(nodes.recordRenewed(agentId, '01', '02', clock.now()), 'ERR_NODE_BANNED')
+    await expectCode(
+      nodes.recordRenewed(agentId, '01', { serial: '02', authorityId: 'x509-1', expiresAt: clock.now() }),
+      'ERR_NODE_BANNED',
+    )
     await nodes.evict(agentId)
-    await expectCode(nodes.recordRenewed(agentId, '01', '02', clock.now()), 'ERR_NODE_UNKNOWN')
+    await expectCode(
+      nodes.recordRenewed(agentId, '01', { serial: '02', authorityId: 'x509-1', expiresAt: clock.now() }),
+      'ERR_NODE_UNKNOWN',
+    )
   })
 
   it('bans through attestation', async () => {

@@ -1,5 +1,6 @@
 import type { Node, Selector } from '@countersign/api'
 import { NodeError } from '../attestation/node-error.ts'
+import { insertCertificate, type RecordedCertificate, revokeCertificatesOf } from './certificate-store.ts'
 import { spendJoinToken } from './join-token-store.ts'
 import type { NodeRow } from './schema.ts'
 import type { ChangeTransaction, Snapshot, Store } from './store.ts'
@@ -10,6 +11,8 @@ export interface AttestedNodeRecord {
   readonly attestor: string
   readonly selectors: readonly Selector[]
   readonly serial: string
+  /** Which signed the certificate. */
+  readonly authorityId: string
   readonly expiresAt: number
 }
 
@@ -76,6 +79,7 @@ export class NodeStore {
         .values({ agent_id: node.agentId, ...columns })
         .onConflict((conflict) => conflict.column('agent_id').doUpdateSet(columns))
         .execute()
+      await insertCertificate(change.db, node.agentId, node)
       await change.record('node.attested', node.agentId)
     })
   }
@@ -86,7 +90,8 @@ export class NodeStore {
    *
    * @throws NodeError `ERR_NODE_BANNED`, `ERR_NODE_UNKNOWN` when that changed since the request was admitted
    */
-  recordRenewed(agentId: string, usedSerial: string, serial: string, expiresAt: number): Promise<void> {
+  recordRenewed(agentId: string, usedSerial: string, renewed: RecordedCertificate): Promise<void> {
+    const { serial, expiresAt } = renewed
     return this.#store.change(async (change) => {
       await requireCurrentNode(change.db, agentId, usedSerial)
       await change.db
@@ -94,27 +99,38 @@ export class NodeStore {
         .set({ serial, previous_serial: usedSerial, expires_at: expiresAt })
         .where('agent_id', '=', agentId)
         .execute()
+      await insertCertificate(change.db, agentId, renewed)
       await change.record('node.renewed', agentId)
     })
   }
 
-  /** Refuses the node from now on, even if it attests again. @throws NodeError `ERR_NODE_NOT_FOUND` */
+  /**
+   * Refuses the node from now on, even if it attests again, and revokes the certificates it holds.
+   *
+   * @throws NodeError `ERR_NODE_NOT_FOUND`
+   */
   ban(agentId: string): Promise<Node> {
     return this.#store.change(async (change) => {
       const node = await requireNode(change, agentId)
       if (node.bannedAt !== undefined) return node
       await change.db.updateTable('nodes').set({ banned_at: change.now }).where('agent_id', '=', agentId).execute()
-      await change.record('node.banned', agentId)
+      const revision = await change.record('node.banned', agentId)
+      await revokeCertificatesOf(change, agentId, 'privilegeWithdrawn', revision)
       return { ...node, bannedAt: change.now }
     })
   }
 
-  /** Forgets the node: its certificates stop being accepted, it may attest again. @throws NodeError `ERR_NODE_NOT_FOUND` */
+  /**
+   * Forgets the node and revokes the certificates it holds. It may attest again.
+   *
+   * @throws NodeError `ERR_NODE_NOT_FOUND`
+   */
   evict(agentId: string): Promise<Node> {
     return this.#store.change(async (change) => {
       const node = await requireNode(change, agentId)
       await change.db.deleteFrom('nodes').where('agent_id', '=', agentId).execute()
-      await change.record('node.evicted', agentId)
+      const revision = await change.record('node.evicted', agentId)
+      await revokeCertificatesOf(change, agentId, 'cessationOfOperation', revision)
       return node
     })
   }

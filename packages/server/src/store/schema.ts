@@ -96,6 +96,30 @@ export interface TaintReportRow {
   readonly reported_at: number
 }
 
+/** An X509-SVID that a node was given for itself or one of its workloads, until it ends. */
+export interface CertificateRow {
+  /** Hexadecimal. */
+  readonly serial: string
+  readonly authority_id: string
+  readonly agent_id: string
+  readonly expires_at: number
+  readonly revoked_at: number | null
+  /** Of the change that revoked it. */
+  readonly revoked_revision: number | null
+  readonly reason: string | null
+}
+
+/** The newest certificate revocation list of an authority. */
+export interface CrlRow {
+  readonly authority_id: string
+  /** Its CRL number: the revision as of which it is complete. */
+  readonly number: number
+  readonly this_update: number
+  readonly next_update: number
+  /** Base64. */
+  readonly der: string
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -114,4 +138,6 @@ export interface Schema {
   readonly authorities: AuthorityRow
   readonly revoked_authorities: RevokedAuthorityRow
   readonly taint_reports: TaintReportRow
+  readonly certificates: CertificateRow
+  readonly crls: CrlRow
 }

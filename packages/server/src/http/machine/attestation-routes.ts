@@ -17,7 +17,7 @@ export function addAttestationRoutes(
   nodeOf: NodeOf,
   { attestation, bundles, trustDomain }: AttestationRoutesOptions,
 ): void {
-  const answer = async ({ serial: _, ...credential }: IssuedX509): Promise<AgentCredential> => ({
+  const answer = async ({ serial: _, authorityId: __, ...credential }: IssuedX509): Promise<AgentCredential> => ({
     credential,
     bundle: (await bundles.get(trustDomain)) ?? { trustDomain, bundle: { keys: [] } },
   })

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import { decodeBase64, parseCrl } from '@countersign/protocol'
 import { describe, expect, it, vi } from 'vitest'
 import { createEntry } from '../../test-support/machine-requests.ts'
 import { startTestServer } from '../../test-support/test-server.ts'
@@ -56,6 +58,25 @@ describe('event stream', () => {
     await test.admin(`/v1/nodes/${verb}`, { body: { agentId: agent.agentId } })
     await events.ended()
     expect(events.states).toHaveLength(1)
+  })
+
+  it.each(['ban', 'evict'])('tells the other nodes on %s which certificates are revoked', async (verb) => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const banned = await test.attestedAgent()
+    const events = await agent.events()
+    await events.until(({ states }) => states.length === 1)
+    const revoked = () => events.states.at(-1)?.crls?.flatMap((der) => parseCrl(decodeBase64(der)).revoked)
+    expect(revoked()).toEqual([])
+    await test.admin(`/v1/nodes/${verb}`, { body: { agentId: banned.agentId } })
+    await vi.waitFor(async () => {
+      // What has changed together is sent together, after 20 ms.
+      await test.clock.advance(0.02)
+      expect(revoked()).toHaveLength(1)
+    })
+    const { serialNumber } = new X509Certificate(banned.tls?.cert ?? '')
+    expect(revoked()?.map((serial) => Buffer.from(serial).toString('hex').toUpperCase())).toEqual([serialNumber])
+    expect((await agent.call('/v1/agent/sync')).body.crls).toEqual(events.states.at(-1)?.crls)
   })
 
   it('ends with the certificate', async () => {
