@@ -296,8 +296,9 @@ describe('an agent that its server no longer accepts', () => {
     })
   })
 
-  it('serves again when the ban is lifted', async () => {
+  it('serves again when the ban is lifted, with certificates that were not revoked with it', async () => {
     const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    const [before] = (await reader(world.client().fetchX509Svid()).next()).svids
     world.server.set({ banned: true })
     await world.clock.advance(30)
     await eventually(() => world.log.with('this node cannot prove itself to the server').length > 0)
@@ -307,6 +308,7 @@ describe('an agent that its server no longer accepts', () => {
     await eventually(() => world.server.streams === 1)
     const { svids } = await reader(world.client().fetchX509Svid()).next()
     expect(svids).toHaveLength(1)
+    expect(svids[0]?.x509Svid).not.toEqual(before?.x509Svid)
   })
 })
 

@@ -101,7 +101,11 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       applySync(target, own.agentId, sync)
       persist(store, config.trustDomain, sync, log)
     },
-    onRefused: () => state.refuse(),
+    onRefused: () => {
+      state.refuse()
+      // Revoked with the node: it gets others when it is accepted again.
+      issuer.forgetAll()
+    },
   })
 
   const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin })

@@ -127,6 +127,11 @@ export class Issuer {
     if (kinds.wit) this.#wit.forget((svid) => !by.wit(svid))
   }
 
+  /** Drops everything, whoever signed it. */
+  forgetAll(): void {
+    for (const cache of [this.#x509, this.#jwt, this.#wit]) cache.forget(() => true)
+  }
+
   /** Has replaced what these keys signed: what is followed at once, the rest with its next use. */
   expedite(keys: SpiffeBundle): void {
     const by = signedBy(keys)

@@ -18,6 +18,8 @@ export interface AgentView {
   readonly entries: EntryIndex
   /** By trust domain name, the own one included. */
   readonly bundles: ReadonlyMap<string, SpiffeBundle>
+  /** What the own trust domain's X.509 authorities have revoked: a list of each, DER, verified. */
+  readonly crls: readonly Uint8Array[]
 }
 
 /** What says the same stays the same object, so that everyone can see at a glance that it did not change. */
@@ -33,6 +35,7 @@ export class AgentState {
     revision: 0,
     entries: new EntryIndex([]),
     bundles: new Map(),
+    crls: [],
   }
   readonly #listeners = new Set<() => void>()
 
@@ -52,11 +55,13 @@ export class AgentState {
     revision: number,
     entries: readonly Entry[],
     bundles: ReadonlyMap<string, SpiffeBundle>,
+    crls: readonly Uint8Array[] = [],
   ): void {
     const before = new Map(this.#view.entries.entries.map((entry) => [entry.id, entry]))
     const own = entries.filter((entry) => entry.parentId === agentId).map((each) => keepSame(before.get(each.id), each))
     const same = new Map([...bundles].map(([name, each]) => [name, keepSame(this.#view.bundles.get(name), each)]))
-    this.#replace({ status: 'ready', agentId, revision, entries: new EntryIndex(own), bundles: same })
+    const content = { entries: new EntryIndex(own), bundles: same, crls: keepSame(this.#view.crls, crls) }
+    this.#replace({ status: 'ready', agentId, revision, ...content })
   }
 
   /** Stops serving, because the server said so. */

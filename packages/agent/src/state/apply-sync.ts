@@ -5,6 +5,7 @@ import type { OwnTrust } from '../attestation/own-trust.ts'
 import type { AuthorityKinds, Issuer } from '../issuance/issuer.ts'
 import type { TaintedCredentials } from '../issuance/tainted-credentials.ts'
 import type { AgentState } from './agent-state.ts'
+import { believedCrls } from './believed-crls.ts'
 
 export interface SyncTarget {
   readonly state: AgentState
@@ -35,7 +36,8 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   const after = bundles.get(trust.trustDomain) ?? before
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
-  state.apply(agentId, sync.revision, sync.entries, bundles)
+  const crls = after === undefined ? [] : believedCrls(sync.crls, after, log)
+  state.apply(agentId, sync.revision, sync.entries, bundles, crls)
   tainted.apply(sync.tainted)
 }
 

@@ -21,6 +21,7 @@ export class FakeServer {
   entries: Entry[] = []
   federated: TrustDomainBundle[] = []
   tainted: SyncState['tainted']
+  crls: SyncState['crls']
   /** Trusted beside the authority that signs. */
   retired: TestAuthority | undefined
   readonly taintReports: TaintReport[] = []
@@ -137,9 +138,13 @@ export class FakeServer {
   }
 
   #state(): SyncState {
-    const { revision, entries, tainted } = this
+    const { revision, entries, tainted, crls } = this
     const bundles = [this.#ownBundle(), ...this.federated]
-    return { revision, trustDomain: TRUST_DOMAIN, entries, bundles, ...(tainted !== undefined && { tainted }) }
+    return {
+      ...{ revision, trustDomain: TRUST_DOMAIN, entries, bundles },
+      ...(tainted !== undefined && { tainted }),
+      ...(crls !== undefined && { crls }),
+    }
   }
 
   #ownBundle(): TrustDomainBundle {

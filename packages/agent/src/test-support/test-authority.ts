@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { TrustDomainBundle, X509Credential } from '@countersign/api'
 import {
   buildCaCertificate,
+  buildCrl,
   encodeBase64,
   formatSpiffeBundle,
   issueX509Svid,
@@ -51,6 +52,17 @@ export class TestAuthority {
       serial: randomSerial(nodeCrypto),
     })
     return new TestAuthority(trustDomain, now, certificate, key, name)
+  }
+
+  /** Base64 DER. @param serials of certificates that are revoked */
+  crl(number: number, ...serials: readonly Uint8Array[]): string {
+    const now = this.#now()
+    const crl = buildCrl({
+      issuer: { certificate: this.certificate, key: this.caKey },
+      revoked: serials.map((serial) => ({ serial, revokedAt: now })),
+      ...{ thisUpdate: now, nextUpdate: now + 86_400, number },
+    })
+    return encodeBase64(crl as Uint8Array)
   }
 
   bundle: () => TrustDomainBundle = () => {

@@ -13,7 +13,10 @@ export function fetchX509Bundles(context: ServiceContext) {
         (each) => [bundleKey(each), concatenateDer(each.x509Authorities)] as const,
       )
       return {
-        message: create(X509BundlesResponseSchema, { bundles: Object.fromEntries(bundles) }),
+        message: create(X509BundlesResponseSchema, {
+          bundles: Object.fromEntries(bundles),
+          crl: [...caller.view.crls],
+        }),
         freshUntil: caller.view.entries.nextExpiry(caller.entries),
       }
     },

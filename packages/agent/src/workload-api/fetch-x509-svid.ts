@@ -17,6 +17,7 @@ export function fetchX509Svid(context: ServiceContext) {
       const [own, ...others] = readyX509Bundles(caller, trustDomain)
       const bundle = concatenateDer(own.x509Authorities)
       const federated = others.map((each) => [bundleKey(each), concatenateDer(each.x509Authorities)] as const)
+      const crl = [...caller.view.crls]
       const hints = assignHints(caller.entries, log)
       const svids = issued.map(({ entry, credential }) =>
         create(X509SVIDSchema, {
@@ -28,7 +29,8 @@ export function fetchX509Svid(context: ServiceContext) {
         }),
       )
       const message = create(X509SVIDResponseSchema, {
-        svids: keepWhatFits(svids, byteSize(federated), context),
+        svids: keepWhatFits(svids, byteSize(federated) + byteSize(crl), context),
+        crl,
         federatedBundles: Object.fromEntries(federated),
       })
       return { message, freshUntil }

@@ -20,7 +20,7 @@ export interface Party {
   readonly source: X509Source
   readonly tls: MutualTls
   /** What its agent says from now on. */
-  readonly hold: (svid: X509SVID, federated?: readonly X509Domain[]) => void
+  readonly hold: (svid: X509SVID, federated?: readonly X509Domain[], crls?: readonly Uint8Array[]) => void
 }
 
 /** A server, and what became of those who came to it. */
@@ -50,7 +50,7 @@ export class TlsWorld implements AsyncDisposable {
     const runtime = { now: () => this.clock.now(), schedule: this.clock.schedule.bind(this.clock) }
     const tls = new MutualTls(source, runtime, options)
     this.onEnd(() => tls.close())
-    const hold = (next: X509SVID, domains: readonly X509Domain[] = []) => source.accept(x509Response([next], domains))
+    const hold: Party['hold'] = (next, domains, crls) => source.accept(x509Response([next], domains, crls))
     if (svid !== undefined) hold(svid, federated)
     return { source, tls, hold }
   }

@@ -2,7 +2,9 @@ import { webcrypto } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import {
   buildCaCertificate,
+  buildCrl,
   issueX509Svid,
+  parseCertificate,
   randomSerial,
   type SignatureAlgorithm,
   WorkloadId,
@@ -40,6 +42,7 @@ export interface OddLeaf {
 export class X509Domain {
   readonly name: string
   readonly #now: number
+  #crlNumber = 0
   #issuer: X509IssuerSource
   #next: X509IssuerSource | undefined
   #roots: readonly Uint8Array[]
@@ -82,6 +85,15 @@ export class X509Domain {
   /** The authorities before the one that issues are trusted no more. */
   retireAuthorities(): void {
     this.#roots = [this.#issuer.certificate]
+  }
+
+  /** What the authority that issues has revoked, DER. */
+  crl(...revoked: readonly X509SVID[]): Uint8Array {
+    return buildCrl({
+      issuer: this.#issuer,
+      revoked: revoked.map(({ x509Svid }) => ({ serial: parseCertificate(x509Svid).serial, revokedAt: this.#now })),
+      ...{ thisUpdate: this.#now, nextUpdate: this.#now + HOUR, number: ++this.#crlNumber },
+    }) as Uint8Array
   }
 
   svid(path: string, options: LeafOptions = {}): X509SVID {
@@ -158,9 +170,14 @@ export class X509Domain {
 }
 
 /** A message of the Workload API. */
-export function x509Response(svids: readonly X509SVID[], federated: readonly X509Domain[] = []): X509SVIDResponse {
+export function x509Response(
+  svids: readonly X509SVID[],
+  federated: readonly X509Domain[] = [],
+  crls: readonly Uint8Array[] = [],
+): X509SVIDResponse {
   return create(X509SVIDResponseSchema, {
     svids: [...svids],
+    crl: crls as Uint8Array<ArrayBuffer>[],
     federatedBundles: Object.fromEntries(
       federated.map(({ origin, bundle }) => [origin, bundle as Uint8Array<ArrayBuffer>]),
     ),

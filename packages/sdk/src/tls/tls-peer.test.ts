@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { X509Anchors } from '@countersign/protocol'
+import type { X509Anchors, X509Revocations } from '@countersign/protocol'
 import { expectCode } from '@countersign/testing'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { foreignServer } from '../test-support/raw-tls.ts'
@@ -47,6 +47,7 @@ it('is verified again once for each set of roots, not for each request', () => {
       return source.version
     },
     anchorsOf: (origin: string): X509Anchors | undefined => source.anchorsOf(origin),
+    revocationsOf: (origin: string): X509Revocations | undefined => source.revocationsOf(origin),
   }
   const chain = [world.shop.svid('/storefront').x509Svid]
   const facts = {

@@ -1,4 +1,4 @@
-import { CertificateError, type WicRole, type X509Anchors } from '@countersign/protocol'
+import { CertificateError, type WicRole, type X509Anchors, type X509Revocations } from '@countersign/protocol'
 import type { ExpectedPeer } from './expected-peer.ts'
 import { type VerifiedTlsPeer, verifyTlsPeer } from './verify-tls-peer.ts'
 import type { X509Source } from './x509-source.ts'
@@ -13,9 +13,15 @@ export interface ConnectionFacts {
   readonly version: number
 }
 
-type Verdict =
-  | { readonly anchors: X509Anchors | undefined; readonly error: unknown }
-  | { readonly anchors: X509Anchors | undefined; readonly error?: undefined }
+/** What a verdict rests on. */
+interface Grounds {
+  readonly anchors: X509Anchors | undefined
+  readonly revocations: X509Revocations | undefined
+}
+
+interface Verdict extends Grounds {
+  readonly error?: unknown
+}
 
 /** A connection whose other end was verified, and is again whenever what it was verified with is gone. */
 export class VerifiedConnection {
@@ -31,18 +37,20 @@ export class VerifiedConnection {
     this.#facts = facts
     this.#source = source
     this.#peer = verifyTlsPeer(facts.chain, source, { ...facts, now })
-    this.#verdict = { anchors: source.anchorsOf(this.#peer.id.origin) }
+    this.#verdict = this.#grounds()
   }
 
   /**
    * Who is at the other end now.
    *
    * @throws CertificateError `ERR_CERTIFICATE_EXPIRED` when a certificate has ended since
-   * @throws CertificateError as `verifyTlsPeer` when the roots of its origin have changed, and no longer lead to it
+   * @throws CertificateError as `verifyTlsPeer` when the roots of its origin have changed, and no longer lead to it, or
+   *   when its certificate has been revoked since
    */
   peerAt(now: number): VerifiedTlsPeer {
-    const anchors = this.#source.anchorsOf(this.#peer.id.origin)
-    if (anchors !== this.#verdict.anchors) this.#judgeAgain(anchors, now)
+    const grounds = this.#grounds()
+    const { anchors, revocations } = this.#verdict
+    if (grounds.anchors !== anchors || grounds.revocations !== revocations) this.#judgeAgain(grounds, now)
     if (this.#verdict.error !== undefined) throw this.#verdict.error
     if (!(this.#peer.expiresAt >= now)) {
       throw new CertificateError('ERR_CERTIFICATE_EXPIRED', 'certificate of the connection has expired', {
@@ -63,13 +71,18 @@ export class VerifiedConnection {
     }
   }
 
-  /** Once for each set of roots, not for each request. */
-  #judgeAgain(anchors: X509Anchors | undefined, now: number): void {
+  /** Once for each set of roots and revocations, not for each request. */
+  #judgeAgain(grounds: Grounds, now: number): void {
     try {
       this.#peer = verifyTlsPeer(this.#facts.chain, this.#source, { ...this.#facts, now })
-      this.#verdict = { anchors }
+      this.#verdict = grounds
     } catch (error) {
-      this.#verdict = { anchors, error }
+      this.#verdict = { ...grounds, error }
     }
+  }
+
+  #grounds(): Grounds {
+    const { origin } = this.#peer.id
+    return { anchors: this.#source.anchorsOf(origin), revocations: this.#source.revocationsOf(origin) }
   }
 }

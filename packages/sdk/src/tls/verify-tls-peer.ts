@@ -33,7 +33,8 @@ export interface VerifiedTlsPeer extends TlsPeer {
 
 /**
  * Verifies the certificates that the other end of a connection showed. Only the roots of the trust domain that the leaf
- * itself names count, so no domain can vouch for another's workloads.
+ * itself names count, so no domain can vouch for another's workloads. What they have revoked, as far as the source knows,
+ * is refused.
  *
  * @param chain DER, leaf first
  * @throws CertificateError `ERR_CERTIFICATE_*` as `verifyX509Svid` of protocol, and `ERR_CERTIFICATE_UNEXPECTED_PEER`
@@ -44,7 +45,11 @@ export function verifyTlsPeer(
   source: AnchorSource,
   { role, expected, now }: TlsPeerVerification,
 ): VerifiedTlsPeer {
-  const verified = verifyWic({ chain, roots: source.anchorsOf, now, crypto: nodeCrypto, role })
+  const { anchorsOf: roots, revocationsOf: revocations } = source
+  const verified = verifyWic({
+    ...{ chain, roots, now, crypto: nodeCrypto, role },
+    ...(revocations !== undefined && { revocations }),
+  })
   // Node asks for a verdict on a certificate at once, and would take a promise for a yes.
   if ('then' in verified) throw new TypeError('certificates are verified by a synchronous backend')
   const { id, expiresAt, leaf }: VerifiedX509Svid = verified

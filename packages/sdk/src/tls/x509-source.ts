@@ -1,14 +1,17 @@
-import type { X509Anchors } from '@countersign/protocol'
+import type { X509Anchors, X509Revocations } from '@countersign/protocol'
 import type { X509SVIDResponse } from '@countersign/workload-api'
 import { SdkError } from '../sdk-error.ts'
 import type { WorkloadRuntime } from '../workload-runtime.ts'
 import { type HeldX509Svid, readX509Svid } from './held-x509-svid.ts'
 import { readAnchors, type StatedAnchors } from './read-anchors.ts'
+import { readRevocations, type StatedRevocations } from './read-revocations.ts'
 
 /** Who may vouch for the workloads of an origin. */
 export interface AnchorSource {
   /** @param origin `spiffe://example.org` */
   readonly anchorsOf: (origin: string) => X509Anchors | undefined
+  /** What those have revoked. */
+  readonly revocationsOf?: (origin: string) => X509Revocations | undefined
 }
 
 /**
@@ -20,6 +23,7 @@ export class X509Source implements AnchorSource {
   readonly #listeners = new Set<() => void>()
   #identities: readonly HeldX509Svid[] = []
   #anchors: ReadonlyMap<string, StatedAnchors> = new Map()
+  #revocations: ReadonlyMap<string, StatedRevocations> = new Map()
   #version = 0
   #closed = false
 
@@ -38,12 +42,17 @@ export class X509Source implements AnchorSource {
     if (message.svids.length === 0) throw new SdkError('ERR_SDK_WORKLOAD_API', 'the agent delivered no X.509 identity')
     const identities = message.svids.map(readX509Svid)
     const anchors = readAnchors(message, this.#anchors)
-    if (isSameAnchors(anchors, this.#anchors) && isSameIdentities(identities, this.#identities)) return
-    this.#replace(identities, anchors)
+    const former = this.#revocations
+    this.#revocations = readRevocations(message.crl, anchors, former)
+    if (!isSameMap(anchors, this.#anchors) || !isSameIdentities(identities, this.#identities)) {
+      this.#replace(identities, anchors)
+      // Without a new version: each connection asks anew what is revoked, and those to other peers stay as they are.
+    } else if (!isSameMap(this.#revocations, former)) this.#tell()
   }
 
   /** The agent took everything back: this program has no identity, and trusts nobody. */
   clear(): void {
+    this.#revocations = new Map()
     if (this.#identities.length > 0 || this.#anchors.size > 0) this.#replace([], new Map())
   }
 
@@ -90,6 +99,13 @@ export class X509Source implements AnchorSource {
    */
   anchorsOf = (origin: string): X509Anchors | undefined => this.#anchors.get(origin)?.anchors
 
+  /**
+   * What the authorities of one origin have revoked. The same object for as long as they say the same.
+   *
+   * @param origin `spiffe://example.org`
+   */
+  revocationsOf = (origin: string): X509Revocations | undefined => this.#revocations.get(origin)?.revocations
+
   /** Grows with each change of identity or trust, never otherwise. */
   get version(): number {
     return this.#version
@@ -107,11 +123,15 @@ export class X509Source implements AnchorSource {
     this.#identities = identities
     this.#anchors = anchors
     this.#version += 1
+    this.#tell()
+  }
+
+  #tell(): void {
     for (const listener of [...this.#listeners]) listener()
   }
 }
 
-function isSameAnchors(a: ReadonlyMap<string, StatedAnchors>, b: ReadonlyMap<string, StatedAnchors>): boolean {
+function isSameMap<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {
   return a.size === b.size && [...a].every(([origin, stated]) => b.get(origin) === stated)
 }
 
