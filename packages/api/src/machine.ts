@@ -37,6 +37,9 @@ export const TaintedAuthority = Type.Object({
 })
 export type TaintedAuthority = Static<typeof TaintedAuthority>
 
+/** A certificate revocation list of at most 1 MiB, DER in standard base64. */
+const Crl = Type.String({ maxLength: 1_398_104, pattern: '^[A-Za-z0-9+/]*={0,2}$' })
+
 /**
  * `GET /v1/agent/sync`: all an agent may know, as of one revision. Also the data of each `sync` event of
  * `GET /v1/agent/events` (server-sent events): the first at once, then one after every change that concerns the agent.
@@ -50,7 +53,7 @@ export const SyncState = Type.Object({
   /** Authorities of the own trust domain whose credentials are to be replaced at once. Absent when there are none. */
   tainted: Type.Optional(Type.Array(TaintedAuthority)),
   /** What the own trust domain has revoked: a certificate revocation list of each of its X.509 authorities. */
-  crls: Type.Optional(Type.Array(Type.String({ format: 'byte', maxLength: 1_400_000 }))),
+  crls: Type.Optional(Type.Array(Crl)),
 })
 export type SyncState = Static<typeof SyncState>
 
