@@ -5,6 +5,7 @@ import { newerBundle, readBootstrapBundle } from './attestation/bootstrap-bundle
 import { NodeAttestation, verifyOwn } from './attestation/node-attestation.ts'
 import { OwnTrust } from './attestation/own-trust.ts'
 import { WorkloadAttestation } from './attestation/workload-attestation.ts'
+import { openBrokerApi } from './broker/open-broker-api.ts'
 import type { AgentConfig } from './config/agent-config.ts'
 import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
@@ -32,6 +33,8 @@ export interface RunningAgent {
   readonly socketPath: string
   /** Of the operator's socket, unless it is switched off. */
   readonly operatorSocketPath: string | undefined
+  /** Where the Broker API listens on TCP, if it does. */
+  readonly brokerPort: number | undefined
   stop(): Promise<void>
 }
 
@@ -40,6 +43,7 @@ export interface RunningAgent {
  * are there callers are told to try again.
  *
  * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when a socket cannot be served safely
+ * @throws AgentError `ERR_AGENT_BROKER_ADDRESS` when the Broker API cannot listen where it is told to
  * @throws AgentError `ERR_AGENT_BOOTSTRAP_BUNDLE` when the agent would not know whom to believe
  */
 export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
@@ -98,7 +102,8 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     onRefused: () => state.refuse(),
   })
 
-  const api = await openWorkloadApi(config, { state, issuer, clock, log, plugin })
+  const identityNow = () => session?.identity
+  const api = await openWorkloadApi(config, { state, issuer, clock, log, plugin, identity: identityNow })
   const { connections } = api
   const parts = { state, issuer, session, connections, clock, log, plugin }
   const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
@@ -111,6 +116,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
+    brokerPort: api.brokerPort,
     async stop() {
       stopping.abort()
       tainted.stop()
@@ -179,9 +185,11 @@ interface WorkloadApiParts {
   readonly clock: Clock
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
+  readonly identity: () => AgentIdentity | undefined
 }
 
-async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log, plugin }: WorkloadApiParts) {
+async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
+  const { state, issuer, clock, log, plugin } = parts
   const attestation = new WorkloadAttestation({
     attestors: config.plugins.workloadAttestors.map(({ name, create }) => ({ name, attestor: create(plugin(name)) })),
     clock,
@@ -189,12 +197,13 @@ async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log,
     timeoutMs: config.attestation.timeout * 1000,
     cacheSeconds: config.attestation.cache,
   })
+  const { explain } = new NoIdentityLog(clock, log)
   const callers = new CallerResolver({
     state,
     attestation,
     clock,
     peerOf: (key) => listener.peer(key),
-    explain: new NoIdentityLog(clock, log).explain,
+    explain,
   })
   const api = createWorkloadApiServer({ callers, issuer, state, trustDomain: config.trustDomain, clock, log })
   const tellHealth = () => api.health.setServing(state.view.status === 'ready')
@@ -208,11 +217,23 @@ async function openWorkloadApi(config: AgentConfig, { state, issuer, clock, log,
     log,
     serve: (connection) => api.serve(connection),
   })
+  const close = async () => {
+    await listener.close()
+    api.close()
+  }
+  const connections = () => listener.connections
+  if (config.broker === undefined) return { connections, brokerPort: undefined, close }
+  const { trustDomain, broker } = config
+  const opening = openBrokerApi({ ...parts, trustDomain, config: broker, attestation, explain })
+  const brokerApi = await opening.catch(async (error) => {
+    await close()
+    throw error
+  })
   return {
-    connections: () => listener.connections,
+    connections,
+    brokerPort: brokerApi.port,
     async close() {
-      await listener.close()
-      api.close()
+      await Promise.all([brokerApi.close(), close()])
     },
   }
 }

@@ -1,4 +1,4 @@
-/** The three system calls that Node has no name for. Linux only. */
+/** The system calls that Node has no name for. Linux only. */
 import { Buffer } from 'node:buffer'
 import koffi from 'koffi'
 
@@ -7,15 +7,23 @@ const SO_PEERCRED = 17
 /** Since Linux 6.5. */
 const SO_PEERPIDFD = 77
 const POLLIN = 1
+/** Since Linux 5.3; the same number on every architecture that Node runs on. */
+const SYS_PIDFD_OPEN = 434
+const ESRCH = 3
+const EINVAL = 22
+const EMFILE = 24
+const ENFILE = 23
 
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: [number]) => number
 type Poll = (entries: Buffer, count: number, timeoutMs: number) => number
 type Close = (fd: number) => number
+type Syscall = (number: number, pid: number, flags: number) => number
 
 interface Libc {
   readonly getsockopt: GetSockOpt
   readonly poll: Poll
   readonly close: Close
+  readonly syscall: Syscall
 }
 
 let loaded: Libc | undefined
@@ -30,6 +38,7 @@ function libc(): Libc {
     ) as GetSockOpt,
     poll: library.func('int poll(void *entries, unsigned long count, int timeout)') as Poll,
     close: library.func('int close(int fd)') as Close,
+    syscall: library.func('long syscall(long number, int pid, unsigned int flags)') as Syscall,
   }
   return loaded
 }
@@ -60,6 +69,21 @@ export function getPeerCredentials(fd: number): { pid: number; uid: number; gid:
 export function openPeerPidfd(fd: number): number | undefined {
   const value = getSocketOption(fd, SO_PEERPIDFD, 4)
   return value === undefined ? undefined : value.readInt32LE(0)
+}
+
+/**
+ * Opens a descriptor of the process that has a pid now. The caller closes it.
+ *
+ * @returns `gone` when no process has it, as when it is that of a thread; `unknown` where the kernel has no pidfds
+ * @throws Error when the agent is out of descriptors
+ */
+export function openPidfd(pid: number): number | 'gone' | 'unknown' {
+  const fd = libc().syscall(SYS_PIDFD_OPEN, pid, 0)
+  if (fd >= 0) return fd
+  const error = koffi.errno()
+  if (error === ESRCH || error === EINVAL) return 'gone'
+  if (error === EMFILE || error === ENFILE) throw new Error('out of file descriptors')
+  return 'unknown'
 }
 
 function getSocketOption(fd: number, option: number, size: number): Buffer | undefined {

@@ -1,20 +1,27 @@
 import { create } from '@bufbuild/protobuf'
-import { type X509BundlesRequest, X509BundlesResponseSchema } from '@countersign/workload-api'
-import { handleStream } from './handle-stream.ts'
-import type { ServiceContext } from './service-context.ts'
+import { type X509BundlesRequest, type X509BundlesResponse, X509BundlesResponseSchema } from '@countersign/workload-api'
+import type { Caller } from './caller.ts'
+import { handleStream, type Snapshot } from './handle-stream.ts'
+import type { AnswerContext, ServiceContext } from './service-context.ts'
 import { bundleKey, concatenateDer, visibleBundles } from './visible-bundles.ts'
 
 /** `FetchX509Bundles`. @see SPIFFE Workload API section 5.2.2 */
 export function fetchX509Bundles(context: ServiceContext) {
   return handleStream<X509BundlesRequest, typeof X509BundlesResponseSchema>(context, {
     schema: X509BundlesResponseSchema,
-    async snapshot(_request, caller) {
-      const visible = visibleBundles(caller, context.trustDomain).filter((each) => each.x509Authorities.length > 0)
-      const bundles = visible.map((each) => [bundleKey(each), concatenateDer(each.x509Authorities)] as const)
-      return {
-        message: create(X509BundlesResponseSchema, { bundles: Object.fromEntries(bundles) }),
-        freshUntil: caller.view.entries.nextExpiry(caller.entries),
-      }
-    },
+    snapshot: (_request, caller) => x509BundlesSnapshot(context, caller),
   })
+}
+
+/** The X.509 roots that one program trusts. */
+export async function x509BundlesSnapshot(
+  { trustDomain }: AnswerContext,
+  caller: Caller,
+): Promise<Snapshot<X509BundlesResponse>> {
+  const visible = visibleBundles(caller, trustDomain).filter((each) => each.x509Authorities.length > 0)
+  const bundles = visible.map((each) => [bundleKey(each), concatenateDer(each.x509Authorities)] as const)
+  return {
+    message: create(X509BundlesResponseSchema, { bundles: Object.fromEntries(bundles) }),
+    freshUntil: caller.view.entries.nextExpiry(caller.entries),
+  }
 }

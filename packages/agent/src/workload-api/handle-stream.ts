@@ -71,7 +71,7 @@ async function serve<Request, Schema extends DescMessage>(
 }
 
 /** Resolves when the message has gone out, which waits for a caller that does not read. */
-function write<Message>(
+export function write<Message>(
   call: ServerWritableStream<unknown, Message>,
   message: Message,
   closed: AbortSignal,
@@ -82,7 +82,7 @@ function write<Message>(
 }
 
 /** Remembers that something changed, however often it did, until it is looked at. */
-class ChangeSignal {
+export class ChangeSignal {
   #raised = false
   #wake = () => {}
 
@@ -96,7 +96,7 @@ class ChangeSignal {
   }
 
   /** Until something has changed, the time has come, or the call is over. */
-  async wait({ clock }: ServiceContext, until: number, closed: AbortSignal): Promise<void> {
+  async wait({ clock }: Pick<ServiceContext, 'clock'>, until: number, closed: AbortSignal): Promise<void> {
     if (this.#raised) return
     const seconds = Math.max(MIN_PAUSE_SECONDS, until - clock.now())
     let cancel = () => {}

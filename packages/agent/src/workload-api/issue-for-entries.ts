@@ -2,7 +2,7 @@ import type { Entry } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 import type { Cached } from '../issuance/credential-cache.ts'
 import { ServerCallError } from '../server-client/server-call-error.ts'
-import type { ServiceContext } from './service-context.ts'
+import type { AnswerContext } from './service-context.ts'
 
 export interface IssuedForEntry<Credential> {
   readonly entry: Entry
@@ -22,7 +22,7 @@ export interface IssuedForEntries<Credential> {
  * identities away. Any other failure fails all: leaving an identity out tells the program that it was withdrawn.
  */
 export async function issueForEntries<Credential>(
-  { log }: ServiceContext,
+  { log }: AnswerContext,
   entries: readonly Entry[],
   issue: (entry: Entry) => Promise<Cached<Credential>>,
 ): Promise<IssuedForEntries<Credential>> {

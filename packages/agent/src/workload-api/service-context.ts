@@ -3,12 +3,16 @@ import type { Issuer } from '../issuance/issuer.ts'
 import type { AgentState } from '../state/agent-state.ts'
 import type { CallerResolver } from './caller.ts'
 
-/** What the handlers of the Workload API work with. */
-export interface ServiceContext {
-  readonly callers: CallerResolver
+/** What an answer is made from, whoever asks for it. */
+export interface AnswerContext {
   readonly issuer: Issuer
   readonly state: AgentState
   readonly trustDomain: string
   readonly clock: Clock
   readonly log: Logger
+}
+
+/** What the handlers of the Workload API work with. */
+export interface ServiceContext extends AnswerContext {
+  readonly callers: CallerResolver
 }

@@ -1,0 +1,170 @@
+import { referToPid } from '@countersign/workload-api/broker'
+import { describe, expect, it } from 'vitest'
+import {
+  BROKER_ID,
+  type BrokerWorld,
+  connectBroker,
+  end,
+  entryOf,
+  issueSvid,
+  startBrokerWorld,
+  startWorkload,
+} from '../test-support/broker-world.ts'
+import { eventually, reader } from '../test-support/running-agent.ts'
+import { TestAuthority } from '../test-support/test-authority.ts'
+
+const notEntitled = { code: 'ERR_BROKER_API_NOT_ENTITLED' }
+const notFound = { code: 'ERR_BROKER_API_NOT_FOUND' }
+
+async function startStreaming(options: Parameters<typeof startBrokerWorld>[0] = {}) {
+  const workload = await startWorkload()
+  const entries = [entryOf(workload.pid, 'e1', '/shop/web')]
+  const world = await startBrokerWorld({ entries, ...options })
+  const client = await connectBroker(world)
+  const reference = referToPid(workload.pid)
+  const stream = reader(client.subscribeToX509Svid(reference))
+  const first = await stream.next()
+  return { world, workload, entries, client, reference, stream, first }
+}
+
+/** Moves time on until the promise has settled: what it waits for is told over sockets. */
+async function whileTimePasses<T>(world: BrokerWorld, promise: Promise<T>, seconds = 1): Promise<T> {
+  let isSettled = false
+  const settled = promise.finally(() => {
+    isSettled = true
+  })
+  settled.catch(() => {})
+  for (let round = 0; round < 500 && !isSettled; round++) await world.clock.advance(seconds)
+  return settled
+}
+
+describe('a stream ends', () => {
+  it('when the process ends, with the streams of no other', async () => {
+    const other = await startWorkload()
+    const { world, workload, client, reference, stream } = await startStreaming()
+    world.server.change(() =>
+      world.server.set({ entries: [...world.server.entries, entryOf(other.pid, 'e2', '/shop/other')] }),
+    )
+    const otherStream = reader(client.subscribeToX509Bundles(referToPid(other.pid)))
+    await otherStream.next()
+    const bundles = reader(client.subscribeToJwtBundles(reference))
+    await bundles.next()
+    await end(workload)
+    await expect(whileTimePasses(world, stream.next())).rejects.toMatchObject(notFound)
+    await expect(whileTimePasses(world, bundles.next())).rejects.toMatchObject(notFound)
+    const partner = await TestAuthority.create('partner.example', () => world.clock.now())
+    const entries = [entryOf(other.pid, 'e2', '/shop/other', { federatesWith: ['partner.example'] })]
+    world.server.change(() => world.server.set({ entries, federated: [partner.bundle()] }))
+    expect(Object.keys((await otherStream.next()).bundles)).toContain('spiffe://partner.example')
+  })
+
+  it('when the workload loses its identity', async () => {
+    const { world, stream } = await startStreaming()
+    world.server.change(() => world.server.set({ entries: [] }))
+    await expect(stream.next()).rejects.toMatchObject(notEntitled)
+    expect(world.log.with('broker request refused')[0]?.fields).toMatchObject({
+      broker: BROKER_ID,
+      answer: 'PERMISSION_DENIED',
+      reason: 'WORKLOAD_NOT_ENTITLED',
+    })
+  })
+
+  it('when the workload keeps only identities that the broker may not have', async () => {
+    const { world, workload, stream } = await startStreaming()
+    world.server.change(() => world.server.set({ entries: [entryOf(workload.pid, 'e2', '/admin')] }))
+    await expect(stream.next()).rejects.toMatchObject(notEntitled)
+  })
+
+  it('when the agent is banned, and so does everything else', async () => {
+    const { world, client, reference, stream } = await startStreaming()
+    world.server.set({ banned: true })
+    world.server.endStreams()
+    await expect(whileTimePasses(world, stream.next())).rejects.toMatchObject(notEntitled)
+    await expect(client.fetchJwtSvid({ reference, audience: ['a'] })).rejects.toMatchObject(notEntitled)
+  })
+
+  it('when the process turns into another program, which nobody tells', async () => {
+    const { world, stream } = await startStreaming()
+    world.programs.selectors = [{ type: 'test', value: 'other' }]
+    await expect(whileTimePasses(world, stream.next(), 10)).rejects.toMatchObject(notEntitled)
+  })
+})
+
+describe('a connection', () => {
+  it('outlasts the renewal of the agent, which then shows its new certificate', async () => {
+    const { world, stream, client } = await startStreaming()
+    const renewed = () => world.server.count('POST /v1/agent/renew')
+    await whileTimePasses(
+      world,
+      eventually(() => renewed() > 0),
+      600,
+    )
+    await eventually(() => world.log.with('agent identity renewed').length > 0)
+    world.server.change(() =>
+      world.server.set({ entries: world.server.entries.map((each) => ({ ...each, hint: 'later' })) }),
+    )
+    expect((await stream.next()).svids[0]?.hint).toBe('later')
+    // The first certificate of the agent was for an hour, of which half is over at least.
+    const late = await connectBroker(world)
+    const [shown] = await Promise.all([
+      reader(late.subscribeToX509Bundles(referToPid(1)))
+        .next()
+        .catch((error) => error),
+    ])
+    expect(shown).toMatchObject(notEntitled)
+    client.close()
+  })
+
+  it('lasts no longer than the certificate it was opened with', async () => {
+    const workload = await startWorkload()
+    const world = await startBrokerWorld({ entries: [entryOf(workload.pid, 'e1', '/shop/web')] })
+    const client = await connectBroker(world, { svid: await issueSvid(world.server.authority, BROKER_ID, 900) })
+    const stream = reader(client.subscribeToX509Bundles(referToPid(workload.pid)))
+    await stream.next()
+    const lost = whileTimePasses(world, stream.next(), 30)
+    await expect(lost).rejects.toMatchObject({ code: expect.stringMatching(/UNAVAILABLE|DISCONNECTED|FAILED/) })
+    expect(world.log.with('connection to the broker API is dropped')[0]?.fields).toMatchObject({
+      id: BROKER_ID,
+      reason: 'ERR_CERTIFICATE_EXPIRED',
+    })
+    // Not let in again with it either.
+    await expect(client.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })).rejects.toMatchObject({
+      code: 'ERR_BROKER_API_UNAVAILABLE',
+    })
+  })
+
+  it('ends when the roots that its certificate leads to are withdrawn', async () => {
+    const partner = await TestAuthority.create('partner.example', () => Math.floor(Date.now() / 1000))
+    const later = await TestAuthority.create('partner.example', () => Math.floor(Date.now() / 1000), '2')
+    const id = 'spiffe://partner.example/mesh/proxy'
+    const workload = await startWorkload()
+    const world = await startBrokerWorld({
+      rules: [{ id, references: ['pid'], identities: [{ root: 'spiffe://example.org/shop', match: 'descendants' }] }],
+      entries: [entryOf(workload.pid, 'e1', '/shop/web')],
+      prepare: (server) => server.set({ federated: [partner.bundle()] }),
+    })
+    const client = await connectBroker(world, { svid: await issueSvid(partner, id) })
+    const stream = reader(client.subscribeToX509Svid(referToPid(workload.pid)))
+    await stream.next()
+    world.server.change(() => world.server.set({ federated: [partner.bundle()] }))
+    await expect(client.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })).resolves.toBeDefined()
+    world.server.change(() => world.server.set({ federated: [later.bundle()] }))
+    await expect(stream.next()).rejects.toMatchObject({
+      code: expect.stringMatching(/UNAVAILABLE|DISCONNECTED|FAILED|UNAUTHENTICATED/),
+    })
+    await eventually(() => world.log.with('connection to the broker API is dropped').length === 1)
+  })
+})
+
+describe('limits', () => {
+  it('keep a broker from more calls at once than the operator allows, and give the place back', async () => {
+    const { client, reference, stream } = await startStreaming({ limits: { callsPerBroker: 2 } })
+    const second = reader(client.subscribeToX509Bundles(reference))
+    await second.next()
+    // On another connection of the same broker: one connection would only wait for a free stream.
+    const { world } = { world: undefined, ...(await Promise.resolve({})) }
+    expect(world).toBeUndefined()
+    await second.stop()
+    await stream.stop()
+  })
+})
