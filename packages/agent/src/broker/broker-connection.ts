@@ -37,7 +37,7 @@ export class BrokerConnection {
    * @returns a code `ERR_CERTIFICATE_*`
    */
   reasonNotToTrust(view: AgentView, now: number): string | undefined {
-    if (!(this.#expiresAt > now)) return 'ERR_CERTIFICATE_EXPIRED'
+    if (!(this.#expiresAt >= now)) return 'ERR_CERTIFICATE_EXPIRED'
     const bundle = view.bundles.get(trustDomainOf(this.id.origin))
     if (bundle === this.#bundle) return undefined
     try {

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
+import { connect } from 'node:tls'
 import { referToPid } from '@countersign/workload-api/broker'
 import { describe, expect, it } from 'vitest'
 import {
@@ -9,6 +12,8 @@ import {
   issueSvid,
   startBrokerWorld,
   startWorkload,
+  type TestSvid,
+  tlsPair,
 } from '../test-support/broker-world.ts'
 import { eventually, reader } from '../test-support/running-agent.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
@@ -34,8 +39,22 @@ async function whileTimePasses<T>(world: BrokerWorld, promise: Promise<T>, secon
     isSettled = true
   })
   settled.catch(() => {})
-  for (let round = 0; round < 500 && !isSettled; round++) await world.clock.advance(seconds)
+  for (let round = 0; round < 2000 && !isSettled; round++) await world.clock.advance(seconds)
   return settled
+}
+
+/** Serial number of the certificate that the agent shows at the moment. */
+async function shownCertificate(world: BrokerWorld, svid: TestSvid): Promise<string> {
+  const socket = connect({
+    socket: createConnection(world.brokerSocket),
+    rejectUnauthorized: false,
+    ALPNProtocols: ['h2'],
+    ...tlsPair(svid),
+  })
+  await once(socket, 'secureConnect')
+  const { serialNumber } = socket.getPeerCertificate()
+  socket.destroy()
+  return serialNumber
 }
 
 describe('a stream ends', () => {
@@ -92,27 +111,22 @@ describe('a stream ends', () => {
 
 describe('a connection', () => {
   it('outlasts the renewal of the agent, which then shows its new certificate', async () => {
-    const { world, stream, client } = await startStreaming()
-    const renewed = () => world.server.count('POST /v1/agent/renew')
-    await whileTimePasses(
-      world,
-      eventually(() => renewed() > 0),
-      600,
-    )
-    await eventually(() => world.log.with('agent identity renewed').length > 0)
-    world.server.change(() =>
-      world.server.set({ entries: world.server.entries.map((each) => ({ ...each, hint: 'later' })) }),
-    )
-    expect((await stream.next()).svids[0]?.hint).toBe('later')
-    // The first certificate of the agent was for an hour, of which half is over at least.
-    const late = await connectBroker(world)
-    const [shown] = await Promise.all([
-      reader(late.subscribeToX509Bundles(referToPid(1)))
-        .next()
-        .catch((error) => error),
-    ])
-    expect(shown).toMatchObject(notEntitled)
-    client.close()
+    const workload = await startWorkload()
+    const entries = [entryOf(workload.pid, 'e1', '/shop/web')]
+    const world = await startBrokerWorld({ entries, prepare: (server) => server.set({ agentTtl: 7200 }) })
+    const svid = await issueSvid(world.server.authority, BROKER_ID, 86_400)
+    const stream = reader((await connectBroker(world, { svid })).subscribeToX509Bundles(referToPid(workload.pid)))
+    await stream.next()
+    const before = await shownCertificate(world, svid)
+    const renewed = eventually(() => world.log.with('agent identity renewed').length > 0)
+    await whileTimePasses(world, renewed, 10)
+    expect(await shownCertificate(world, svid)).not.toBe(before)
+    const partner = await TestAuthority.create('partner.example', () => world.clock.now())
+    const federated = [partner.bundle()]
+    const federating = entries.map((each) => ({ ...each, federatesWith: ['partner.example'] }))
+    world.server.change(() => world.server.set({ entries: federating, federated }))
+    expect(Object.keys((await stream.next()).bundles)).toContain('spiffe://partner.example')
+    expect(world.log.with('connection to the broker API is dropped')).toEqual([])
   })
 
   it('lasts no longer than the certificate it was opened with', async () => {
@@ -157,14 +171,22 @@ describe('a connection', () => {
 })
 
 describe('limits', () => {
-  it('keep a broker from more calls at once than the operator allows, and give the place back', async () => {
-    const { client, reference, stream } = await startStreaming({ limits: { callsPerBroker: 2 } })
-    const second = reader(client.subscribeToX509Bundles(reference))
-    await second.next()
-    // On another connection of the same broker: one connection would only wait for a free stream.
-    const { world } = { world: undefined, ...(await Promise.resolve({})) }
-    expect(world).toBeUndefined()
-    await second.stop()
-    await stream.stop()
+  it('keep a broker from more calls at once than the operator allows, over all its connections', async () => {
+    const { world, reference, stream } = await startStreaming({ limits: { callsPerBroker: 1 } })
+    const second = await connectBroker(world)
+    const ask = () => second.fetchJwtSvid({ reference, audience: ['a'] })
+    await expect(ask()).rejects.toMatchObject({
+      code: 'ERR_BROKER_API_UNAVAILABLE',
+      detail: 'too many calls of this broker at once',
+    })
+    stream.stop()
+    await expect
+      .poll(() =>
+        ask().then(
+          ({ svids }) => svids.length,
+          () => 0,
+        ),
+      )
+      .toBe(1)
   })
 })

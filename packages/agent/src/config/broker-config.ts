@@ -36,6 +36,8 @@ function parsePolicy(brokers: BrokerSettings['brokers'], trustDomain: string): B
   const ids = brokers.map(({ id }) => id)
   const repeated = ids.find((id, index) => ids.indexOf(id) !== index)
   if (repeated !== undefined) throw new ConfigError('ERR_CONFIG_INVALID', `"broker.brokers" names ${repeated} twice`)
+  const odd = ids.find((id) => !id.startsWith('spiffe://'))
+  if (odd !== undefined) throw new ConfigError('ERR_CONFIG_INVALID', `"broker.brokers": ${odd} is no SPIFFE ID`)
   const foreign = brokers.flatMap(({ identities }) => identities).find(({ root }) => !isOf(root, trustDomain))
   if (foreign !== undefined) {
     const problem = `${foreign.root} is not of ${trustDomain}, and this agent has no other identities`
