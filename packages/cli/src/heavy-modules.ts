@@ -1,4 +1,5 @@
 import type { ConnectOptions, WorkloadApiClient } from '@countersign/workload-api'
+import type { BrokerApiClient, ConnectBrokerOptions, referToPid } from '@countersign/workload-api/broker'
 import type { Program } from './programs/program.ts'
 
 /** Packages that take long to load; a verb loads the one it needs when it runs, so that `--help` stays quick. */
@@ -6,10 +7,15 @@ export interface HeavyModules {
   server(): Promise<Program>
   agent(): Promise<Program>
   workloadApi(): Promise<{ connectWorkloadApi(options: ConnectOptions): WorkloadApiClient }>
+  brokerApi(): Promise<{
+    connectBrokerApi(options: ConnectBrokerOptions): BrokerApiClient
+    readonly referToPid: typeof referToPid
+  }>
 }
 
 export const heavyModules: HeavyModules = {
   server: async () => (await import('./programs/server-program.ts')).serverProgram,
   agent: async () => (await import('./programs/agent-program.ts')).agentProgram,
   workloadApi: () => import('@countersign/workload-api'),
+  brokerApi: () => import('@countersign/workload-api/broker'),
 }

@@ -1,4 +1,5 @@
-import { loadAgentConfig, startAgent } from '@countersign/agent'
+import { isIPv6 } from 'node:net'
+import { type AgentConfig, loadAgentConfig, startAgent } from '@countersign/agent'
 import { createLogger } from '@countersign/plugin-kit'
 import type { Program } from './program.ts'
 
@@ -12,11 +13,25 @@ export const agentProgram: Program = {
           summary: [
             ['agent id', agent.agentId() ?? 'not attested yet'],
             ['workload API', `unix://${agent.socketPath}`],
+<<<<<<< HEAD
             ['operator socket', agent.operatorSocketPath ?? 'off'],
+=======
+            ...brokerAddresses(config.broker, agent.brokerPort).map((address) => ['broker API', address] as const),
+>>>>>>> 0637a56 (feat(cli): fetch credentials of another program through the Broker API)
           ],
           stop: () => agent.stop(),
         }
       },
     }
   },
+}
+
+function brokerAddresses(broker: AgentConfig['broker'], port: number | undefined): readonly string[] {
+  const unix = broker?.socket === undefined ? [] : [`unix://${broker.socket.path}`]
+  const tcp = broker?.tcp === undefined || port === undefined ? [] : [`tcp://${bracketed(broker.tcp.host)}:${port}`]
+  return [...unix, ...tcp]
+}
+
+function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host
 }

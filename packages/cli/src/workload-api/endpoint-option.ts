@@ -48,6 +48,6 @@ export async function firstMessage<T>(stream: AsyncIterable<T>): Promise<T> {
 }
 
 /** A plain path becomes the address the standard asks for. */
-function endpointAddress(text: string): string {
+export function endpointAddress(text: string): string {
   return text.includes('://') ? text : `unix://${pathToFileURL(resolve(text)).pathname}`
 }
