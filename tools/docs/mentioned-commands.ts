@@ -65,11 +65,19 @@ function mentionedVerbs(command: string): string[][] {
   return [...command.matchAll(COUNTERSIGN)].map((match) => (match[1] ?? '').trim().split(/ +/).filter(Boolean))
 }
 
-/** `entry` alone names a noun, `entry create|list` two verbs, `verify token.jwt` a verb and its argument. */
-function exists(verbs: ReadonlySet<string>, [first, second]: readonly string[]): boolean {
+/**
+ * `entry` alone names a noun, `entry create|list` two verbs, `verify token.jwt` a verb and its argument, and
+ * `broker x509|jwt fetch` a verb of two nouns below a noun.
+ */
+function exists(verbs: ReadonlySet<string>, [first, second, third]: readonly string[]): boolean {
   if (first === undefined || first === 'help') return true
   const nouns = new Set([...verbs].filter((verb) => verb.includes(' ')).map((verb) => verb.split(' ')[0]))
   if (second === undefined) return first.split('|').every((each) => verbs.has(each) || nouns.has(each))
   if (verbs.has(first) && !nouns.has(first)) return true
-  return second.split('|').every((each) => verbs.has(`${first} ${each}`))
+  return second.split('|').every((each) => {
+    const words = `${first} ${each}`
+    if (verbs.has(words)) return true
+    if (third === undefined) return [...verbs].some((verb) => verb.startsWith(`${words} `))
+    return third.split('|').every((verb) => verbs.has(`${words} ${verb}`))
+  })
 }
