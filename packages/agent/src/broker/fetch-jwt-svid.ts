@@ -45,6 +45,9 @@ function onlyRequested(caller: Caller, requested: string): Caller {
   if (requested === '') return caller
   const entries = caller.entries.filter(({ spiffeId }) => spiffeId === requested)
   // Not a list without it, which would look like success.
-  if (entries.length === 0) throw workloadNotEntitled()
+  if (entries.length === 0) {
+    caller.explainRefusal(requested)
+    throw workloadNotEntitled()
+  }
   return { ...caller, entries }
 }

@@ -14,7 +14,7 @@ export interface WorkloadResolverOptions {
   readonly attestation: WorkloadAttestation
   readonly clock: Clock
   /** Tells the operator why a program has no identity. */
-  readonly explain: (peer: PeerProcess, selectors: readonly Selector[], view: AgentView) => void
+  readonly explain: (peer: PeerProcess, selectors: readonly Selector[], view: AgentView, asked?: string) => void
 }
 
 /** What a broker gets of a workload, and what is kept from it. */
@@ -49,7 +49,8 @@ export class WorkloadResolver {
     if (entries.length === 0) explain(peer, selectors, view)
     const allowed = entries.filter(({ spiffeId }) => grant.allowsIdentity(spiffeId))
     const withheld = entries.filter((entry) => !allowed.includes(entry))
-    return { caller: { peer, entries: allowed, view }, withheld: distinctIds(withheld) }
+    const explainRefusal = (spiffeId: string) => explain(peer, selectors, view, spiffeId)
+    return { caller: { peer, entries: allowed, view, explainRefusal }, withheld: distinctIds(withheld) }
   }
 
   async #attest(peer: PeerProcess): Promise<readonly Selector[]> {

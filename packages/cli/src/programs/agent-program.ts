@@ -13,11 +13,8 @@ export const agentProgram: Program = {
           summary: [
             ['agent id', agent.agentId() ?? 'not attested yet'],
             ['workload API', `unix://${agent.socketPath}`],
-<<<<<<< HEAD
-            ['operator socket', agent.operatorSocketPath ?? 'off'],
-=======
             ...brokerAddresses(config.broker, agent.brokerPort).map((address) => ['broker API', address] as const),
->>>>>>> 0637a56 (feat(cli): fetch credentials of another program through the Broker API)
+            ['operator socket', agent.operatorSocketPath ?? 'off'],
           ],
           stop: () => agent.stop(),
         }
