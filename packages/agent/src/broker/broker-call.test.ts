@@ -3,10 +3,12 @@ import { MalformedRequest } from '@countersign/workload-api'
 import { referToPid, WorkloadReferenceSchema } from '@countersign/workload-api/broker'
 import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
+import { AgentState } from '../state/agent-state.ts'
 import { BrokerCall, type BrokerRequest } from './broker-call.ts'
 import type { BrokerContext } from './broker-context.ts'
 import { KeyedLimit } from './keyed-limit.ts'
 import { tcpAddress, UNIX_ADDRESS } from './remote-address.ts'
+import { requireOwnBundle } from './require-own-bundle.ts'
 
 /** A broker that may ask for everything, calling from somewhere. Notes what is held and let go. */
 function brokerFrom(remote = UNIX_ADDRESS) {
@@ -77,7 +79,23 @@ describe('a call of a broker', () => {
     expect(calls.total).toBe(0)
   })
 
+  it('gives nothing of a process that ended while its credentials were made', () => {
+    const peer = { pid: 7, uid: 1, gid: 1, startTime: '1', isAlive: () => false }
+    expect(() => brokerFrom().call().giving({ peer, entries: [], view: new AgentState().view })).toThrow(
+      expect.objectContaining({ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }),
+    )
+  })
+
   it('is not served before it has begun', async () => {
     await expect(brokerFrom().call().resolve()).rejects.toMatchObject({ code: status.NOT_FOUND })
+  })
+})
+
+describe('requireOwnBundle', () => {
+  it('lets no response out that would take the own trust domain away', () => {
+    requireOwnBundle({ 'spiffe://example.org': new Uint8Array() }, 'example.org')
+    expect(() => requireOwnBundle({ 'spiffe://other.example': new Uint8Array() }, 'example.org')).toThrow(
+      expect.objectContaining({ code: status.UNAVAILABLE }),
+    )
   })
 })

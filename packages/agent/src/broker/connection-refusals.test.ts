@@ -1,6 +1,7 @@
 import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
 import { connect as connectHttp2, constants } from 'node:http2'
-import { createConnection } from 'node:net'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { referToPid } from '@countersign/workload-api/broker'
 import { status } from '@grpc/grpc-js'
@@ -105,6 +106,16 @@ describe('a client that proves nobody', () => {
     const socket = await openTls(world, await issueSvid(world.server.authority), [])
     if (!socket.destroyed) await once(socket.resume(), 'close')
     await eventually(() => refusals(world).includes('the client does not offer HTTP/2'))
+  })
+
+  it('cannot hold more handshakes open than there is room for', async () => {
+    const world = await startBrokerWorld()
+    const idle = Array.from({ length: 33 }, () => createConnection(world.brokerSocket))
+    onTestFinished(() => {
+      for (const socket of idle) socket.destroy()
+    })
+    for (const socket of idle) socket.on('error', () => {})
+    await eventually(() => refusals(world).includes('too many TLS handshakes at once'))
   })
 
   it('is dropped when it takes too long', async () => {
@@ -225,5 +236,43 @@ describe('a broker', () => {
     const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
     expect(headers['grpc-status']).toBe(String(status.PERMISSION_DENIED))
     stream.close(constants.NGHTTP2_CANCEL)
+  })
+})
+
+describe('an agent', () => {
+  it('that has no identity yet lets nobody in', async () => {
+    const world = await startBrokerWorld({ tokens: [], isReady: false })
+    const socket = createConnection(world.brokerSocket)
+    socket.on('error', () => {})
+    await once(socket, 'close')
+    expect(refusals(world)).toEqual(['the agent has no identity'])
+  })
+
+  it('that cannot listen where it is told to does not start', async () => {
+    const taken = createServer()
+    taken.listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    onTestFinished(() => void taken.close())
+    const { port } = taken.address() as AddressInfo
+    await expect(startBrokerWorld({ tcp: { host: '127.0.0.1', port } })).rejects.toMatchObject({
+      code: 'ERR_AGENT_BROKER_ADDRESS',
+    })
+  })
+
+  it('under another name than expected is told nothing by our client', async () => {
+    const world = await startBrokerWorld()
+    for (const serverId of ['spiffe://example.org/countersign/agent/two', 'spiffe://example.org/countersign/agent']) {
+      const client = await connectBroker(world, { serverId })
+      const asked = client.fetchJwtSvid({ reference: referToPid(1), audience: ['a'] })
+      await expect(asked).rejects.toMatchObject({ code: 'ERR_BROKER_API_UNAVAILABLE' })
+    }
+    expect(world.log.with('broker request refused')).toEqual([])
+  })
+
+  it('leaves its socket to those the operator names, and takes it away at the end', async () => {
+    const world = await startBrokerWorld()
+    expect((await stat(world.brokerSocket)).mode & 0o777).toBe(0o660)
+    await world.agent.stop()
+    await expect(stat(world.brokerSocket)).rejects.toMatchObject({ code: 'ENOENT' })
   })
 })

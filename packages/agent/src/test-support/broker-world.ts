@@ -18,7 +18,7 @@ import { onTestFinished } from 'vitest'
 import { BrokerPolicy, type BrokerRule } from '../broker/broker-policy.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { AGENT_ID, entry, TRUST_DOMAIN } from './fake-server.ts'
-import { startReadyWorld, type World, type WorldOptions } from './running-agent.ts'
+import { startReadyWorld, startWorld, type World, type WorldOptions } from './running-agent.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 import type { TestAuthority } from './test-authority.ts'
 
@@ -27,7 +27,9 @@ export const BROKER_ID = `spiffe://${TRUST_DOMAIN}/mesh/proxy`
 export interface BrokerWorldOptions extends Omit<WorldOptions, 'config' | 'now'> {
   readonly rules?: readonly BrokerRule[]
   readonly limits?: Partial<BrokerConfig['limits']>
-  readonly tcp?: boolean
+  readonly tcp?: boolean | { readonly host: string; readonly port: number }
+  /** Whether to wait until the agent serves; default true. */
+  readonly isReady?: boolean
   readonly entries?: Entry[]
 }
 
@@ -48,15 +50,16 @@ export function entryOf(pid: number, id: string, path: string, overrides: Partia
 
 /** A world whose agent serves the Broker API. Its clock begins at the machine's time, by which OpenSSL goes. */
 export async function startBrokerWorld(options: BrokerWorldOptions = {}): Promise<BrokerWorld> {
-  const { rules = [brokerRule], limits, tcp = false, entries = [], ...rest } = options
+  const { rules = [brokerRule], limits, tcp = false, entries = [], isReady = true, ...rest } = options
   const brokerSocket = join(await temporaryFolder(), 'broker.sock')
   const broker: BrokerConfig = {
     socket: { path: brokerSocket, mode: 0o660 },
-    ...(tcp && { tcp: { host: '127.0.0.1', port: 0 } }),
+    ...(tcp !== false && { tcp: tcp === true ? { host: '127.0.0.1', port: 0 } : tcp }),
     policy: BrokerPolicy.parse(rules),
     limits: { connections: 16, connectionsPerBroker: 8, callsPerBroker: 64, handshakeTimeout: 10, ...limits },
   }
-  const world = await startReadyWorld({
+  const start = isReady ? startReadyWorld : startWorld
+  const world = await start({
     ...rest,
     now: Math.floor(Date.now() / 1000),
     prepare: async (server) => {
