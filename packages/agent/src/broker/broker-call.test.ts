@@ -81,9 +81,11 @@ describe('a call of a broker', () => {
 
   it('gives nothing of a process that ended while its credentials were made', () => {
     const peer = { pid: 7, uid: 1, gid: 1, startTime: '1', isAlive: () => false }
-    expect(() => brokerFrom().call().giving({ peer, entries: [], view: new AgentState().view })).toThrow(
-      expect.objectContaining({ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }),
-    )
+    expect(() =>
+      brokerFrom()
+        .call()
+        .giving({ peer, entries: [], view: new AgentState().view, explainRefusal: () => {} }),
+    ).toThrow(expect.objectContaining({ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }))
   })
 
   it('is not served before it has begun', async () => {
