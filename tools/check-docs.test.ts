@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { checkDocs, generatePages } from './check-docs.ts'
 import { type ConfigPage, checkConfigReference, formatConfigReference } from './docs/config-reference.ts'
+import { CONFORMANCE_PAGE, checkConformancePage, formatConformancePage } from './docs/conformance-page.ts'
 import { readErrorCodes } from './docs/error-codes.ts'
 import { checkErrorReference, ERROR_REFERENCE, formatErrorReference } from './docs/error-reference.ts'
 import { checkForbiddenWords } from './docs/forbidden-words.ts'
@@ -190,6 +191,7 @@ describe('mentioned commands', () => {
     'packages/cli/src/commands/entry-page.ts': 'export function printEntry() {}',
     'packages/cli/src/commands/verify.ts': 'export function addVerify() {}',
     'packages/cli/src/commands/broker-jwt-fetch.ts': 'export function addBrokerJwtFetch() {}',
+    'packages/cli/src/commands/conformance-workload-api.ts': 'export function addConformanceWorkloadApi() {}',
   }
   const check = (text: string, file = 'README.md') =>
     lines(checkMentionedCommands(memoryTree({ ...base, [file]: text })))
@@ -202,6 +204,7 @@ describe('mentioned commands', () => {
     '```text\ncountersign door is ready\n```',
     'a countersign is a reply',
     '`countersign broker`, `countersign broker jwt`, `countersign broker jwt fetch --pid 1`',
+    '`countersign conformance workload-api --address a`',
     '```js\nconst countersign = frobnicate\n```',
     '```\ncountersign entry create   # countersign is fun\n```',
   ])('finds nothing wrong with %j', (text) => {
@@ -418,6 +421,49 @@ describe('all checks together', () => {
       `${ERROR_REFERENCE}: ERR_DOOR_LOCKED is not explained`,
       `${ERROR_REFERENCE}: ERR_DOOR_STUCK is not explained`,
       'README.md:1: no script "x"',
+    ])
+  })
+})
+
+describe('conformance page', () => {
+  const GROUPS = [
+    { title: 'Doors', checks: [{ id: 'D-1', level: 'MUST', title: 'it | opens', section: 'Doors section 1' }] },
+  ]
+  const RESULT = JSON.stringify({
+    checks: [{ id: 'D-1', outcome: 'warn', expected: 'open', seen: 'shut' }],
+  })
+  const files: Files = {
+    [CONFORMANCE_PAGE]:
+      'before\n<!-- made from the checks and results by node tools/check-docs.ts --write -->\nold\n<!-- end -->\nafter\n',
+    'docs/conformance/results/door-1.0.json': RESULT,
+  }
+
+  it('has a row for each check with the outcome of each server, and keeps the words around', () => {
+    const page = formatConformancePage(memoryTree(files), GROUPS)
+    expect(page).toMatch(/^before\n<!-- made/)
+    expect(page).toMatch(/<!-- end -->\nafter\n$/)
+    expect(page).not.toContain('old')
+    expect(page).toContain('| Check | Level | A good server | See | door-1.0 |')
+    expect(page).toContain('| `D-1` | MUST | it \\| opens | Doors section 1 | warn |')
+    expect(page).toContain('| door-1.0 | 0 | 0 | 1 | 0 |')
+    expect(page).toContain('- `D-1` warn: expected open; seen: shut')
+    expect(checkConformancePage(memoryTree({ ...files, [CONFORMANCE_PAGE]: page }), GROUPS)).toEqual([])
+  })
+
+  it('is out of step when checks or results changed', () => {
+    expect(lines(checkConformancePage(memoryTree(files), GROUPS))).toEqual([
+      `${CONFORMANCE_PAGE}: does not match the checks`,
+    ])
+  })
+
+  it('knows results of checks that are gone', () => {
+    const renamed = GROUPS.map((group) => ({
+      ...group,
+      checks: group.checks.map((check) => ({ ...check, id: 'D-2' })),
+    }))
+    const page = formatConformancePage(memoryTree(files), renamed)
+    expect(lines(checkConformancePage(memoryTree({ ...files, [CONFORMANCE_PAGE]: page }), renamed))).toEqual([
+      `${CONFORMANCE_PAGE}: results of door-1.0 name a check D-1 that is not there`,
     ])
   })
 })

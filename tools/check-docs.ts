@@ -12,6 +12,12 @@ import {
   checkConfigReference,
   formatConfigReference,
 } from './docs/config-reference.ts'
+import {
+  CONFORMANCE_PAGE,
+  type ConformanceGroup,
+  checkConformancePage,
+  formatConformancePage,
+} from './docs/conformance-page.ts'
 import { readErrorCodes } from './docs/error-codes.ts'
 import { checkErrorReference, ERROR_REFERENCE, formatErrorReference } from './docs/error-reference.ts'
 import { checkForbiddenWords } from './docs/forbidden-words.ts'
@@ -24,12 +30,17 @@ import { repositoryTree, type Tree } from './docs/tree.ts'
 import { type Problem, reportProblems } from './problem.ts'
 
 /** Everything that is wrong with the documentation of a repository. */
-export function checkDocs(tree: Tree, configPages: readonly ConfigPage[]): Problem[] {
+export function checkDocs(
+  tree: Tree,
+  configPages: readonly ConfigPage[],
+  conformanceGroups: readonly ConformanceGroup[] = [],
+): Problem[] {
   const { areas, problems } = readErrorCodes(tree)
   return [
     ...problems,
     ...checkErrorReference(readOrEmpty(tree, ERROR_REFERENCE), areas),
     ...configPages.flatMap((page) => checkConfigReference(page, readOrEmpty(tree, page.file))),
+    ...(conformanceGroups.length === 0 ? [] : checkConformancePage(tree, conformanceGroups)),
     ...checkMentionedCommands(tree),
     ...checkLinks(tree),
     ...checkPluginReadmes(tree),
@@ -39,11 +50,18 @@ export function checkDocs(tree: Tree, configPages: readonly ConfigPage[]): Probl
 }
 
 /** The generated pages as they should be: path to text. */
-export function generatePages(tree: Tree, configPages: readonly ConfigPage[]): ReadonlyMap<string, string> {
+export function generatePages(
+  tree: Tree,
+  configPages: readonly ConfigPage[],
+  conformanceGroups: readonly ConformanceGroup[] = [],
+): ReadonlyMap<string, string> {
   const { areas } = readErrorCodes(tree)
   return new Map([
     [ERROR_REFERENCE, formatErrorReference(readOrEmpty(tree, ERROR_REFERENCE), areas)],
     ...configPages.map((page) => [page.file, formatConfigReference(page)] as const),
+    ...(conformanceGroups.length === 0
+      ? []
+      : [[CONFORMANCE_PAGE, formatConformancePage(tree, conformanceGroups)] as const]),
   ])
 }
 
@@ -69,13 +87,14 @@ function jsonOf(schema: object): ConfigSchema {
 if (import.meta.main) {
   const root = resolve(import.meta.dirname, '..')
   const configPages = await readConfigPages()
+  const { CHECK_GROUPS } = await import('countersign/conformance/workload-api')
   if (process.argv.includes('--write')) {
     const tree = repositoryTree(root)
-    for (const [path, text] of generatePages(tree, configPages)) {
+    for (const [path, text] of generatePages(tree, configPages, CHECK_GROUPS)) {
       if (samePage(readOrEmpty(tree, path), text)) continue
       mkdirSync(dirname(join(root, path)), { recursive: true })
       writeFileSync(join(root, path), text)
     }
   }
-  reportProblems('documentation', checkDocs(repositoryTree(root), configPages))
+  reportProblems('documentation', checkDocs(repositoryTree(root), configPages, CHECK_GROUPS))
 }

@@ -2,9 +2,12 @@
 import { parseArgs } from 'node:util'
 import type { Effort } from './interleave.ts'
 import { httpSignature } from './questions/http-signature.ts'
+import { pushLatency } from './questions/push-latency.ts'
 import { requestCheck } from './questions/request-check.ts'
 import { witIssue } from './questions/wit-issue.ts'
 import { witVerify } from './questions/wit-verify.ts'
+import { workloadMemory } from './questions/workload-memory.ts'
+import { workloadUnary } from './questions/workload-unary.ts'
 import { wptBuild } from './questions/wpt-build.ts'
 import { x509Csr } from './questions/x509-csr.ts'
 import { x509Issue } from './questions/x509-issue.ts'
@@ -18,11 +21,14 @@ const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Ro
   'http-signature': httpSignature,
   'x509-issue': x509Issue,
   'x509-csr': x509Csr,
+  'workload-memory': workloadMemory,
+  'workload-unary': workloadUnary,
+  'push-latency': pushLatency,
 }
 
 const HELP = `usage: npm run bench -- [--only NAME] [--json] [--rounds N] [--slice MS]
 
-Figures are operations per CPU second; ratios are medians over interleaved rounds of one run.
+Figures are operations per CPU second unless they have a unit; ratios are medians over interleaved rounds of one run.
 questions: ${Object.keys(QUESTIONS).join(', ')}
 
 example: npm run bench -- --only request-check
@@ -62,7 +68,7 @@ function table(rows: readonly Row[]): string {
     ['', 'ours/CPU-s', 'to limit', 'target', 'limit', 'to peer', 'target', 'peer', ''],
     ...rows.map((row) => [
       row.name,
-      String(row.ours),
+      row.unit === undefined ? String(row.ours) : `${row.ours} ${row.unit}`,
       row.ratioToLimit.toFixed(2),
       row.target.toLimit === undefined ? '' : `>= ${row.target.toLimit}`,
       row.limitName,

@@ -13,6 +13,8 @@ export interface Target {
 export interface Row {
   readonly name: string
   readonly ours: number
+  /** Of `ours` and `limit`, where they are not operations per CPU second but something of which less is better. */
+  readonly unit?: string
   readonly peer: number | null
   readonly peerName: string
   readonly limit: number
@@ -45,6 +47,27 @@ export function toRow(
     ratioToLimit,
     target,
     ok: reaches(ratioToPeer, target.toPeer) && reaches(ratioToLimit, target.toLimit),
+  }
+}
+
+/**
+ * A row about something there should be little of, such as memory or time, with a fixed bound in place of a limit. Its ratio
+ * is bound to figure, so that more is better here too. There is no tolerance: the bound is the promise.
+ */
+export function toBoundRow(name: string, figure: number, unit: string, bound: number): Row {
+  const ratioToLimit = bound / figure
+  return {
+    name,
+    ours: Math.round(figure * 10) / 10,
+    unit,
+    peer: null,
+    peerName: '-',
+    limit: bound,
+    limitName: `at most ${bound} ${unit}`,
+    ratioToPeer: null,
+    ratioToLimit,
+    target: { toLimit: 1 },
+    ok: ratioToLimit >= 1,
   }
 }
 

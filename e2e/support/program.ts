@@ -57,8 +57,8 @@ export class Program {
   }
 
   /** Waits until the program's output makes it true. Fails with that output when the program ends or time runs out. */
-  async until(condition: () => boolean, what: string): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS
+  async until(condition: () => boolean, what: string, patienceMs = PATIENCE_MS): Promise<void> {
+    const deadline = Date.now() + patienceMs
     while (!condition()) {
       if (this.#exitCode !== undefined) throw new Error(`ended before ${what}:\n${this.output}`)
       if (Date.now() > deadline) throw new Error(`not ${what} in time:\n${this.output}`)

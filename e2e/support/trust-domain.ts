@@ -15,7 +15,7 @@ export class TrustDomain {
   readonly workloadSocket = join(this.folder, 'agent', 'workload.sock')
   readonly #programs: Program[] = []
 
-  private constructor(name: string, ports: { readonly machine: number; readonly public: number }) {
+  private constructor(name: string, ports: { readonly machine: number; readonly public: number }, settings: string) {
     this.name = name
     mkdirSync(join(this.folder, 'server'))
     mkdirSync(join(this.folder, 'agent'))
@@ -25,7 +25,7 @@ export class TrustDomain {
 dataDir: ./server
 machine: { host: 127.0.0.1, port: ${ports.machine} }
 public: { host: 127.0.0.1, port: ${ports.public} }
-`,
+${settings}`,
     )
     writeFileSync(
       this.agentConfig,
@@ -39,8 +39,9 @@ socket: ./agent/workload.sock
     )
   }
 
-  static async create(name = 'example.org'): Promise<TrustDomain> {
-    return new TrustDomain(name, { machine: await freePort(), public: await freePort() })
+  /** @param settings more lines for the server's configuration */
+  static async create(name = 'example.org', settings = ''): Promise<TrustDomain> {
+    return new TrustDomain(name, { machine: await freePort(), public: await freePort() }, settings)
   }
 
   get endpoint(): string {

@@ -14,6 +14,7 @@ func (s subject) jwtChecks() []check {
 		{"jwt: bundles", s.jwtBundles},
 		{"jwt: SVID validates against fetched bundles", s.jwtSVID},
 		{"jwt: SVID for one identity and several audiences", s.jwtSVIDForSubject},
+		{"jwt: one SVID for each identity", s.jwtSVIDs},
 		{"jwt: SVID is refused for another audience", s.jwtOtherAudience},
 		{"jwt: ValidateJWTSVID accepts", s.validateJWTSVID},
 		{"jwt: ValidateJWTSVID refuses another audience", s.validateOtherAudience},
@@ -71,6 +72,20 @@ func (s subject) jwtSVIDForSubject() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s for %v", svids[0].ID, svids[0].Audience), expect("SPIFFE ID", svids[0].ID, s.id)
+}
+
+func (s subject) jwtSVIDs() (string, error) {
+	svids, err := s.client.FetchJWTSVIDs(s.ctx, jwtsvid.Params{Audience: audience})
+	if err != nil {
+		return "", err
+	}
+	if err := expect("number of SVIDs", len(svids), 2); err != nil {
+		return "", err
+	}
+	if err := expect("second SPIFFE ID", svids[1].ID, s.secondID); err != nil {
+		return "", err
+	}
+	return svids[0].ID.String() + " and " + svids[1].Hint, expect("first SPIFFE ID", svids[0].ID, s.id)
 }
 
 func (s subject) jwtOtherAudience() (string, error) {

@@ -12,6 +12,7 @@ import (
 func (s subject) witChecks() []check {
 	return []check{
 		{"wit: SVID validates against fetched bundles", s.witSVID},
+		{"wit: one SVID for each identity", s.witSVIDs},
 		{"wit: private key belongs to the token", s.witKey},
 		{"wit: changed token is refused", s.witChangedToken},
 		{"wit: identity of another program is denied", s.witForeignSubject},
@@ -32,6 +33,20 @@ func (s subject) witSVID() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s until %s", validated.ID, validated.Expiry.UTC()), expect("SPIFFE ID", validated.ID, s.id)
+}
+
+func (s subject) witSVIDs() (string, error) {
+	svids, err := s.client.FetchWITSVIDs(s.ctx, "")
+	if err != nil {
+		return "", err
+	}
+	if err := expect("number of SVIDs", len(svids), 2); err != nil {
+		return "", err
+	}
+	if err := expect("second SPIFFE ID", svids[1].ID, s.secondID); err != nil {
+		return "", err
+	}
+	return svids[0].ID.String() + " and " + svids[1].Hint, expect("first SPIFFE ID", svids[0].ID, s.id)
 }
 
 func (s subject) witKey() (string, error) {

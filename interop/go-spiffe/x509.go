@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
@@ -14,6 +15,8 @@ func (s subject) x509Checks() []check {
 		{"x509: context verifies against its own bundle", s.x509Context},
 		{"x509: chain is refused by a foreign root", s.foreignRoot},
 		{"x509: bundles", s.x509Bundles},
+		{"x509: every SVID, first entry first, each hint once", s.x509SVIDs},
+		{"x509: context has the bundle of a federated domain", s.x509Federated},
 	}
 }
 
@@ -75,4 +78,24 @@ func (s subject) x509Bundles() (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%d bundle(s), %d root(s) of %s", bundles.Len(), len(own.X509Authorities()), own.TrustDomain()), nil
+}
+
+func (s subject) x509SVIDs() (string, error) {
+	svids, err := s.client.FetchX509SVIDs(s.ctx)
+	if err != nil {
+		return "", err
+	}
+	var seen []string
+	for _, svid := range svids {
+		seen = append(seen, fmt.Sprintf("%s %q", svid.ID, svid.Hint))
+	}
+	return strings.Join(seen, ", "), expect("SVIDs", strings.Join(seen, ", "), fmt.Sprintf(`%s "", %s %q`, s.id, s.secondID, secondHint))
+}
+
+func (s subject) x509Federated() (string, error) {
+	fetched, err := s.client.FetchX509Context(s.ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.partnerRoots(fetched.Bundles)
 }

@@ -2,8 +2,10 @@ import { request } from 'node:http'
 
 const TIMEOUT_MS = 10_000
 
-/** One call of a server's admin API. @throws Error for anything but a 2xx answer in JSON */
-export function callAdminApi<T>(socketPath: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+export type AdminMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** One call of a server's admin API. @throws Error for anything but a 2xx answer, in JSON or empty */
+export function callAdminApi<T>(socketPath: string, method: AdminMethod, path: string, body?: unknown): Promise<T> {
   const payload = body === undefined ? undefined : JSON.stringify(body)
   const headers = { accept: 'application/json', ...(payload !== undefined && { 'content-type': 'application/json' }) }
   return new Promise((resolve, reject) => {
@@ -15,7 +17,7 @@ export function callAdminApi<T>(socketPath: string, method: 'GET' | 'POST', path
         const text = Buffer.concat(chunks).toString('utf8')
         const status = response.statusCode ?? 0
         if (status < 200 || status >= 300) reject(new Error(`${method} ${path}: HTTP ${status} ${text}`))
-        else resolve(JSON.parse(text))
+        else resolve(text === '' ? (undefined as T) : JSON.parse(text))
       })
     })
     call.on('timeout', () => call.destroy(new Error(`${method} ${path}: no answer`)))

@@ -62,7 +62,7 @@ export class Processes {
 
   /** Asks the programs to end, last started first, and ends those that do not. */
   async stopAll(): Promise<void> {
-    for (const child of [...this.#running].reverse()) await stop(child)
+    for (const child of [...this.#running].reverse()) await stopProcess(child)
   }
 
   /** For the end of this very process, when nothing can be waited for. */
@@ -88,7 +88,8 @@ export function hasExited(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Asks one program to end, and ends it when it does not. */
+export async function stopProcess(child: ChildProcess): Promise<void> {
   if (hasExited(child)) return
   const closed = once(child, 'close')
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS)

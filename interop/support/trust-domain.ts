@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBundle } from '@countersign/api'
-import { callAdminApi } from './admin-api.ts'
+import { type AdminMethod, callAdminApi } from './admin-api.ts'
 import { hasExited, type Processes } from './processes.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
@@ -18,10 +18,14 @@ export interface InteropTrustDomain {
   /** Address of the Workload API, as `SPIFFE_ENDPOINT_SOCKET` wants it. */
   readonly endpointSocket: string
   readonly bundleEndpointUrl: string
+  /** The same by profile https_spiffe. */
+  readonly spiffeBundleEndpointUrl: string
   /** PEM of the root that the bundle endpoint's certificate leads to. */
   readonly publicRootFile: string
   /** Registers programs of this host. */
   readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
+  /** One call of the server's admin API. @throws Error for anything but a 2xx answer */
+  readonly admin: <T>(method: AdminMethod, path: string, body?: unknown) => Promise<T>
   /** The end of both logs, for a failure. */
   readonly logTail: () => Promise<string>
 }
@@ -69,9 +73,11 @@ export async function startTrustDomain(
       agentId: joinToken.agentId,
       endpointSocket: `unix://${workloadSocket}`,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
+      spiffeBundleEndpointUrl: new URL('/bundle', listeners.spiffeBundle).href,
       publicRootFile: join(serverFolder, 'public-root.pem'),
       register: (entry) =>
         callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
+      admin: (method, path, body) => callAdminApi(adminSocket, method, path, body),
       logTail: () => tailOf(logFiles),
     }
   } catch (error) {
@@ -83,7 +89,8 @@ export async function startTrustDomain(
 async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, ...further }
+  const bundle = { spiffeEndpoint: loopback }
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, bundle, ...further }
   await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }

@@ -45,11 +45,14 @@ export function checkMentionedCommands(tree: Tree): Problem[] {
     })
 }
 
-/** `entry create` for `entry-create.ts`: a file that adds a verb is named after it. */
-export function readVerbs(tree: Tree): ReadonlySet<string> {
+/**
+ * `entry-create` for `entry-create.ts`: a file that adds a verb is named after it. Words stay joined, because some have a
+ * hyphen of their own.
+ */
+function readVerbs(tree: Tree): ReadonlySet<string> {
   const files = tree.paths.filter((path) => path.startsWith(COMMAND_FOLDER) && !path.endsWith('.test.ts'))
   const adding = files.filter((path) => /\bexport (?:const|function) add[A-Z]/.test(tree.read(path)))
-  return new Set(adding.map((path) => path.slice(COMMAND_FOLDER.length, -'.ts'.length).replaceAll('-', ' ')))
+  return new Set(adding.map((path) => path.slice(COMMAND_FOLDER.length, -'.ts'.length)))
 }
 
 function commandLines(text: string, fence: string | undefined): readonly string[] {
@@ -71,13 +74,13 @@ function mentionedVerbs(command: string): string[][] {
  */
 function exists(verbs: ReadonlySet<string>, [first, second, third]: readonly string[]): boolean {
   if (first === undefined || first === 'help') return true
-  const nouns = new Set([...verbs].filter((verb) => verb.includes(' ')).map((verb) => verb.split(' ')[0]))
-  if (second === undefined) return first.split('|').every((each) => verbs.has(each) || nouns.has(each))
-  if (verbs.has(first) && !nouns.has(first)) return true
+  const isNoun = (words: string) => [...verbs].some((verb) => verb.startsWith(`${words}-`))
+  if (second === undefined) return first.split('|').every((each) => verbs.has(each) || isNoun(each))
+  if (verbs.has(first) && !isNoun(first)) return true
   return second.split('|').every((each) => {
-    const words = `${first} ${each}`
+    const words = `${first}-${each}`
     if (verbs.has(words)) return true
-    if (third === undefined) return [...verbs].some((verb) => verb.startsWith(`${words} `))
-    return third.split('|').every((verb) => verbs.has(`${words} ${verb}`))
+    if (third === undefined) return isNoun(words)
+    return third.split('|').every((verb) => verbs.has(`${words}-${verb}`))
   })
 }

@@ -8,6 +8,7 @@ export type AgentErrorCode =
   | 'ERR_AGENT_BROKER_ADDRESS'
   | 'ERR_AGENT_BOOTSTRAP_BUNDLE'
   | 'ERR_AGENT_CREDENTIAL'
+  | 'ERR_AGENT_BUSY'
 
 /** The agent cannot start, or cannot do its work now. */
 export class AgentError extends WorkloadIdentityError<AgentErrorCode> {}

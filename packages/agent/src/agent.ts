@@ -10,14 +10,18 @@ import type { AgentConfig } from './config/agent-config.ts'
 import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
 import { TaintedCredentials } from './issuance/tainted-credentials.ts'
+import { LimitedLogger } from './limited-logger.ts'
+import { MemoryRelease } from './memory-release.ts'
 import { openOperatorSocket } from './operator/open-operator-socket.ts'
 import { HttpsServerClient } from './server-client/https-server-client.ts'
+import { ConnectionCounter } from './socket/connection-limits.ts'
 import { Listener } from './socket/listener.ts'
 import type { AgentIdentity } from './state/agent-identity.ts'
 import { AgentState } from './state/agent-state.ts'
 import { applySync } from './state/apply-sync.ts'
 import { StateStore } from './state/state-store.ts'
 import { CallerResolver } from './workload-api/caller.ts'
+import { PushSchedule } from './workload-api/push-schedule.ts'
 import { createWorkloadApiServer } from './workload-api/workload-api-server.ts'
 
 export interface StartAgentOptions {
@@ -35,6 +39,8 @@ export interface RunningAgent {
   readonly operatorSocketPath: string | undefined
   /** Where the Broker API listens on TCP, if it does. */
   readonly brokerPort: number | undefined
+  /** How many are open on the socket. */
+  connections(): number
   stop(): Promise<void>
 }
 
@@ -103,7 +109,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
   })
 
   const identityNow = () => session?.identity
-  const api = await openWorkloadApi(config, { state, issuer, clock, log, plugin, identity: identityNow })
+  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin, identity: identityNow })
   const { connections } = api
   const parts = { state, issuer, session, connections, clock, log, plugin }
   const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
@@ -117,6 +123,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
     brokerPort: api.brokerPort,
+    connections: () => api.connections(),
     async stop() {
       stopping.abort()
       tainted.stop()
@@ -183,13 +190,14 @@ interface WorkloadApiParts {
   readonly state: AgentState
   readonly issuer: Issuer
   readonly clock: Clock
+  readonly random: () => number
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
   readonly identity: () => AgentIdentity | undefined
 }
 
 async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
-  const { state, issuer, clock, log, plugin } = parts
+  const { state, issuer, clock, random, log, plugin } = parts
   const attestation = new WorkloadAttestation({
     attestors: config.plugins.workloadAttestors.map(({ name, create }) => ({ name, attestor: create(plugin(name)) })),
     clock,
@@ -202,29 +210,48 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
     state,
     attestation,
     clock,
+    streams: new ConnectionCounter({ total: config.limits.streams, perUid: config.limits.streamsPerUser }),
     peerOf: (key) => listener.peer(key),
     explain,
   })
-  const api = createWorkloadApiServer({ callers, issuer, state, trustDomain: config.trustDomain, clock, log })
+  const pushes = new PushSchedule({ clock, random })
+  state.subscribe(() => pushes.announce())
+  issuer.subscribe((entryIds) => pushes.announceEntries(entryIds))
+  const context = {
+    callers,
+    issuer,
+    state,
+    pushes,
+    maxIdentities: config.limits.identities,
+    trustDomain: config.trustDomain,
+    clock,
+    log: new LimitedLogger(log, clock),
+  }
+  const api = createWorkloadApiServer(context, config.sds)
   const tellHealth = () => api.health.setServing(state.view.status === 'ready')
   state.subscribe(tellHealth)
   tellHealth()
+  const memory = new MemoryRelease(clock)
   const listener: Listener = await Listener.open({
     path: config.socket,
     limits: { total: config.limits.connections, perUid: config.limits.connectionsPerUser },
     handshakeTimeoutMs: config.limits.handshakeTimeout * 1000,
     clock,
     log,
-    serve: (connection) => api.serve(connection),
+    serve: (connection) => {
+      memory.touch()
+      api.serve(connection)
+    },
   })
   const close = async () => {
+    memory.close()
     await listener.close()
     api.close()
   }
   const connections = () => listener.connections
   if (config.broker === undefined) return { connections, brokerPort: undefined, close }
-  const { trustDomain, broker } = config
-  const opening = openBrokerApi({ ...parts, trustDomain, config: broker, attestation, explain })
+  const { broker } = config
+  const opening = openBrokerApi({ ...parts, ...context, log, config: broker, attestation, explain })
   const brokerApi = await opening.catch(async (error) => {
     await close()
     throw error

@@ -1,6 +1,6 @@
 /** The admin API: what operators ask of a server, over its Unix socket. */
 import { type Static, Type } from 'typebox'
-import { Selector, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
+import { BundleDocument, Selector, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
 import { Entry } from './entry.ts'
 
 /** `GET /v1/entries` (query: `spiffeId`, `parentId`); `POST`, `GET|PATCH|DELETE /v1/entries/:id`. */
@@ -40,25 +40,54 @@ export type JoinToken = Static<typeof JoinToken>
 export const BundleList = Type.Object({ bundles: Type.Array(TrustDomainBundle) })
 export type BundleList = Static<typeof BundleList>
 
-/** `GET|POST /v1/federations`, `DELETE /v1/federations/:trustDomain`, `POST /v1/federations/:trustDomain/refresh`. */
+/** SPIFFE Federation, section 5.2: how the endpoint proves itself, by Web PKI or by an X509-SVID. */
+export const EndpointProfile = Type.Union([Type.Literal('https_web'), Type.Literal('https_spiffe')])
+export type EndpointProfile = Static<typeof EndpointProfile>
+
+const endpointFields = {
+  bundleEndpointUrl: Type.String({ pattern: '^https://', maxLength: 2048 }),
+  profile: EndpointProfile,
+  /** `https_web` only: PEM roots to trust for the endpoint's certificate instead of the public Web PKI. */
+  webRoots: Type.Optional(Type.String({ maxLength: 65_536 })),
+  /** `https_spiffe` only, and required there: whose X509-SVID the endpoint must show. */
+  endpointSpiffeId: Type.Optional(WorkloadId),
+  /** `10.0.0.0/8` or `127.0.0.1`: addresses the endpoint may have besides those of the public Internet. */
+  allowedAddresses: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 16 })),
+}
+const bootstrapBundle = {
+  /** Trusted from the start and until the first fetch: what `https_spiffe` authenticates the first connection with. */
+  bundle: Type.Optional(BundleDocument),
+}
+
+/**
+ * `GET|POST /v1/federations`, `GET|PUT|DELETE /v1/federations/:trustDomain`,
+ * `POST /v1/federations/:trustDomain/refresh`.
+ */
 export const NewFederation = Type.Object(
-  {
-    trustDomain: TrustDomainName,
-    bundleEndpointUrl: Type.String({ pattern: '^https://', maxLength: 2048 }),
-    profile: Type.Literal('https_web'),
-    /** PEM roots to trust for the endpoint's certificate instead of the public Web PKI. */
-    webRoots: Type.Optional(Type.String({ maxLength: 65_536 })),
-  },
+  { trustDomain: TrustDomainName, ...endpointFields, ...bootstrapBundle },
   { additionalProperties: false },
 )
 export type NewFederation = Static<typeof NewFederation>
+/** What replaces the endpoint of a relationship, as a whole. The bundle stays, unless another is given. */
+export const FederationChange = Type.Object({ ...endpointFields, ...bootstrapBundle }, { additionalProperties: false })
+export type FederationChange = Static<typeof FederationChange>
 export const Federation = Type.Object({
   trustDomain: TrustDomainName,
+  ...endpointFields,
   bundleEndpointUrl: Type.String(),
-  profile: Type.Literal('https_web'),
-  webRoots: Type.Optional(Type.String()),
   lastRefreshAt: Type.Optional(Timestamp),
-  lastError: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), at: Timestamp })),
+  /** Of the newest attempt; absent when it went well. */
+  lastError: Type.Optional(
+    Type.Object({
+      code: Type.String(),
+      message: Type.String(),
+      /** For the operator: the address that was refused, what the TLS library said. */
+      detail: Type.Optional(Type.String()),
+      at: Timestamp,
+    }),
+  ),
+  /** Absent while an attempt is under way. */
+  nextRefreshAt: Type.Optional(Timestamp),
   sequence: Type.Optional(Type.Integer()),
 })
 export type Federation = Static<typeof Federation>
@@ -71,6 +100,12 @@ export const ServerStatus = Type.Object({
   version: Type.String(),
   revision: Type.Integer({ minimum: 0 }),
   startedAt: Timestamp,
-  listeners: Type.Object({ machine: Type.String(), public: Type.String(), admin: Type.String() }),
+  listeners: Type.Object({
+    machine: Type.String(),
+    public: Type.String(),
+    admin: Type.String(),
+    /** The bundle endpoint of profile `https_spiffe`, when there is one. */
+    spiffeBundle: Type.Optional(Type.String()),
+  }),
 })
 export type ServerStatus = Static<typeof ServerStatus>

@@ -1,7 +1,9 @@
 export {
   BundleList,
+  EndpointProfile,
   EntryList,
   Federation,
+  FederationChange,
   FederationList,
   JoinToken,
   NewFederation,

@@ -1,6 +1,7 @@
 import type { ConnectOptions, WorkloadApiClient } from '@countersign/workload-api'
 import type { BrokerApiClient, ConnectBrokerOptions, referToPid } from '@countersign/workload-api/broker'
 import type { Program } from './programs/program.ts'
+import { keepYoungGenerationSmall } from './programs/young-generation.ts'
 
 /** Packages that take long to load; a verb loads the one it needs when it runs, so that `--help` stays quick. */
 export interface HeavyModules {
@@ -15,7 +16,11 @@ export interface HeavyModules {
 
 export const heavyModules: HeavyModules = {
   server: async () => (await import('./programs/server-program.ts')).serverProgram,
-  agent: async () => (await import('./programs/agent-program.ts')).agentProgram,
+  agent: async () => {
+    // Before anything is loaded: what has grown does not shrink.
+    keepYoungGenerationSmall()
+    return (await import('./programs/agent-program.ts')).agentProgram
+  },
   workloadApi: () => import('@countersign/workload-api'),
   brokerApi: () => import('@countersign/workload-api/broker'),
 }

@@ -72,6 +72,15 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_DEMO_PROGRAM_FAILED: 'run the demo again; if it fails again, its log says why',
   ERR_DEMO_TIMEOUT: 'this machine may be very busy: run the demo again',
 
+  ERR_FEDERATION_ADDRESS:
+    'if the endpoint is meant to be there, allow it: `countersign federation update TRUST-DOMAIN --allow-address ADDRESS`',
+  ERR_FEDERATION_NO_BUNDLE:
+    "give the bundle of the endpoint's trust domain once: `countersign bundle set TRUST-DOMAIN --file FILE`",
+
+  ERR_CONFORMANCE_UNREACHABLE:
+    'start the agent, or name its socket with --socket or SPIFFE_ENDPOINT_SOCKET; the socket must be open to this user',
+  ERR_CONFORMANCE_NO_IDENTITY:
+    'register an entry whose selectors fit this process (its user, for example), wait until the agent has it, and run again',
   ERR_CONFORMANCE_NO_CASES: 'name files or folders that hold *.json in the format countersign-conformance/v1',
 }
 

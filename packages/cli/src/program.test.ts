@@ -9,8 +9,17 @@ const VERBS = [
   ...['agent status', 'agent explain'],
   ...['entry create', 'entry list', 'entry show', 'entry update', 'entry delete'],
   ...['node list', 'node ban', 'node evict', 'token create', 'bundle show', 'bundle set', 'bundle list'],
-  ...['federation create', 'federation list', 'federation delete', 'federation refresh'],
-  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'verify', 'inspect'],
+  ...['federation create', 'federation update', 'federation show', 'federation list'],
+  ...['federation refresh', 'federation delete'],
+  ...[
+    'authority list',
+    'authority prepare',
+    'authority activate',
+    'authority taint',
+    'authority revoke',
+    'entry apply',
+  ],
+  ...['x509 fetch', 'jwt fetch', 'wit fetch', 'conformance run', 'conformance workload-api', 'verify', 'inspect'],
 ]
 
 describe('program', () => {

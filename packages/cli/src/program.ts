@@ -16,6 +16,7 @@ import { addBundleList } from './commands/bundle-list.ts'
 import { addBundleSet } from './commands/bundle-set.ts'
 import { addBundleShow } from './commands/bundle-show.ts'
 import { addConformanceRun } from './commands/conformance-run.ts'
+import { addConformanceWorkloadApi } from './commands/conformance-workload-api.ts'
 import { addDemo } from './commands/demo.ts'
 import { addEntryApply } from './commands/entry-apply.ts'
 import { addEntryCreate } from './commands/entry-create.ts'
@@ -27,6 +28,8 @@ import { addFederationCreate } from './commands/federation-create.ts'
 import { addFederationDelete } from './commands/federation-delete.ts'
 import { addFederationList } from './commands/federation-list.ts'
 import { addFederationRefresh } from './commands/federation-refresh.ts'
+import { addFederationShow } from './commands/federation-show.ts'
+import { addFederationUpdate } from './commands/federation-update.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addJwtFetch } from './commands/jwt-fetch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
@@ -90,7 +93,14 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'federation',
     does: 'foreign trust domains whose bundle is followed',
     example: 'federation list',
-    verbs: [addFederationCreate, addFederationList, addFederationDelete, addFederationRefresh],
+    verbs: [
+      addFederationCreate,
+      addFederationUpdate,
+      addFederationShow,
+      addFederationList,
+      addFederationRefresh,
+      addFederationDelete,
+    ],
   },
   { name: 'x509', does: 'X509-SVIDs of this program', example: 'x509 fetch', verbs: [addX509Fetch] },
   { name: 'jwt', does: 'JWT-SVIDs of this program', example: 'jwt fetch --audience a', verbs: [addJwtFetch] },
@@ -108,9 +118,9 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
   },
   {
     name: 'conformance',
-    does: 'conformance cases',
-    example: 'conformance run conformance/cases',
-    verbs: [addConformanceRun],
+    does: 'conformance of this program, and of any Workload API endpoint',
+    example: ['conformance run conformance/cases', 'conformance workload-api'],
+    verbs: [addConformanceRun, addConformanceWorkloadApi],
   },
 ]
 

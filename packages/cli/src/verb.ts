@@ -7,12 +7,21 @@ export interface About {
   readonly example: string | readonly string[]
 }
 
+const FORMATS: readonly string[] = ['text', 'json']
+
 /** Adds a verb with what every verb has: `--output` and a help text that ends with an example. */
-export function addVerb(parent: Command, nameAndArguments: string, about: About): Command {
+export function addVerb(
+  parent: Command,
+  nameAndArguments: string,
+  about: About,
+  moreFormats: readonly string[] = [],
+): Command {
   const command = parent
     .command(nameAndArguments)
     .description(about.does)
-    .addOption(new Option('--output <format>', 'how to print the result').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('--output <format>', 'how to print the result').choices([...FORMATS, ...moreFormats]).default('text'),
+    )
   return withExample(command, about)
 }
 

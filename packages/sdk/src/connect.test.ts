@@ -122,11 +122,12 @@ describe('no identity', () => {
   })
 
   it.each([
-    ['UNIMPLEMENTED', status.UNIMPLEMENTED, /WIT-SVID profile/],
+    ['UNIMPLEMENTED', status.UNIMPLEMENTED, /does not offer/],
     ['INVALID_ARGUMENT', status.INVALID_ARGUMENT, /does not understand/],
   ])('is final at once after %s: asking again does not help', async (_name, code, message) => {
     agent.endIdentities(code)
     agent.endBundles(code)
+    agent.endCertificates(code)
     const error = await expectCode(host.connect(), 'ERR_SDK_NO_IDENTITY')
     expect(error.message).toMatch(message)
   })

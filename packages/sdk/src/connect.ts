@@ -35,6 +35,8 @@ export interface ConnectOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
+/** How an agent says that it has certificates and no identity tokens. SPIFFE Workload API section 7 */
+const WITHOUT_TOKENS = 'ERR_WORKLOAD_API_UNIMPLEMENTED'
 /** Beyond this, `setTimeout` would fire at once. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
@@ -52,6 +54,9 @@ const DEFAULT_RUNTIME: WorkloadRuntime = {
  * agent finds out by itself which program is asking.
  *
  * The open workload keeps the process alive: `close()` it, or declare it with `await using`.
+ *
+ * An agent that does not offer the WIT-SVID profile of the Workload API is enough for mutual TLS and for verifying bearer
+ * tokens; whatever needs an identity token then throws `ERR_SDK_NO_TOKENS`.
  *
  * @returns a workload that holds at least one identity and the keys of every trust domain it may believe
  * @throws SdkError `ERR_SDK_NO_IDENTITY` when none came in time, or none can ever come; the message says what to do
@@ -85,6 +90,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Workload> {
         await loadX509()
         return mutualTls
       },
+      certificateId: () => x509.identity.id,
     },
     () => {
       stop.abort()
@@ -97,6 +103,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Workload> {
   const readiness = new Readiness(
     () => workload.identities.length > 0 && trust.isLoaded,
     options.onFailure ?? warnOnce(workload),
+    () => {
+      workload.goWithoutTokens()
+      return loadX509()
+    },
   )
   const follow = { signal: stop.signal, schedule: runtime.schedule }
   const onFailure = (failure: unknown, retryMs: number | undefined) => options.onFailure?.(failure, retryMs)
@@ -168,9 +178,11 @@ function warnOnce(workload: Workload): OnFailure {
   return (failure) => {
     if (warned) return
     warned = true
-    const state = workload.identities.length === 0 ? 'still waiting for an identity' : 'identity is not kept current'
-    const reason =
-      failure instanceof WorkloadIdentityError ? `${failure.message} (${failure.code})` : 'the agent did not answer'
+    const isRefused = failure instanceof WorkloadIdentityError
+    const waiting =
+      isRefused && failure.code === WITHOUT_TOKENS ? 'no identity tokens here' : 'still waiting for an identity'
+    const state = workload.identities.length === 0 ? waiting : 'identity is not kept current'
+    const reason = isRefused ? `${failure.message} (${failure.code})` : 'the agent did not answer'
     process.emitWarning(`${state}: ${reason}`, 'CountersignWarning')
   }
 }

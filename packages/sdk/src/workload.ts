@@ -12,6 +12,8 @@ export interface OnDemand {
   readonly jwtTrust: () => Promise<TrustStore>
   /** @throws SdkError `ERR_SDK_NO_IDENTITY` when nothing came in time */
   readonly mutualTls: () => Promise<MutualTls>
+  /** Whom this program's certificate names. @throws SdkError as `X509Source.identity` */
+  readonly certificateId: () => WorkloadId
 }
 
 /**
@@ -25,6 +27,7 @@ export class Workload implements AsyncDisposable {
   readonly #onDemand: OnDemand
   readonly #closing: () => void
   #identities: readonly HeldIdentity[] = []
+  #hasTokens = true
   #closed = false
 
   /** Use `connect()`. */
@@ -42,9 +45,9 @@ export class Workload implements AsyncDisposable {
     this.#proofFetch = new ProofFetch(this, options)
   }
 
-  /** Who this program is. @throws SdkError as {@link identity} */
+  /** Who this program is. @throws SdkError as {@link identity}, but for an agent without identity tokens */
   get id(): WorkloadId {
-    return this.identity.id
+    return this.#hasTokens ? this.identity.id : this.#onDemand.certificateId()
   }
 
   /**
@@ -52,11 +55,18 @@ export class Workload implements AsyncDisposable {
    *
    * @throws SdkError `ERR_SDK_IDENTITY_WITHDRAWN` when the agent no longer gives this program one
    * @throws SdkError `ERR_SDK_IDENTITY_EXPIRED` when it could not be renewed in time
+   * @throws SdkError `ERR_SDK_NO_TOKENS` when the agent issues certificates alone
    * @throws SdkError `ERR_SDK_CLOSED`
    */
   get identity(): HeldIdentity {
     const [identity] = this.#identities
     this.#requireOpen()
+    if (!this.#hasTokens) {
+      throw new SdkError(
+        'ERR_SDK_NO_TOKENS',
+        "the agent issues no workload identity tokens: use mutual TLS (`proof: 'mtls'`), or an agent with the WIT-SVID profile",
+      )
+    }
     if (identity === undefined) {
       throw new SdkError('ERR_SDK_IDENTITY_WITHDRAWN', 'the agent has no identity for this program any more')
     }
@@ -117,6 +127,11 @@ export class Workload implements AsyncDisposable {
   /** For `connect()` alone. */
   replaceIdentities(identities: readonly HeldIdentity[]): void {
     this.#identities = identities
+  }
+
+  /** For `connect()` alone: this agent has certificates and nothing else. */
+  goWithoutTokens(): void {
+    this.#hasTokens = false
   }
 
   /** Ends all streams to the agent. Without them trust would grow old unseen, so nobody is trusted any more either. */

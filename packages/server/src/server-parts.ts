@@ -10,7 +10,8 @@ import { type Audit, createAudit } from './audit/audit.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
 import { Federations } from './federation/federations.ts'
-import { fetchBundle } from './federation/fetch-bundle.ts'
+import { createBundleFetcher } from './federation/fetch-bundle.ts'
+import { resolveHost } from './federation/resolve-address.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
 import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
@@ -100,7 +101,7 @@ export async function openServerParts(
   const federations = new Federations({
     store: new FederationStore(store),
     bundles,
-    fetchBundle,
+    fetchBundle: createBundleFetcher(resolveHost),
     audit,
     log,
     clock,

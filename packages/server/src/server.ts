@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import { isIP } from 'node:net'
 import { type Clock, type Logger, systemClock } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
@@ -12,12 +11,13 @@ import { createPublicApp } from './http/public/public-app.ts'
 import { listenOnSocket } from './http/unix-socket.ts'
 import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
+import { createOwnIdentity } from './own-identity.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
+import { openSpiffeBundleListener } from './spiffe-bundle-listener.ts'
 import { AUTHORITY_KINDS } from './store/authority-store.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { OwnWebRoot } from './tls/own-web-root.ts'
-import { ServerIdentity } from './tls/server-identity.ts'
 import type { TlsCredentialSource } from './tls/tls-credential.ts'
 import { TlsListener } from './tls/tls-listener.ts'
 import { VERSION } from './version.ts'
@@ -32,6 +32,8 @@ export interface RunningServer {
   readonly trustDomain: string
   readonly machineUrl: string
   readonly publicUrl: string
+  /** Of the bundle endpoint of profile `https_spiffe`, when the configuration has one. */
+  readonly spiffeBundleUrl?: string
   /** Path of the Unix socket. */
   readonly adminSocket: string
   /** Ends event streams, lets requests under way finish for a few seconds, and closes the store. */
@@ -81,12 +83,17 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const startedAt = clock.now()
   const machine = await openMachineListener(surroundings)
   const open = await openPublicListener(surroundings)
+  const spiffe = await openSpiffeBundleListener(surroundings)
 
   const urls = {
     machine: httpsUrl(reachableHosts(config.machine.advertisedHost, config.machine.host), machine.port),
     public: httpsUrl(reachableHosts(config.public.host, config.machine.advertisedHost), open.port),
   }
-  const listeners = { ...urls, admin: config.admin.socket }
+  const listeners = {
+    ...urls,
+    admin: config.admin.socket,
+    ...(spiffe !== undefined && { spiffeBundle: spiffe.url }),
+  }
   const readStatus = async () => ({
     trustDomain,
     version: VERSION,
@@ -112,6 +119,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
       { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
       { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
+      { name: 'renew identity of the bundle endpoint', run: async () => spiffe?.renewCredential() },
     ],
     nextAt: () => parts.authorities.nextTickAt(),
     clock,
@@ -120,18 +128,21 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   closers.add(() => maintenance.stop())
   // What signs has changed: the server's own identity must not wait for the next round.
   closers.add(parts.store.feed.subscribe(({ kind }) => kind.startsWith('authority.') && maintenance.wake()))
-  return { trustDomain, machineUrl: urls.machine, publicUrl: urls.public, adminSocket: admin.path }
+  return {
+    trustDomain,
+    machineUrl: urls.machine,
+    publicUrl: urls.public,
+    ...(spiffe !== undefined && { spiffeBundleUrl: spiffe.url }),
+    adminSocket: admin.path,
+  }
 }
-
-/** Its own identity's, so that no setting for agents or workloads can make it run out between two rounds of maintenance. */
-const OWN_SVID_TTL_SECONDS = 3600
 
 /** An agent needs a handful; one that has gone wrong must not take those of all others. */
 const MAX_CONNECTIONS_PER_AGENT = 64
 
 async function openMachineListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
   const { trustDomain, machine } = config
-  const hub = new SyncHub(parts.store)
+  const hub = new SyncHub(parts.store, Math.random)
   closers.add(() => hub.closeAll())
   const app = await createMachineApp({
     ...parts,
@@ -142,19 +153,11 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
     log: log.child({ listener: 'machine' }),
   })
   closers.add(() => app.close())
-  const identity = new ServerIdentity({
-    issuer: parts.issuer,
-    signer: async () => (await parts.authorities.active('x509')).authority.id,
-    clock,
-    trustDomain,
-    ttlSeconds: OWN_SVID_TTL_SECONDS,
-    dnsNames: reachableHosts(machine.advertisedHost, 'localhost').filter((host) => isIP(host) === 0),
-  })
   const listener = await TlsListener.open({
     app,
     host: machine.host,
     port: machine.port,
-    credential: identity,
+    credential: createOwnIdentity(config, parts, clock),
     maxConnectionsPerCertificate: MAX_CONNECTIONS_PER_AGENT,
     // Certificates are asked for here and judged in `NodeAuthentication`, by the trust domain's rules, not OpenSSL's.
     tls: { minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false },

@@ -17,6 +17,9 @@ export class MalformedRequest {}
 /** What a handler receives. */
 export type Received<Request> = Request | MalformedRequest
 
+/** Bytes of one request: a token and a few audiences. */
+const MAX_REQUEST_BYTES = 64 * 1024
+
 type Service = GenService<GenServiceMethods>
 type Input<Method> = Method extends { input: infer Schema extends DescMessage } ? MessageShape<Schema> : never
 type Output<Method> = Method extends { output: infer Schema extends DescMessage } ? MessageShape<Schema> : never
@@ -42,8 +45,10 @@ type Handler<Method> = Method extends { methodKind: 'unary' }
  *
  * A request that does not decode reaches the handler as `MalformedRequest`: left to itself, grpc-js answers INTERNAL,
  * which clients read as a passing fault of the server and retry for ever.
+ *
+ * @param maxRequestBytes a longer request does not decode either; default 64 KiB
  */
-export function defineGrpcMethods<S extends Service>(service: S): GrpcMethods<S> {
+export function defineGrpcMethods<S extends Service>(service: S, maxRequestBytes = MAX_REQUEST_BYTES): GrpcMethods<S> {
   const methods: Record<string, MethodDefinition<unknown, unknown>> = {}
   for (const method of service.methods) {
     methods[method.localName] = {
@@ -51,7 +56,7 @@ export function defineGrpcMethods<S extends Service>(service: S): GrpcMethods<S>
       requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
       responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
       requestSerialize: encoder(method.input),
-      requestDeserialize: (bytes) => decodeRequest(method.input, bytes),
+      requestDeserialize: (bytes) => decodeRequest(method.input, bytes, maxRequestBytes),
       responseSerialize: encoder(method.output),
       responseDeserialize: (bytes) => fromBinary(method.output, bytes),
       originalName: method.name,
@@ -76,9 +81,11 @@ function encoder(schema: DescMessage): (message: unknown) => Buffer {
   }
 }
 
-function decodeRequest(schema: DescMessage, bytes: Uint8Array): unknown {
+function decodeRequest(schema: DescMessage, bytes: Uint8Array, maxBytes: number): unknown {
+  if (bytes.length > maxBytes) return new MalformedRequest()
   try {
-    return fromBinary(schema, bytes)
+    // What nobody here reads is not kept: Envoy sends the names of everything it was built with.
+    return fromBinary(schema, bytes, { readUnknownFields: false })
   } catch {
     return new MalformedRequest()
   }

@@ -1,5 +1,5 @@
 import { AttestationError, type PeerProcess, type Selector, type WorkloadAttestor } from '@countersign/plugin-kit'
-import { FakeClock } from '@countersign/testing'
+import { FakeClock, settle } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { WorkloadAttestation } from './workload-attestation.ts'
@@ -120,5 +120,43 @@ describe('WorkloadAttestation', () => {
   it('refuses more selectors than any process can have', async () => {
     const { attestation, peer } = start(async () => Array.from({ length: 1025 }, (_, index) => selector(`${index}`)))
     await expect(attestation.attest(peer)).rejects.toMatchObject({ code: 'ERR_ATTESTATION_TOO_LARGE' })
+  })
+
+  it('asks about a few at once, however many come, and users take turns', async () => {
+    let asked = 0
+    const turns: number[] = []
+    const ends: (() => void)[] = []
+    const { attestation } = start((peer) => {
+      asked += 1
+      turns.push(peer.uid)
+      return new Promise((resolve) => {
+        ends.push(() => {
+          asked -= 1
+          resolve([selector(`${peer.uid}`)])
+        })
+      })
+    })
+    const program = (uid: number): PeerProcess => ({ pid: 1, uid, gid: 1, startTime: '1', isAlive: () => true })
+    const greedy = Array.from({ length: 1000 }, () => attestation.attest(program(1)))
+    const modest = attestation.attest(program(2))
+    // Sixteen of one user; the other user has places left.
+    expect(turns).toEqual([...Array.from({ length: 16 }, () => 1), 2])
+    for (let turn = 0; turn < 1000 && ends.length > 0; turn++) {
+      for (const end of ends.splice(0)) end()
+      await settle(1)
+      expect(asked).toBeLessThanOrEqual(17)
+    }
+    expect(await modest).toEqual([selector('2')])
+    expect(await Promise.all(greedy)).toHaveLength(1000)
+  })
+
+  it('does not take one program for another whose selectors only read alike', async () => {
+    const { attestation } = start(async ({ uid }) =>
+      uid === 1 ? [selector('path:/a'), selector('uid:0')] : [selector('path:/a\nt:uid:0')],
+    )
+    const program = (uid: number): PeerProcess => ({ pid: 1, uid, gid: 1, startTime: '1', isAlive: () => true })
+    const first = await attestation.attest(program(1))
+    expect(await attestation.attest(program(2))).toEqual([selector('path:/a\nt:uid:0')])
+    expect(await attestation.attest(program(1))).toBe(first)
   })
 })

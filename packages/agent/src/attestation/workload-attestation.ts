@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import {
   AttestationError,
   type Clock,
@@ -8,6 +9,7 @@ import {
   type WorkloadAttestor,
 } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
+import { FairQueue } from '../fair-queue.ts'
 import { LogLimit } from '../log-limit.ts'
 
 export interface NamedWorkloadAttestor {
@@ -25,21 +27,29 @@ export interface WorkloadAttestationOptions {
 }
 
 interface Finding {
-  readonly selectors: Promise<readonly Selector[]>
-  readonly at: number
+  selectors: Promise<readonly Selector[]>
+  /** When the attestors were asked; not yet while the process waits for its turn. */
+  at: number | undefined
 }
 
+/** After a restart of the agent, every program of the host comes at once. Users take turns. */
+const QUEUE = { running: 32, runningPerOwner: 16, waiting: 16_384, waitingPerOwner: 8192, patienceMs: 20_000 }
+
 const MAX_SELECTORS = 1024
+const MAX_SHARED_LISTS = 256
 
 /** Finds out which program is calling, by asking every configured attestor. */
 export class WorkloadAttestation {
   readonly #options: WorkloadAttestationOptions
   readonly #logLimit: LogLimit
+  readonly #queue: FairQueue<number>
+  readonly #lists = new Map<string, readonly Selector[]>()
   readonly #findings = new WeakMap<PeerProcess, Finding>()
 
   constructor(options: WorkloadAttestationOptions) {
     this.#options = options
     this.#logLimit = new LogLimit(options.clock)
+    this.#queue = new FairQueue(QUEUE, options.clock)
   }
 
   /**
@@ -48,6 +58,7 @@ export class WorkloadAttestation {
    *
    * @throws AttestationError `ERR_ATTESTATION_PROCESS_GONE` when the process that connected has ended
    * @throws AttestationError `ERR_ATTESTATION_*` of the attestor that failed
+   * @throws AgentError `ERR_AGENT_BUSY` when too many programs ask
    */
   async attest(peer: PeerProcess): Promise<readonly Selector[]> {
     rejectGone(peer)
@@ -60,13 +71,17 @@ export class WorkloadAttestation {
   #find(peer: PeerProcess): Promise<readonly Selector[]> {
     const { clock, cacheSeconds } = this.#options
     const known = this.#findings.get(peer)
-    const age = known === undefined ? Number.POSITIVE_INFINITY : clock.now() - known.at
+    const age = known === undefined ? Number.POSITIVE_INFINITY : clock.now() - (known.at ?? clock.now())
     // A clock that was set back would otherwise keep what was found for as long as it was set back.
-    if (known !== undefined && age >= 0 && age < cacheSeconds) return known.selectors
-    const selectors = this.#ask(peer)
-    this.#findings.set(peer, { selectors, at: clock.now() })
-    selectors.catch(() => this.#findings.delete(peer))
-    return selectors
+    if (known !== undefined && age >= 0 && (age < cacheSeconds || known.at === undefined)) return known.selectors
+    const finding: Finding = { selectors: Promise.resolve([]), at: undefined }
+    finding.selectors = this.#queue.run(peer.uid, () => {
+      finding.at = clock.now()
+      return this.#ask(peer)
+    })
+    this.#findings.set(peer, finding)
+    finding.selectors.catch(() => this.#findings.delete(peer))
+    return finding.selectors
   }
 
   async #ask(peer: PeerProcess): Promise<readonly Selector[]> {
@@ -87,10 +102,22 @@ export class WorkloadAttestation {
           }
         }),
       )
-      return distinct(found.flat())
+      return this.#shared(distinct(found.flat()))
     } finally {
       cancel()
     }
+  }
+
+  /** Hundreds of instances of one program are told by the same selectors: the list is kept once. */
+  #shared(selectors: readonly Selector[]): readonly Selector[] {
+    // Unambiguous whatever the values hold: two programs with one key would be the same program from here on.
+    const key = hash('sha256', JSON.stringify(selectors.map(({ type, value }) => [type, value])), 'base64')
+    const known = this.#lists.get(key) ?? selectors
+    this.#lists.delete(key)
+    this.#lists.set(key, known)
+    const [oldest] = this.#lists.keys()
+    if (this.#lists.size > MAX_SHARED_LISTS && oldest !== undefined) this.#lists.delete(oldest)
+    return known
   }
 
   #logFailure(attestor: string, { pid, uid }: PeerProcess, code: string | undefined): void {

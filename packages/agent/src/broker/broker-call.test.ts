@@ -8,7 +8,6 @@ import { BrokerCall, type BrokerRequest } from './broker-call.ts'
 import type { BrokerContext } from './broker-context.ts'
 import { KeyedLimit } from './keyed-limit.ts'
 import { tcpAddress, UNIX_ADDRESS } from './remote-address.ts'
-import { requireOwnBundle } from './require-own-bundle.ts'
 
 /** A broker that may ask for everything, calling from somewhere. Notes what is held and let go. */
 function brokerFrom(remote = UNIX_ADDRESS) {
@@ -84,20 +83,11 @@ describe('a call of a broker', () => {
     expect(() =>
       brokerFrom()
         .call()
-        .giving({ peer, entries: [], view: new AgentState().view, explainRefusal: () => {} }),
+        .giving({ peer, selectors: [], entries: [], view: new AgentState().view, explainRefusal: () => {} }),
     ).toThrow(expect.objectContaining({ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }))
   })
 
   it('is not served before it has begun', async () => {
     await expect(brokerFrom().call().resolve()).rejects.toMatchObject({ code: status.NOT_FOUND })
-  })
-})
-
-describe('requireOwnBundle', () => {
-  it('lets no response out that would take the own trust domain away', () => {
-    requireOwnBundle({ 'spiffe://example.org': new Uint8Array() }, 'example.org')
-    expect(() => requireOwnBundle({ 'spiffe://other.example': new Uint8Array() }, 'example.org')).toThrow(
-      expect.objectContaining({ code: status.UNAVAILABLE }),
-    )
   })
 })

@@ -8,7 +8,7 @@ import type { BrokerContext } from './broker-context.ts'
 import type { AdmittedBroker } from './broker-gate.ts'
 import { type PidReference, parseReference } from './parse-reference.ts'
 import type { ProcessLease } from './process-table.ts'
-import { distinctIds, requireEntitlement } from './resolve-workload.ts'
+import { distinctIds, type ResolvedWorkload, requireEntitlement } from './resolve-workload.ts'
 import { referenceInvalid, workloadNotFound } from './workload-rpc-error.ts'
 
 export interface BrokerRequest {
@@ -66,11 +66,12 @@ export class BrokerCall<Request extends BrokerRequest> {
    *
    * @throws RpcError when the broker, the process or its right to an identity are no longer what they were
    */
-  async resolve(): Promise<Caller> {
+  async resolve(): Promise<ResolvedWorkload> {
     if (this.#lease === undefined) throw workloadNotFound()
     const workload = await this.#context.workloads.resolve(this.#lease, this.#admit().grant)
     this.#withheld = workload.withheld
-    return requireEntitlement(workload)
+    requireEntitlement(workload)
+    return workload
   }
 
   /**

@@ -33,7 +33,8 @@ async function answer(
   received: Received<FetchJWTSVIDRequest>,
 ): Promise<FetchJWTSVIDResponse> {
   const request = call.begin(received, validateJwtSvidRequest, () => {})
-  const caller = onlyRequested(await call.resolve(), request.spiffeId)
+  const workload = await call.resolve()
+  const caller = onlyRequested(workload.caller, request.spiffeId)
   const { svids } = await answerJwtSvid(context, request, caller)
   call.giving(caller)
   return create(FetchJWTSVIDResponseSchema, {

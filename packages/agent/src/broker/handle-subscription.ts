@@ -1,8 +1,9 @@
-import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import type { Received } from '@countersign/workload-api'
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
-import type { Caller } from '../workload-api/caller.ts'
-import { ChangeSignal, type Snapshot, write } from '../workload-api/handle-stream.ts'
+import { type Caller, Sight } from '../workload-api/caller.ts'
+import type { RpcError } from '../workload-api/rpc-error.ts'
+import { type Snapshot, SnapshotStream, type Subject } from '../workload-api/snapshot-stream.ts'
 import { BrokerCall, type BrokerRequest } from './broker-call.ts'
 import type { BrokerContext } from './broker-context.ts'
 
@@ -19,65 +20,65 @@ export interface Subscription<Schema extends DescMessage> {
 const RECHECK_SECONDS = 60
 
 /**
- * Serves a stream of snapshots of one workload: the first at once, then one after each change. Ends when the process ends,
- * the workload loses its last identity that the broker may have, or the broker is no longer one.
- *
- * Nothing is queued: a broker that reads slowly gets the state of the moment it reads.
+ * Serves a stream of snapshots of one workload. Ends when the process ends, the workload loses its last identity that the
+ * broker may have, or the broker is no longer one.
  *
  * @see SPIFFE Broker API sections 4.4 and 4.9
  */
 export function handleSubscription<Request extends BrokerRequest, Schema extends DescMessage>(
   context: BrokerContext,
-  { schema, snapshot }: Subscription<Schema>,
+  subscription: Subscription<Schema>,
 ): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
-  return (stream) => {
-    const call = new BrokerCall<Request>(context, stream.getPath(), stream.getHost())
-    const closed = closedSignal(stream)
-    serve(context, call, { stream, closed, schema, snapshot })
-      .catch((error) => {
-        // Nobody is there to be told, and nothing was decided.
-        if (!closed.aborted) stream.emit('error', call.refuse(error))
-      })
-      .finally(() => call.release())
+  return (call) => {
+    new SubscriptionStream(context, subscription, call).start()
   }
 }
 
-interface Serving<Request, Schema extends DescMessage> extends Subscription<Schema> {
-  readonly stream: ServerWritableStream<Received<Request>, MessageShape<Schema>>
-  readonly closed: AbortSignal
-}
+class SubscriptionStream<Request extends BrokerRequest, Schema extends DescMessage> extends SnapshotStream<
+  Request,
+  Schema
+> {
+  readonly #context: BrokerContext
+  readonly #subscription: Subscription<Schema>
+  readonly #brokerCall: BrokerCall<Request>
 
-async function serve<Request extends BrokerRequest, Schema extends DescMessage>(
-  context: BrokerContext,
-  call: BrokerCall<Request>,
-  { stream, closed, schema, snapshot }: Serving<Request, Schema>,
-): Promise<void> {
-  const { state, issuer, clock } = context
-  const changes = new ChangeSignal()
-  call.begin(stream.request, () => {}, changes.raise)
-  const stops = [state.subscribe(changes.raise), issuer.subscribe(changes.raise)]
-  try {
-    let sent: Uint8Array | undefined
-    while (!closed.aborted) {
-      changes.lower()
-      const caller = await call.resolve()
-      const { message, freshUntil } = await snapshot(caller)
-      if (closed.aborted) return
-      call.giving(caller)
-      const bytes = toBinary(schema, message)
-      if (sent === undefined || Buffer.compare(sent, bytes) !== 0) {
-        await write(stream, message, closed)
-        sent = bytes
-      }
-      await changes.wait(context, Math.min(freshUntil, clock.now() + RECHECK_SECONDS), closed)
+  constructor(
+    context: BrokerContext,
+    subscription: Subscription<Schema>,
+    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+  ) {
+    super(context, subscription.schema, call)
+    this.#context = context
+    this.#subscription = subscription
+    this.#brokerCall = new BrokerCall<Request>(context, call.getPath(), call.getHost())
+  }
+
+  protected override enter(): () => void {
+    const onEnd = () => this.wake()
+    try {
+      this.#brokerCall.begin(this.call.request, () => {}, onEnd)
+    } catch (error) {
+      this.#brokerCall.release()
+      throw error
     }
-  } finally {
-    for (const stop of stops) stop()
+    return () => this.#brokerCall.release()
   }
-}
 
-function closedSignal(stream: ServerWritableStream<unknown, unknown>): AbortSignal {
-  const closed = new AbortController()
-  for (const event of ['cancelled', 'close', 'finish']) stream.once(event, () => closed.abort())
-  return closed.signal
+  protected override async resolve(): Promise<Subject> {
+    const { caller, program } = await this.#brokerCall.resolve()
+    return { caller, sight: new Sight(program, this.#context.trustDomain) }
+  }
+
+  protected override async snapshot(caller: Caller): Promise<Snapshot<MessageShape<Schema>>> {
+    const { message, freshUntil } = await this.#subscription.snapshot(caller)
+    return { message, freshUntil: Math.min(freshUntil, this.#context.clock.now() + RECHECK_SECONDS) }
+  }
+
+  protected override giving(caller: Caller): void {
+    this.#brokerCall.giving(caller)
+  }
+
+  protected override refuse(cause: unknown): RpcError {
+    return this.#brokerCall.refuse(cause)
+  }
 }

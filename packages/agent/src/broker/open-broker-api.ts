@@ -2,8 +2,10 @@ import type { Clock, Logger } from '@countersign/plugin-kit'
 import type { WorkloadAttestation } from '../attestation/workload-attestation.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Issuer } from '../issuance/issuer.ts'
+import { LimitedLogger } from '../limited-logger.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import type { AgentState } from '../state/agent-state.ts'
+import type { PushSchedule } from '../workload-api/push-schedule.ts'
 import { BrokerAudit } from './broker-audit.ts'
 import { BrokerEntrance } from './broker-entrance.ts'
 import { BrokerGate } from './broker-gate.ts'
@@ -20,6 +22,9 @@ export interface BrokerApiParts {
   readonly identity: () => AgentIdentity | undefined
   readonly state: AgentState
   readonly issuer: Issuer
+  readonly pushes: PushSchedule
+  /** Most identities one program is given. */
+  readonly maxIdentities: number
   readonly attestation: WorkloadAttestation
   readonly explain: WorkloadResolverOptions['explain']
   readonly clock: Clock
@@ -46,6 +51,7 @@ export async function openBrokerApi(parts: BrokerApiParts): Promise<OpenBrokerAp
   const server: BrokerServer = createBrokerServer(
     {
       ...parts,
+      log: new LimitedLogger(log, clock),
       gate,
       audit,
       processes: new ProcessTable(clock),

@@ -21,6 +21,8 @@ export interface WorkloadResolverOptions {
 export interface ResolvedWorkload {
   /** The workload as if it asked by itself, with those identities only that the broker may have. May have none. */
   readonly caller: Caller
+  /** The workload with all of its identities, by which changes are judged. */
+  readonly program: Caller
   /** Identities of the workload that the broker may not have. */
   readonly withheld: readonly string[]
 }
@@ -50,7 +52,8 @@ export class WorkloadResolver {
     const allowed = entries.filter(({ spiffeId }) => grant.allowsIdentity(spiffeId))
     const withheld = entries.filter((entry) => !allowed.includes(entry))
     const explainRefusal = (spiffeId: string) => explain(peer, selectors, view, spiffeId)
-    return { caller: { peer, entries: allowed, view, explainRefusal }, withheld: distinctIds(withheld) }
+    const program = { peer, selectors, entries, view, explainRefusal }
+    return { caller: { ...program, entries: allowed }, program, withheld: distinctIds(withheld) }
   }
 
   async #attest(peer: PeerProcess): Promise<readonly Selector[]> {
@@ -65,9 +68,8 @@ export class WorkloadResolver {
 }
 
 /** @throws WorkloadRpcError PERMISSION_DENIED when the broker may have none of the workload's identities */
-export function requireEntitlement({ caller }: ResolvedWorkload): Caller {
+export function requireEntitlement({ caller }: ResolvedWorkload): void {
   if (caller.entries.length === 0) throw workloadNotEntitled()
-  return caller
 }
 
 export function distinctIds(entries: readonly Entry[]): readonly string[] {

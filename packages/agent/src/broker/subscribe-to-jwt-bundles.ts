@@ -6,7 +6,6 @@ import {
 import { jwtBundlesSnapshot } from '../workload-api/fetch-jwt-bundles.ts'
 import type { BrokerContext } from './broker-context.ts'
 import { handleSubscription } from './handle-subscription.ts'
-import { requireOwnBundle } from './require-own-bundle.ts'
 
 /** `SubscribeToJWTBundles`: keys of JWT-SVIDs and no others. @see SPIFFE Broker API section 6.2.2 */
 export function subscribeToJwtBundles(context: BrokerContext) {
@@ -15,7 +14,6 @@ export function subscribeToJwtBundles(context: BrokerContext) {
     async snapshot(caller) {
       const { message, freshUntil } = await jwtBundlesSnapshot(context, caller)
       const { bundles } = message
-      requireOwnBundle(bundles, context.trustDomain)
       return { message: create(SubscribeToJWTBundlesResponseSchema, { bundles }), freshUntil }
     },
   })

@@ -6,7 +6,6 @@ import {
 import { x509BundlesSnapshot } from '../workload-api/fetch-x509-bundles.ts'
 import type { BrokerContext } from './broker-context.ts'
 import { handleSubscription } from './handle-subscription.ts'
-import { requireOwnBundle } from './require-own-bundle.ts'
 
 /** `SubscribeToX509Bundles`. @see SPIFFE Broker API section 5.2.2 */
 export function subscribeToX509Bundles(context: BrokerContext) {
@@ -15,7 +14,6 @@ export function subscribeToX509Bundles(context: BrokerContext) {
     async snapshot(caller) {
       const { message, freshUntil } = await x509BundlesSnapshot(context, caller)
       const { crl, bundles } = message
-      requireOwnBundle(bundles, context.trustDomain)
       return { message: create(SubscribeToX509BundlesResponseSchema, { crl, bundles }), freshUntil }
     },
   })

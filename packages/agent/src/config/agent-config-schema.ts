@@ -8,6 +8,9 @@ const seconds = (defaultSeconds: number, minimum: number, maximum: number, descr
 const count = (defaultCount: number, maximum: number, description: string) =>
   Type.Integer({ minimum: 1, maximum, default: defaultCount, description })
 
+const secretName = (defaultName: string, description: string) =>
+  Type.String({ minLength: 1, maxLength: 255, default: defaultName, description })
+
 const PluginChoice = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 64, description: "the plugin's name" }),
   config: Type.Optional(Type.Unknown({ description: "the plugin's own settings" })),
@@ -48,12 +51,15 @@ export const AgentConfigFile = Type.Object({
   socket: Type.String({
     minLength: 1,
     default: '/run/countersign/workload.sock',
-    description: 'Unix socket of the Workload API, open to every user of the node',
+    description: "Unix socket of the Workload API and Envoy's secret discovery, open to every user of the node",
   }),
   limits: Type.Object(
     {
-      connections: count(1024, 65_536, 'most connections to the socket at once'),
-      connectionsPerUser: count(256, 65_536, 'most connections of one user at once'),
+      connections: count(4096, 65_536, 'most connections to the socket at once'),
+      connectionsPerUser: count(2048, 65_536, 'most connections of one user at once'),
+      streams: count(16_384, 1_048_576, 'most open streams of the Workload API at once'),
+      streamsPerUser: count(8192, 1_048_576, 'most open streams of one user at once'),
+      identities: count(1000, 8192, 'most identities one program is given; those of the oldest entries go first'),
       handshakeTimeout: seconds(10, 1, 300, 'time for a program that connected to start speaking'),
       credentials: count(4096, 1_048_576, 'most credentials kept of each kind; the least recently used one goes first'),
     },
@@ -65,6 +71,19 @@ export const AgentConfigFile = Type.Object({
       cache: seconds(5, 0, 60, 'how long what was found about a program is believed'),
     },
     { default: {} },
+  ),
+  sds: Type.Object(
+    {
+      defaultSvidName: secretName('default', "name of the program's oldest identity, certificate and key"),
+      defaultBundleName: secretName('ROOTCA', "name of the roots of the agent's own trust domain"),
+      defaultAllBundlesName: secretName('ALL', 'name of the roots of every trust domain that the program may trust'),
+      disableSpiffeCertValidation: Type.Boolean({
+        default: false,
+        description:
+          'give roots of a single trust domain without the SPIFFE certificate validator; node metadata disable_spiffe_cert_validation has the last word',
+      }),
+    },
+    { default: {}, description: "Envoy's Secret Discovery Service on the same socket" },
   ),
   operator: Type.Object(
     {

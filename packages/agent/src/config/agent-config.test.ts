@@ -23,8 +23,22 @@ describe('parseAgentConfig', () => {
       bootstrapBundle: '/etc/countersign/bundle.json',
       socket: '/run/countersign/workload.sock',
       server: { url: 'https://server.example.org:8441', timeout: 10, syncInterval: 30 },
-      limits: { connections: 1024, connectionsPerUser: 256, handshakeTimeout: 10, credentials: 4096 },
+      limits: {
+        connections: 4096,
+        connectionsPerUser: 2048,
+        streams: 16_384,
+        streamsPerUser: 8192,
+        identities: 1000,
+        handshakeTimeout: 10,
+        credentials: 4096,
+      },
       attestation: { timeout: 10, cache: 5 },
+      sds: {
+        defaultSvidName: 'default',
+        defaultBundleName: 'ROOTCA',
+        defaultAllBundlesName: 'ALL',
+        disableSpiffeCertValidation: false,
+      },
       operator: { enabled: true, socket: '/etc/countersign/data/operator.sock' },
       log: { level: 'info' },
     })
@@ -57,11 +71,16 @@ describe('parseAgentConfig', () => {
       { ...minimal, workloadAttestors: [{ name: 'unix' }, { name: 'unix' }] },
       'ERR_CONFIG_INVALID',
     ],
+    ['two secrets of one name', { ...minimal, sds: { defaultSvidName: 'ALL' } }, 'ERR_CONFIG_INVALID'],
+    ['the wildcard as a name', { ...minimal, sds: { defaultBundleName: '*' } }, 'ERR_CONFIG_INVALID'],
+    ['an ID as a name', { ...minimal, sds: { defaultAllBundlesName: 'spiffe://all' } }, 'ERR_CONFIG_INVALID'],
+    ['a secret without a name', { ...minimal, sds: { defaultSvidName: '' } }, 'ERR_CONFIG_INVALID'],
     [
       'an operator socket path that is too long',
       { ...minimal, operator: { socket: `/${'a'.repeat(107)}` } },
       'ERR_CONFIG_INVALID',
     ],
+    ['a TCP address for a socket', { ...minimal, socket: 'tcp://127.0.0.1:8081' }, 'ERR_CONFIG_INVALID'],
     ['a socket path that is too long', { ...minimal, socket: `/${'a'.repeat(107)}` }, 'ERR_CONFIG_INVALID'],
   ])('refuses %s', (_, value, code) => {
     expect(() => parseAgentConfig(value, '/')).toThrow(expect.objectContaining({ code }))

@@ -40,6 +40,8 @@ export async function loadAgentConfig(
 export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   const { nodeAttestor, workloadAttestors, broker, ...file } = parseConfig(AgentConfigFile, value)
   rejectTrustDomain(file.trustDomain)
+  rejectTcp(file.socket)
+  rejectSecretNames(file.sds)
   const socket = resolve(baseDir, file.socket)
   rejectLongPath('socket', socket)
   const dataDir = resolve(baseDir, file.dataDir)
@@ -61,9 +63,33 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   }
 }
 
+/** Under one name a client would sometimes get the one and sometimes the other; a reserved name would never be found. */
+function rejectSecretNames(sds: AgentConfigFile['sds']): void {
+  const names = [sds.defaultSvidName, sds.defaultBundleName, sds.defaultAllBundlesName]
+  if (new Set(names).size !== names.length) {
+    throw new ConfigError('ERR_CONFIG_INVALID', '"sds": each of the three names must be another')
+  }
+  if (names.some((name) => name === '*' || name.startsWith('spiffe://'))) {
+    throw new ConfigError(
+      'ERR_CONFIG_INVALID',
+      '"sds": a name is "*" or begins with "spiffe://", which has a meaning of its own',
+    )
+  }
+}
+
 function rejectLongPath(key: string, path: string): void {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return
   throw new ConfigError('ERR_CONFIG_INVALID', `"${key}" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
+}
+
+/** Over TCP nobody tells who is at the other end: every program that reaches the port would be every other one. */
+function rejectTcp(socket: string): void {
+  if (!/^tcp:/i.test(socket)) return
+  throw new ConfigError(
+    'ERR_CONFIG_INVALID',
+    '"socket": the Workload API is not served over TCP, where no caller can be told from another: give the path of a ' +
+      'Unix socket, and mount its folder where programs cannot see it',
+  )
 }
 
 function rejectTrustDomain(text: string): void {

@@ -50,7 +50,7 @@ export class CredentialCache<Credential extends Expiring> {
   readonly #options: CredentialCacheOptions
   readonly #logLimit: LogLimit
   readonly #slots = new Map<string, Slot<Credential>>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(keys: readonly string[]) => void>()
 
   constructor(options: CredentialCacheOptions) {
     this.#options = options
@@ -61,8 +61,8 @@ export class CredentialCache<Credential extends Expiring> {
     return this.#slots.size
   }
 
-  /** Called after each credential that replaced another. @returns stops telling */
-  subscribe(listener: () => void): () => void {
+  /** Called with the keys of credentials that replaced others, or are to be replaced. @returns stops telling */
+  subscribe(listener: (keys: readonly string[]) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -77,15 +77,15 @@ export class CredentialCache<Credential extends Expiring> {
 
   /** Has renewed, with its next use, what is to be replaced, and tells those who use it. Until then it is served. */
   expedite(isToBeReplaced: (credential: Credential) => boolean): void {
-    let found = false
-    for (const slot of this.#slots.values()) {
+    const found: string[] = []
+    for (const [key, slot] of this.#slots) {
       if (slot.current === undefined || !isToBeReplaced(slot.current.credential)) continue
       slot.current = { ...slot.current, renewAt: 0 }
       slot.retryAt = 0
       slot.isUnused = true
-      found = true
+      found.push(key)
     }
-    if (found) this.#tell()
+    if (found.length > 0) this.#tell(found)
   }
 
   /** Forgets what was expedited and what nobody has asked for since. */
@@ -153,7 +153,7 @@ export class CredentialCache<Credential extends Expiring> {
       slot.current = { credential, renewAt: renewalTime(clock.now(), credential.expiresAt, random()) }
       slot.failures = 0
       slot.retryAt = 0
-      if (isRenewal) this.#tell()
+      if (isRenewal) this.#tell([key])
       return credential
     } catch (error) {
       slot.failures += 1
@@ -171,8 +171,8 @@ export class CredentialCache<Credential extends Expiring> {
     }
   }
 
-  #tell(): void {
-    for (const listener of [...this.#listeners]) listener()
+  #tell(keys: readonly string[]): void {
+    for (const listener of [...this.#listeners]) listener(keys)
   }
 
   /** Waits for a renewal, but not for a server that hangs: the caller has a good credential meanwhile. */

@@ -4,9 +4,9 @@ import type { Clock, Logger } from '@countersign/plugin-kit'
 import { decodeBase64, type SpiffeBundle, thumbprintInput } from '@countersign/protocol'
 import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { AgentError } from '../agent-error.ts'
+import { FairQueue } from '../fair-queue.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import { type Cached, CredentialCache } from './credential-cache.ts'
-import { InFlightLimit } from './in-flight-limit.ts'
 import { isChainSignedBy, isTokenSignedBy } from './signed-by.ts'
 
 export interface WorkloadX509Svid {
@@ -45,10 +45,13 @@ export interface IssuerOptions {
   readonly maxCredentials: number
 }
 
+/** A program asks for what it likes, such as JWT-SVIDs for ever new audiences, but only in the name of its own entries. */
+const QUEUE = { running: 128, runningPerOwner: 32, waiting: 8192, waitingPerOwner: 128, patienceMs: 10_000 }
+
 /** The credentials of the entries that programs of this host use. Keys are made here and never leave but to the program. */
 export class Issuer {
   readonly #server: ServerClient
-  readonly #inFlight = new InFlightLimit()
+  readonly #queue: FairQueue<string>
   readonly #x509: CredentialCache<WorkloadX509Svid>
   readonly #wit: CredentialCache<WorkloadWitSvid>
   readonly #jwt: CredentialCache<WorkloadJwtSvid>
@@ -56,6 +59,7 @@ export class Issuer {
   constructor(options: IssuerOptions) {
     const cache = (kind: string) => ({ ...options, maxEntries: options.maxCredentials, kind })
     this.#server = options.server
+    this.#queue = new FairQueue(QUEUE, options.clock)
     this.#x509 = new CredentialCache(cache('x509-svid'))
     this.#wit = new CredentialCache(cache('wit-svid'))
     this.#jwt = new CredentialCache(cache('jwt-svid'))
@@ -67,9 +71,9 @@ export class Issuer {
   }
 
   x509Svid(entry: Entry): Promise<Cached<WorkloadX509Svid>> {
-    const key = JSON.stringify([entry.id, entry.spiffeId, entry.x509SvidTtl, entry.dnsNames])
+    const key = keyOf(entry, entry.x509SvidTtl, entry.dnsNames)
     return this.#x509.get(key, () =>
-      this.#inFlight.run(entry.id, async () => {
+      this.#queue.run(entry.id, async () => {
         const signingKey = generateSigningKey('ES256')
         const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entry.id, signingKey.publicJwk)
         rejectOther(entry, spiffeId)
@@ -79,9 +83,9 @@ export class Issuer {
   }
 
   witSvid(entry: Entry): Promise<Cached<WorkloadWitSvid>> {
-    const key = JSON.stringify([entry.id, entry.spiffeId, entry.witTtl])
+    const key = keyOf(entry, entry.witTtl)
     return this.#wit.get(key, () =>
-      this.#inFlight.run(entry.id, async () => {
+      this.#queue.run(entry.id, async () => {
         const signingKey = generateSigningKey('ES256')
         const { spiffeId, token, expiresAt } = await this.#server.issueWitSvid(entry.id, signingKey.publicJwk)
         rejectOther(entry, spiffeId)
@@ -91,9 +95,9 @@ export class Issuer {
   }
 
   jwtSvid(entry: Entry, audience: readonly string[]): Promise<Cached<WorkloadJwtSvid>> {
-    const key = JSON.stringify([entry.id, entry.spiffeId, entry.jwtSvidTtl, audience])
+    const key = keyOf(entry, entry.jwtSvidTtl, audience)
     return this.#jwt.get(key, () =>
-      this.#inFlight.run(entry.id, async () => {
+      this.#queue.run(entry.id, async () => {
         const { spiffeId, token, expiresAt } = await this.#server.issueJwtSvid(entry.id, audience)
         rejectOther(entry, spiffeId)
         return { spiffeId, token, expiresAt }
@@ -101,9 +105,10 @@ export class Issuer {
     )
   }
 
-  /** Tells of each X509-SVID or WIT-SVID that was renewed. @returns stops telling */
-  subscribe(listener: () => void): () => void {
-    const stops = [this.#x509.subscribe(listener), this.#wit.subscribe(listener)]
+  /** Tells of X509-SVIDs and WIT-SVIDs that were renewed, or are to be, whose entries they are of. @returns stops telling */
+  subscribe(listener: (entryIds: ReadonlySet<string>) => void): () => void {
+    const tell = (keys: readonly string[]) => listener(new Set(keys.map(entryIdOf)))
+    const stops = [this.#x509.subscribe(tell), this.#wit.subscribe(tell)]
     return () => {
       for (const stop of stops) stop()
     }
@@ -158,6 +163,15 @@ function signedBy({ x509Authorities, jwtAuthorities, witAuthorities }: SpiffeBun
 /** The private key of a WIT-SVID as the Workload API hands it out: JSON text with `alg` and `kid`. Secret. */
 export function formatPrivateJwk(key: NodeSigningKey): string {
   return JSON.stringify({ ...key.exportJwk(), kid: nodeCrypto.sha256Base64url(thumbprintInput(key.publicJwk)) })
+}
+
+/** Names a credential by all that shapes it. */
+function keyOf(entry: Entry, ...shape: readonly unknown[]): string {
+  return JSON.stringify([entry.id, entry.spiffeId, ...shape])
+}
+
+function entryIdOf(key: string): string {
+  return (JSON.parse(key) as [string])[0]
 }
 
 function rejectOther(entry: Entry, spiffeId: string): void {

@@ -13,6 +13,7 @@ import {
 import type { Clock } from '@countersign/plugin-kit'
 import type { PublicJwk } from '@countersign/protocol'
 import type { Static, TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import { CallSlots } from './call-slots.ts'
@@ -176,13 +177,22 @@ function parseAs<Schema extends TSchema>(schema: Schema, text: string): Static<S
   } catch {
     throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server is not JSON')
   }
-  if (!Value.Check(schema, value)) {
+  if (!validatorOf(schema).Check(value)) {
     const [first] = Value.Errors(schema, value)
     throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server has an unexpected shape', {
       detail: first?.instancePath ?? '',
     })
   }
-  return value
+  return value as Static<Schema>
+}
+
+const validators = new WeakMap<TSchema, Validator>()
+
+/** Checking against a schema that is not compiled takes a hundred times as long. */
+function validatorOf(schema: TSchema): Validator {
+  const validator = validators.get(schema) ?? Compile(schema)
+  validators.set(schema, validator)
+  return validator
 }
 
 function requireAnswer<T>(answer: T | undefined): T {

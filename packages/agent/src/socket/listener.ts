@@ -24,6 +24,9 @@ export interface ListenerOptions {
   readonly serve: (connection: Duplex, connectionKey: string) => void
 }
 
+/** After a restart of the agent every program connects at once. The kernel allows no more than `net.core.somaxconn`. */
+const BACKLOG = 4096
+
 /**
  * The agent's Unix socket: accepts connections, asks the kernel who connected before a byte is read, and hands them on.
  *
@@ -61,7 +64,7 @@ export class Listener {
     const pidfd = await testPeerCredentials(hidden)
     const listener = new Listener(options)
     listener.#pidfd = pidfd
-    listener.#server.listen(hidden)
+    listener.#server.listen({ path: hidden, backlog: BACKLOG })
     await once(listener.#server, 'listening')
     try {
       // Every program may connect; what it then gets depends on who it is.

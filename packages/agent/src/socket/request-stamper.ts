@@ -13,6 +13,9 @@ const MAX_HEADER_BYTES = 16_384 - 256
 /** A block that is small enough needs none; without a limit, empty ones could be sent for ever. */
 const MAX_CONTINUATIONS = 8
 
+/** One for all connections: most hold none, for months. */
+const NO_OCTETS = Buffer.alloc(0)
+
 const HEADERS = 0x1
 const PUSH_PROMISE = 0x5
 const CONTINUATION = 0x9
@@ -56,7 +59,7 @@ export class RequestStamper {
   #headBytes = 0
   /** The frame with a header block that is being received, and how much of it has come. */
   #frame: FrameHeader | undefined
-  #payload = Buffer.alloc(0)
+  #payload = NO_OCTETS
   #payloadBytes = 0
   #open: OpenBlock | undefined
 
@@ -143,7 +146,7 @@ export class RequestStamper {
     if (frame === undefined || this.#payloadBytes < frame.length) return undefined
     const open = frame.type === HEADERS ? beginBlock(frame, this.#payload) : continueBlock(this.#open, this.#payload)
     this.#frame = undefined
-    this.#payload = Buffer.alloc(0)
+    this.#payload = NO_OCTETS
     if (open.block.length > MAX_HEADER_BYTES) throw tooLarge('headers of a request')
     if ((frame.flags & END_HEADERS) === 0) {
       this.#open = open

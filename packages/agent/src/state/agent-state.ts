@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Entry } from '@countersign/api'
 import type { SpiffeBundle } from '@countersign/protocol'
 import { EntryIndex } from '../issuance/entry-index.ts'
@@ -17,6 +18,11 @@ export interface AgentView {
   readonly entries: EntryIndex
   /** By trust domain name, the own one included. */
   readonly bundles: ReadonlyMap<string, SpiffeBundle>
+}
+
+/** What says the same stays the same object, so that everyone can see at a glance that it did not change. */
+function keepSame<T>(before: T | undefined, after: T): T {
+  return before !== undefined && isDeepStrictEqual(before, after) ? before : after
 }
 
 /** The current view, and who wants to know when it changes. */
@@ -47,8 +53,10 @@ export class AgentState {
     entries: readonly Entry[],
     bundles: ReadonlyMap<string, SpiffeBundle>,
   ): void {
-    const own = entries.filter((entry) => entry.parentId === agentId)
-    this.#replace({ status: 'ready', agentId, revision, entries: new EntryIndex(own), bundles })
+    const before = new Map(this.#view.entries.entries.map((entry) => [entry.id, entry]))
+    const own = entries.filter((entry) => entry.parentId === agentId).map((each) => keepSame(before.get(each.id), each))
+    const same = new Map([...bundles].map(([name, each]) => [name, keepSame(this.#view.bundles.get(name), each)]))
+    this.#replace({ status: 'ready', agentId, revision, entries: new EntryIndex(own), bundles: same })
   }
 
   /** Stops serving, because the server said so. */

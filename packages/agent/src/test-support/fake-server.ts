@@ -130,6 +130,12 @@ export class FakeServer {
     this.#streams.clear()
   }
 
+  /** Sends something and drops the connections in the middle of it. */
+  breakStreams(text: string): void {
+    for (const stream of this.#streams) stream.write(text, () => stream.destroy())
+    this.#streams.clear()
+  }
+
   #state(): SyncState {
     const { revision, entries, tainted } = this
     const bundles = [this.#ownBundle(), ...this.federated]

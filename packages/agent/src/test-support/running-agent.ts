@@ -49,6 +49,7 @@ export interface WorldOptions {
   readonly config?: Partial<AgentConfig>
   /** Where the clock starts, for what OpenSSL judges by the machine's. Epoch seconds. */
   readonly now?: number
+  readonly limits?: Partial<AgentConfig['limits']>
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -73,8 +74,23 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     server: { url: server.url, timeout: 10, syncInterval: 30 },
     bootstrapBundle: join(folder, 'bundle.json'),
     socket: join(folder, 'agent.sock'),
-    limits: { connections: 64, connectionsPerUser: 64, handshakeTimeout: 10, credentials: 64 },
+    limits: {
+      connections: 64,
+      connectionsPerUser: 64,
+      streams: 256,
+      streamsPerUser: 256,
+      identities: 100,
+      handshakeTimeout: 10,
+      credentials: 64,
+      ...options.limits,
+    },
     attestation: { timeout: 10, cache: 5 },
+    sds: {
+      defaultSvidName: 'default',
+      defaultBundleName: 'ROOTCA',
+      defaultAllBundlesName: 'ALL',
+      disableSpiffeCertValidation: false,
+    },
     operator: { enabled: true, socket: join(folder, 'operator.sock') },
     log: { level: 'info' },
     plugins: {

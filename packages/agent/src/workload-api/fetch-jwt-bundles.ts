@@ -2,9 +2,10 @@ import { create } from '@bufbuild/protobuf'
 import { encodeUtf8 } from '@countersign/protocol'
 import { type JWTBundlesRequest, type JWTBundlesResponse, JWTBundlesResponseSchema } from '@countersign/workload-api'
 import type { Caller } from './caller.ts'
-import { handleStream, type Snapshot } from './handle-stream.ts'
+import { handleStream } from './handle-stream.ts'
 import type { AnswerContext, ServiceContext } from './service-context.ts'
-import { bundleKey, visibleBundles } from './visible-bundles.ts'
+import type { Snapshot } from './snapshot-stream.ts'
+import { bundleKey, readyBundles } from './visible-bundles.ts'
 
 /** `FetchJWTBundles`: JWK Sets as bytes, with the keys of JWT-SVIDs and no others. @see SPIFFE Workload API section 6.2.2 */
 export function fetchJwtBundles(context: ServiceContext) {
@@ -19,7 +20,7 @@ export async function jwtBundlesSnapshot(
   { trustDomain }: AnswerContext,
   caller: Caller,
 ): Promise<Snapshot<JWTBundlesResponse>> {
-  const bundles = visibleBundles(caller, trustDomain).map(
+  const bundles = readyBundles(caller, trustDomain).map(
     (each) => [bundleKey(each), encodeUtf8(JSON.stringify({ keys: each.jwtAuthorities }))] as const,
   )
   return {

@@ -10,6 +10,7 @@ import { handleUnary } from './handle-unary.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'
 import { selectEntries, validateRequestedIdentity } from './requested-identity.ts'
+import { keepWhatFits } from './response-limit.ts'
 import { invalidArgument } from './rpc-error.ts'
 import type { AnswerContext, ServiceContext } from './service-context.ts'
 
@@ -50,7 +51,7 @@ export async function answerJwtSvid(
       hint: hints.get(entry.id) ?? '',
     }),
   )
-  return create(JWTSVIDResponseSchema, { svids })
+  return create(JWTSVIDResponseSchema, { svids: keepWhatFits(svids, 0, context) })
 }
 
 function validateAudience(audience: readonly string[]): void {

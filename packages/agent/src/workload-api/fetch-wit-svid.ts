@@ -5,6 +5,7 @@ import { handleStream } from './handle-stream.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'
 import { selectEntries, validateRequestedIdentity } from './requested-identity.ts'
+import { keepWhatFits } from './response-limit.ts'
 import type { ServiceContext } from './service-context.ts'
 
 /** `FetchWITSVID`. @see SPIFFE Workload API section 7.2.1 */
@@ -25,7 +26,7 @@ export function fetchWitSvid(context: ServiceContext) {
           hint: hints.get(entry.id) ?? '',
         }),
       )
-      return { message: create(WITSVIDResponseSchema, { svids }), freshUntil }
+      return { message: create(WITSVIDResponseSchema, { svids: keepWhatFits(svids, 0, context) }), freshUntil }
     },
   })
 }

@@ -1,9 +1,10 @@
 import { create } from '@bufbuild/protobuf'
 import { type X509BundlesRequest, type X509BundlesResponse, X509BundlesResponseSchema } from '@countersign/workload-api'
 import type { Caller } from './caller.ts'
-import { handleStream, type Snapshot } from './handle-stream.ts'
+import { handleStream } from './handle-stream.ts'
 import type { AnswerContext, ServiceContext } from './service-context.ts'
-import { bundleKey, concatenateDer, visibleBundles } from './visible-bundles.ts'
+import type { Snapshot } from './snapshot-stream.ts'
+import { bundleKey, concatenateDer, readyX509Bundles } from './visible-bundles.ts'
 
 /** `FetchX509Bundles`. @see SPIFFE Workload API section 5.2.2 */
 export function fetchX509Bundles(context: ServiceContext) {
@@ -18,7 +19,7 @@ export async function x509BundlesSnapshot(
   { trustDomain }: AnswerContext,
   caller: Caller,
 ): Promise<Snapshot<X509BundlesResponse>> {
-  const visible = visibleBundles(caller, trustDomain).filter((each) => each.x509Authorities.length > 0)
+  const visible = readyX509Bundles(caller, trustDomain)
   const bundles = visible.map((each) => [bundleKey(each), concatenateDer(each.x509Authorities)] as const)
   return {
     message: create(X509BundlesResponseSchema, { bundles: Object.fromEntries(bundles) }),

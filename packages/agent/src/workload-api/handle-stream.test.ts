@@ -4,8 +4,10 @@ import { FakeClock, settle } from '@countersign/testing'
 import { type X509BundlesRequest, type X509BundlesResponse, X509BundlesResponseSchema } from '@countersign/workload-api'
 import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
+import { ConnectionCounter } from '../socket/connection-limits.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { handleStream } from './handle-stream.ts'
+import { PushSchedule } from './push-schedule.ts'
 import { permissionDenied } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
 
@@ -34,18 +36,17 @@ class FakeCall extends EventEmitter {
 
 function start(options: { freshUntil?: number } = {}) {
   const clock = new FakeClock()
-  const listeners = new Set<() => void>()
   const world = { content: 1, snapshots: 0, failure: undefined as Error | undefined }
-  const source = {
-    subscribe(listener: () => void) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-  }
+  const pushes = new PushSchedule({ clock, random: () => 0.5 })
+  const view = { bundles: new Map(), entries: { match: () => [] } }
+  const streams = new ConnectionCounter({ total: 1, perUid: 1 })
   const context = {
-    callers: { resolve: async () => ({}) },
-    issuer: source,
-    state: { subscribe: () => () => {} },
+    callers: {
+      resolve: async () => ({ entries: [], selectors: [], view }),
+      admit: () => (streams.tryAdd(1) ? () => streams.remove(1) : () => expect.unreachable('full')),
+    },
+    state: { view },
+    pushes,
     trustDomain: 'example.org',
     clock,
     log: new RecordingLogger(),
@@ -65,10 +66,10 @@ function start(options: { freshUntil?: number } = {}) {
   handler(call as unknown as ServerWritableStream<X509BundlesRequest, X509BundlesResponse>)
   const change = (content: number) => {
     world.content = content
-    for (const listener of [...listeners]) listener()
+    pushes.announce()
   }
   const contents = () => call.written.map(({ bundles }) => bundles['content']?.[0])
-  return { call, world, change, contents, errors, clock, listeners }
+  return { call, world, change, contents, errors, clock, pushes, streams }
 }
 
 describe('handleStream', () => {
@@ -130,14 +131,15 @@ describe('handleStream', () => {
   })
 
   it.each(['cancelled', 'close'])('leaves nothing behind when the call is %s', async (event) => {
-    const { call, change, listeners, world, clock } = start({ freshUntil: 1_800_000_000 })
+    const { call, change, pushes, streams, world, clock } = start({ freshUntil: 1_800_000_000 })
     await settle()
     call.read()
     await settle()
-    expect(listeners.size).toBe(1)
+    expect(pushes.followers).toBe(1)
     call.emit(event)
     await settle()
-    expect(listeners.size).toBe(0)
+    expect(pushes.followers).toBe(0)
+    expect(streams.total).toBe(0)
     expect(clock.pendingTimers).toBe(0)
     change(2)
     await settle()
@@ -145,10 +147,10 @@ describe('handleStream', () => {
   })
 
   it('ends for a caller that goes away without having read', async () => {
-    const { call, listeners } = start()
+    const { call, pushes } = start()
     await settle()
     call.emit('cancelled')
     await settle()
-    expect(listeners.size).toBe(0)
+    expect(pushes.followers).toBe(0)
   })
 })

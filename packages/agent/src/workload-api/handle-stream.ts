@@ -1,16 +1,10 @@
-import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import { MalformedRequest, type Received } from '@countersign/workload-api'
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
-import { type Caller, requireSecurityHeader } from './caller.ts'
-import { invalidArgument, toRpcError } from './rpc-error.ts'
+import { type Caller, requireSecurityHeader, Sight } from './caller.ts'
+import { invalidArgument, type RpcError, toRpcError } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
-
-/** The whole state for one caller, and when it will be out of date by itself. */
-export interface Snapshot<Message> {
-  readonly message: Message
-  /** Epoch seconds; infinite when only a change from outside can make it so. */
-  readonly freshUntil: number
-}
+import { type Snapshot, SnapshotStream, type Subject } from './snapshot-stream.ts'
 
 export interface StreamMethod<Request, Schema extends DescMessage> {
   readonly schema: Schema
@@ -18,14 +12,8 @@ export interface StreamMethod<Request, Schema extends DescMessage> {
   readonly snapshot: (request: Request, caller: Caller) => Promise<Snapshot<MessageShape<Schema>>>
 }
 
-/** A snapshot that is out of date at once would otherwise be taken again without a pause. */
-const MIN_PAUSE_SECONDS = 1
-
 /**
- * Serves a stream of snapshots: the first at once, then one after each change of what the caller would see.
- *
- * Nothing is queued. A caller that reads slowly gets the state of the moment it reads; one that never reads costs one
- * message. Who the caller is, is asked again for each snapshot.
+ * Serves a stream of snapshots to the program that calls.
  *
  * @see SPIFFE Workload API section 4.3
  */
@@ -34,90 +22,44 @@ export function handleStream<Request, Schema extends DescMessage>(
   method: StreamMethod<Request, Schema>,
 ): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
   return (call) => {
-    serve(context, method, call).catch((error) => call.emit('error', toRpcError(error, context.log)))
+    new WorkloadStream(context, method, call).start()
   }
 }
 
-async function serve<Request, Schema extends DescMessage>(
-  context: ServiceContext,
-  method: StreamMethod<Request, Schema>,
-  call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
-): Promise<void> {
-  requireSecurityHeader(call)
-  const { request } = call
-  if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
-  method.validate?.(request)
+class WorkloadStream<Request, Schema extends DescMessage> extends SnapshotStream<Request, Schema> {
+  readonly #context: ServiceContext
+  readonly #method: StreamMethod<Request, Schema>
 
-  const closed = new AbortController()
-  for (const event of ['cancelled', 'close', 'finish']) call.once(event, () => closed.abort())
-  const changes = new ChangeSignal()
-  const stops = [context.state.subscribe(changes.raise), context.issuer.subscribe(changes.raise)]
-  try {
-    let sent: Uint8Array | undefined
-    while (!closed.signal.aborted) {
-      changes.lower()
-      const { message, freshUntil } = await method.snapshot(request, await context.callers.resolve(call))
-      if (closed.signal.aborted) return
-      const bytes = toBinary(method.schema, message)
-      if (sent === undefined || Buffer.compare(sent, bytes) !== 0) {
-        await write(call, message, closed.signal)
-        sent = bytes
-      }
-      await changes.wait(context, freshUntil, closed.signal)
-    }
-  } finally {
-    for (const stop of stops) stop()
-  }
-}
-
-/** Resolves when the message has gone out, which waits for a caller that does not read. */
-export function write<Message>(
-  call: ServerWritableStream<unknown, Message>,
-  message: Message,
-  closed: AbortSignal,
-): Promise<void> {
-  return untilClosed(closed, (done) => {
-    call.write(message, () => done())
-  })
-}
-
-/** Remembers that something changed, however often it did, until it is looked at. */
-export class ChangeSignal {
-  #raised = false
-  #wake = () => {}
-
-  readonly raise = (): void => {
-    this.#raised = true
-    this.#wake()
+  constructor(
+    context: ServiceContext,
+    method: StreamMethod<Request, Schema>,
+    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+  ) {
+    super(context, method.schema, call)
+    this.#context = context
+    this.#method = method
   }
 
-  lower(): void {
-    this.#raised = false
+  protected override enter(): () => void {
+    requireSecurityHeader(this.call)
+    const { request } = this.call
+    if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
+    this.#method.validate?.(request)
+    return this.#context.callers.admit(this.call)
   }
 
-  /** Until something has changed, the time has come, or the call is over. */
-  async wait({ clock }: Pick<ServiceContext, 'clock'>, until: number, closed: AbortSignal): Promise<void> {
-    if (this.#raised) return
-    const seconds = Math.max(MIN_PAUSE_SECONDS, until - clock.now())
-    let cancel = () => {}
-    await untilClosed(closed, (done) => {
-      this.#wake = done
-      if (Number.isFinite(seconds)) cancel = clock.schedule(seconds * 1000, done)
-    })
-    cancel()
-    this.#wake = () => {}
+  protected override async resolve(): Promise<Subject> {
+    const caller = await this.#context.callers.resolve(this.call)
+    return { caller, sight: new Sight(caller, this.#context.trustDomain) }
   }
-}
 
-/** Waits for `start` to call back, or for the end of the call. Leaves no listener behind: a call may last for months. */
-function untilClosed(closed: AbortSignal, start: (done: () => void) => void): Promise<void> {
-  if (closed.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      closed.removeEventListener('abort', done)
-      resolve()
-    }
-    closed.addEventListener('abort', done, { once: true })
-    start(done)
-  })
+  protected override snapshot(caller: Caller): Promise<Snapshot<MessageShape<Schema>>> {
+    return this.#method.snapshot(this.call.request as Request, caller)
+  }
+
+  protected override giving(): void {}
+
+  protected override refuse(cause: unknown): RpcError {
+    return toRpcError(cause, this.#context.log)
+  }
 }

@@ -1,5 +1,5 @@
 import { create, type JsonObject } from '@bufbuild/protobuf'
-import { AuthenticityError, JwtSvidVerifier, TrustStore, WorkloadIdentityError } from '@countersign/protocol'
+import { errorCode, JwtSvidVerifier, TrustStore, WorkloadIdentityError } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import {
   type ValidateJWTSVIDRequest,
@@ -9,9 +9,9 @@ import {
 import type { AgentView } from '../state/agent-state.ts'
 import type { Caller } from './caller.ts'
 import { handleUnary } from './handle-unary.ts'
-import { invalidArgument } from './rpc-error.ts'
+import { invalidArgument, unavailable } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
-import { visibleBundles } from './visible-bundles.ts'
+import { readyBundles } from './visible-bundles.ts'
 
 /**
  * `ValidateJWTSVID`: believes only the trust domains that the caller itself may see.
@@ -32,13 +32,19 @@ export function validateJwtSvid(context: ServiceContext) {
         const claims = { ...verified.claims, aud: [...verified.audience] } as JsonObject
         return create(ValidateJWTSVIDResponseSchema, { spiffeId: verified.subject.toString(), claims })
       } catch (error) {
-        if (error instanceof AuthenticityError || error instanceof WorkloadIdentityError) {
-          throw invalidArgument(error.message)
-        }
-        throw error
+        if (!(error instanceof WorkloadIdentityError)) throw error
+        if (isBundleAwaited(error, caller)) throw unavailable("the token's trust domain is not known yet")
+        throw invalidArgument(error.message)
       }
     },
   })
+}
+
+/** A domain that the caller federates with, of which the server has no bundle yet: asking again later helps. */
+function isBundleAwaited(error: WorkloadIdentityError, { entries }: Caller): boolean {
+  if (errorCode(error) !== 'ERR_CREDENTIAL_TRUST_DOMAIN_UNKNOWN') return false
+  const names = new Set(entries.flatMap((entry) => entry.federatesWith ?? []))
+  return error.detail?.startsWith('spiffe://') === true && names.has(error.detail.slice('spiffe://'.length))
 }
 
 /** One verifier for each set of trust domains, as long as the view lasts: importing the keys costs as much as verifying. */
@@ -51,7 +57,7 @@ class VerifierMemo {
   }
 
   get(caller: Caller): JwtSvidVerifier {
-    const bundles = visibleBundles(caller, this.#ownTrustDomain)
+    const bundles = readyBundles(caller, this.#ownTrustDomain)
     const key = bundles.map((bundle) => bundle.trustDomain).join(' ')
     const known = this.#byView.get(caller.view) ?? new Map<string, JwtSvidVerifier>()
     this.#byView.set(caller.view, known)

@@ -14,6 +14,14 @@ import {
   workloadApiMethods,
 } from '@countersign/workload-api'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
+import {
+  file_envoy_service_secret_v3_sds,
+  MAX_DISCOVERY_REQUEST_BYTES,
+  SecretDiscoveryService,
+  secretDiscoveryHandlers,
+  secretDiscoveryMethods,
+} from '../sds/secret-discovery-service.ts'
+import type { SdsSettings } from '../sds/secret-names.ts'
 import { fetchJwtBundles } from './fetch-jwt-bundles.ts'
 import { fetchJwtSvid } from './fetch-jwt-svid.ts'
 import { fetchWitBundles } from './fetch-wit-bundles.ts'
@@ -33,20 +41,27 @@ export interface WorkloadApiServer {
 
 const SERVER_OPTIONS = {
   'grpc.max_concurrent_streams': 100,
-  // Requests hold a token and a few audiences.
-  'grpc.max_receive_message_length': 64 * 1024,
+  // For all services on the socket; those with smaller requests have a smaller limit of their own.
+  'grpc.max_receive_message_length': MAX_DISCOVERY_REQUEST_BYTES,
   // A connection without a call is closed; clients connect again when they need to.
   'grpc.max_connection_idle_ms': 600_000,
-  'grpc.keepalive_time_ms': 60_000,
-  'grpc.keepalive_timeout_ms': 20_000,
+  // No keepalive: the kernel tells at once when the program at the other end of a Unix socket is gone.
   'grpc.enable_channelz': 0,
 }
 
-/** The gRPC server behind the socket: the Workload API, and health and reflection, which need no security header. */
-export function createWorkloadApiServer(context: ServiceContext): WorkloadApiServer {
+/**
+ * The gRPC server behind the socket: the Workload API, Envoy's Secret Discovery Service, and health and reflection. Only
+ * the first needs the security header.
+ */
+export function createWorkloadApiServer(context: ServiceContext, sds: SdsSettings): WorkloadApiServer {
   const server = new Server(SERVER_OPTIONS)
-  const health = new HealthService(['', SpiffeWorkloadAPI.typeName])
-  const files = [file_workloadapi, file_grpc_health_v1_health, file_grpc_reflection_v1_reflection]
+  const health = new HealthService(['', SpiffeWorkloadAPI.typeName, SecretDiscoveryService.typeName])
+  const files = [
+    file_workloadapi,
+    file_envoy_service_secret_v3_sds,
+    file_grpc_health_v1_health,
+    file_grpc_reflection_v1_reflection,
+  ]
   const reflection = reflectionHandlers(new ReflectionIndex(files))
   addGrpcService<typeof SpiffeWorkloadAPI>(server, workloadApiMethods, {
     fetchX509SVID: fetchX509Svid(context),
@@ -57,6 +72,7 @@ export function createWorkloadApiServer(context: ServiceContext): WorkloadApiSer
     fetchWITSVID: fetchWitSvid(context),
     fetchWITBundles: fetchWitBundles(context),
   })
+  addGrpcService<typeof SecretDiscoveryService>(server, secretDiscoveryMethods, secretDiscoveryHandlers(context, sds))
   addGrpcService(server, healthMethods, health.handlers)
   addGrpcService(server, reflectionMethods, reflection)
   addGrpcService(server, reflectionAlphaMethods, reflection)

@@ -17,6 +17,13 @@ const web = entry('e1', '/web')
 const withEntries = (...entries: (typeof web)[]) => ({ prepare: (server: World['server']) => server.set({ entries }) })
 const isDenied = { code: 'ERR_WORKLOAD_API_DENIED', detail: 'no identity issued' }
 
+/** Field 15 of this many bytes, its tag included. */
+function unknownField(bytes: number): Buffer {
+  const length = bytes - 4
+  const header = [0x7a, (length & 0x7f) | 0x80, ((length >> 7) & 0x7f) | 0x80, length >> 14]
+  return Buffer.concat([Buffer.from(header), Buffer.alloc(length)])
+}
+
 /** A client without the manners of ours. */
 function rawClient(world: World) {
   const client = new Client(`unix:${world.config.socket}`, credentials.createInsecure())
@@ -83,14 +90,16 @@ describe('a request that is not what it should be', () => {
     }
   })
 
-  it('is refused when it is larger than any request can be', async () => {
+  it.each([
+    ['a request of this service', 65_537, status.INVALID_ARGUMENT],
+    ['a request of any service', 131_073, status.RESOURCE_EXHAUSTED],
+  ])('is refused when it is larger than %s can be', async (_, bytes, code) => {
     const world = await startReadyWorld(withEntries(web))
-    const answer = await rawClient(world).call(
-      workloadApiMethods.fetchJWTSVID.path,
-      { 'workload.spiffe.io': 'true' },
-      Buffer.alloc(100_000),
-    )
-    expect(answer).toMatchObject({ code: status.RESOURCE_EXHAUSTED })
+    const { path } = workloadApiMethods.fetchJWTSVID
+    // Unknown fields, so that nothing but their size is wrong with them.
+    const body = Buffer.concat([Buffer.from([0x0a, 0x01, 0x61]), unknownField(bytes - 3)])
+    expect(body).toHaveLength(bytes)
+    expect(await rawClient(world).call(path, { 'workload.spiffe.io': 'true' }, body)).toMatchObject({ code })
   })
 
   it.each([

@@ -5,7 +5,7 @@ import type { CommandContext } from '../command-context.ts'
 import { type OutputFormat, openOutput } from '../output.ts'
 import { relativeTime } from '../terminal/time-text.ts'
 import { addVerb } from '../verb.ts'
-import { lastErrorText } from './federation-page.ts'
+import { lastErrorText, nextRefreshText } from './federation-page.ts'
 
 export function addFederationList(parent: Command, context: CommandContext): void {
   const command = addVerb(parent, 'list', { does: 'list followed trust domains', example: 'federation list' })
@@ -15,11 +15,13 @@ export function addFederationList(parent: Command, context: CommandContext): voi
       if (list.federations.length === 0) return page.line('no federations')
       const now = context.clock.now()
       page.table(
-        ['trust domain', 'endpoint', 'last refresh', 'sequence', 'last error'],
+        ['trust domain', 'endpoint', 'profile', 'last refresh', 'next refresh', 'sequence', 'last error'],
         list.federations.map((federation) => [
           federation.trustDomain,
           federation.bundleEndpointUrl,
+          federation.profile,
           federation.lastRefreshAt === undefined ? 'never' : relativeTime(federation.lastRefreshAt, now),
+          nextRefreshText(federation, now),
           String(federation.sequence ?? 'none'),
           lastErrorText(federation, now),
         ]),

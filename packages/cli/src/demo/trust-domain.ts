@@ -105,6 +105,7 @@ export async function startTrustDomain(host: TrustDomainHost, name: string, labe
           trustDomain: other.name,
           bundleEndpointUrl: other.bundleEndpointUrl,
           profile: 'https_web',
+          allowedAddresses: ['127.0.0.1'],
           webRoots: other.publicRootPem,
         }
         await admin.post('/v1/federations', federation)

@@ -15,6 +15,7 @@ export const serverProgram: Program = {
             ['trust domain', server.trustDomain],
             ['machine API', server.machineUrl],
             ['public API', server.publicUrl],
+            ...(server.spiffeBundleUrl === undefined ? [] : [['SPIFFE bundle', server.spiffeBundleUrl] as const]),
             ['admin socket', server.adminSocket],
           ],
           stop: () => server.stop(),

@@ -89,7 +89,7 @@ describe('onDemand', () => {
     await settle()
     script.fail(new WorkloadApiError('ERR_WORKLOAD_API_UNIMPLEMENTED', 'for the test'))
     const { message } = await expectCode(first, 'ERR_SDK_NO_IDENTITY')
-    expect(message).toContain('does not issue')
+    expect(message).toContain('does not offer')
     expect(failures.length).toBe(1)
     const second = load()
     await settle()

@@ -11,17 +11,27 @@ export class Readiness {
   readonly outcome: Promise<void>
   #resolve!: () => void
   #reject!: (error: SdkError) => void
+  #isSettled = false
   readonly #isReady: () => boolean
   readonly #report: OnFailure
+  readonly #withoutTokens: () => Promise<void>
   readonly #failures = new Map<StreamName, unknown>()
 
-  constructor(isReady: () => boolean, report: OnFailure) {
+  /** @param withoutTokens begins to live on certificates alone, for agents that have nothing else; settles when it does */
+  constructor(isReady: () => boolean, report: OnFailure, withoutTokens: () => Promise<void>) {
     this.#isReady = isReady
     this.#report = report
+    this.#withoutTokens = withoutTokens
     // Not Promise.withResolvers: this package also serves programs on Node 20.
     this.outcome = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
+      this.#resolve = () => {
+        this.#isSettled = true
+        resolve()
+      }
+      this.#reject = (error) => {
+        this.#isSettled = true
+        reject(error)
+      }
     })
   }
 
@@ -35,7 +45,9 @@ export class Readiness {
     this.#failures.set(stream, failure)
     this.#report(failure, retryMs)
     // A dropped message leaves the stream open: the next one may do. A refused protocol does not change.
-    if (retryMs === undefined && failure instanceof WorkloadApiError) this.#reject(noIdentityError(failure))
+    if (retryMs !== undefined || !(failure instanceof WorkloadApiError) || this.#isSettled) return
+    if (failure.code === 'ERR_WORKLOAD_API_UNIMPLEMENTED') void this.#withoutTokens().then(this.#resolve, this.#reject)
+    else this.#reject(noIdentityError(failure))
   }
 
   expire(): void {
@@ -59,7 +71,7 @@ function adviceFor(cause: unknown): string {
     case 'ERR_WORKLOAD_API_DENIED':
       return 'the agent has no identity for this program: register it with `countersign entry create`, or see the agent log for the nearest entry'
     case 'ERR_WORKLOAD_API_UNIMPLEMENTED':
-      return 'the agent does not issue workload identity tokens: it must offer the WIT-SVID profile of the Workload API'
+      return 'the agent does not offer what this program needs of the Workload API: does SPIFFE_ENDPOINT_SOCKET name the socket of a SPIFFE agent?'
     case 'ERR_WORKLOAD_API_INVALID_ARGUMENT':
       return 'the agent does not understand the request: does SPIFFE_ENDPOINT_SOCKET name the socket of a SPIFFE agent?'
     default:

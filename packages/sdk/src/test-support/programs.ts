@@ -42,6 +42,9 @@ export class Programs {
       {
         jwtTrust: async () => jwtTrust.store,
         mutualTls: () => Promise.reject(new TypeError('these programs have no certificates')),
+        certificateId: () => {
+          throw new TypeError('these programs have no certificates')
+        },
       },
       () => {},
     )

@@ -12,6 +12,7 @@ import {
   type WITSVIDResponse,
   WITSVIDResponseSchema,
   workloadApiMethods,
+  type X509SVIDResponse,
 } from '@countersign/workload-api'
 import { type MethodDefinition, Server, ServerCredentials, type ServerWritableStream, status } from '@grpc/grpc-js'
 
@@ -24,6 +25,7 @@ export class WorkloadApiServer {
   readonly #socket: string
   readonly #identity = new Stream<WITSVIDResponse>()
   readonly #trust = new Stream<WITBundlesResponse>()
+  readonly #certificates = new Stream<X509SVIDResponse>()
   #server: Server | undefined
 
   private constructor(folder: string) {
@@ -42,7 +44,7 @@ export class WorkloadApiServer {
   }
 
   get openStreams(): number {
-    return this.#identity.open + this.#trust.open
+    return this.#identity.open + this.#trust.open + this.#certificates.open
   }
 
   giveIdentities(...svids: readonly WITSVID[]): void {
@@ -51,6 +53,10 @@ export class WorkloadApiServer {
 
   giveBundles(bundles: Readonly<Record<string, string>>): void {
     this.#trust.tell(create(WITBundlesResponseSchema, { bundles: { ...bundles } }))
+  }
+
+  giveCertificates(message: X509SVIDResponse): void {
+    this.#certificates.tell(message)
   }
 
   /** Bytes that are no message of this protocol. */
@@ -65,6 +71,10 @@ export class WorkloadApiServer {
 
   endBundles(code: status, details = ''): void {
     this.#trust.tell({ code, details })
+  }
+
+  endCertificates(code: status, details = ''): void {
+    this.#certificates.tell({ code, details })
   }
 
   /** What an agent does when an entry is deleted. */
@@ -84,10 +94,12 @@ export class WorkloadApiServer {
       {
         fetchWITSVID: tolerant(workloadApiMethods.fetchWITSVID),
         fetchWITBundles: tolerant(workloadApiMethods.fetchWITBundles),
+        fetchX509SVID: tolerant(workloadApiMethods.fetchX509SVID),
       },
       {
         fetchWITSVID: (call: Call<WITSVIDResponse>) => this.#identity.serve(call),
         fetchWITBundles: (call: Call<WITBundlesResponse>) => this.#trust.serve(call),
+        fetchX509SVID: (call: Call<X509SVIDResponse>) => this.#certificates.serve(call),
       },
     )
     await rm(this.#socket, { force: true })

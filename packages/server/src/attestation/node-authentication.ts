@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@countersign/plugin-kit'
 import { type CryptoBackend, errorCode, verifyX509Svid, X509Anchors } from '@countersign/protocol'
@@ -6,6 +5,7 @@ import type { Audit } from '../audit/audit.ts'
 import { AGENT_PATH } from '../registration/validate-entry.ts'
 import type { Authority } from '../store/authority-store.ts'
 import type { NodeStore } from '../store/node-store.ts'
+import { readPeerChain } from '../tls/peer-chain.ts'
 import type { AuthenticatedNode } from './node-attestation.ts'
 import { NodeError } from './node-error.ts'
 
@@ -18,8 +18,6 @@ export interface NodeAuthenticationOptions {
   /** All that are published, as known now. */
   readonly authorities: () => readonly Authority[]
 }
-
-const MAX_CHAIN_LENGTH = 8
 
 /** Finds out which node is at the other end of a TLS connection, by the X509-SVID it shows. */
 export class NodeAuthentication {
@@ -86,15 +84,4 @@ export class NodeAuthentication {
     }
     return this.#anchors.anchors
   }
-}
-
-/** The certificates the peer sent, leaf first. A self-signed one has no issuer of its own. */
-function readPeerChain(socket: TLSSocket): Uint8Array[] {
-  const chain: Uint8Array[] = []
-  let certificate: X509Certificate | undefined = socket.getPeerX509Certificate()
-  while (certificate !== undefined && chain.length <= MAX_CHAIN_LENGTH) {
-    chain.push(certificate.raw)
-    certificate = certificate.issuerCertificate
-  }
-  return chain
 }

@@ -54,7 +54,10 @@ export function createAudit(log: Logger) {
       write('authority.changed', authority),
     federationCreated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>
       write('federation.created', federation),
+    federationUpdated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>
+      write('federation.updated', federation),
     federationDeleted: (federation: { trustDomain: string }) => write('federation.deleted', federation),
+    federatedBundleRefused: (refusal: { trustDomain: string; code: string }) => write('bundle.refused', refusal),
     federatedBundleChanged: (bundle: { trustDomain: string; sequence?: number }) => write('bundle.changed', bundle),
   }
 }

@@ -83,7 +83,18 @@ export const ServerConfigFile = Type.Object({
     { default: {} },
   ),
   bundle: Type.Object(
-    { refreshHint: seconds(60, 1, DAY, 'how often others should fetch the bundle') },
+    {
+      refreshHint: seconds(60, 1, DAY, 'how often others should fetch the bundle'),
+      spiffeEndpoint: Type.Optional(
+        Type.Object(
+          {
+            host: Type.String({ minLength: 1, default: '0.0.0.0', description: 'address to listen on' }),
+            port: port(8444),
+          },
+          { description: 'serves the bundle by profile https_spiffe too; without it only https_web is served' },
+        ),
+      ),
+    },
     { default: {} },
   ),
   keyManager: Type.Object(PluginChoice.properties, {

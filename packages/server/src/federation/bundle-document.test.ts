@@ -55,6 +55,13 @@ describe('parseBundleDocument', () => {
     expect(parse({ keys: [{ ...jwt, use: 'future' }, jwt] }).keys).toEqual([jwt])
   })
 
+  it('refuses a key set for other uses, but not an empty one', async () => {
+    const signing = { ...generateSigningKey('ES256', { kid: 'a' }).publicJwk, use: 'sig' }
+    const { use: _, ...unstated } = signing
+    await expectCode(() => parse({ keys: [signing, unstated] }), 'ERR_FEDERATION_BUNDLE')
+    expect(parse({ keys: [] })).toEqual({ keys: [] })
+  })
+
   it('refuses a document over 256 KiB', async () => {
     const one = JSON.stringify(normalised).length + 1
     const fitting = Math.floor((256 * 1024 - '{"keys":[]}'.length + 1) / one)

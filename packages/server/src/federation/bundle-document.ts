@@ -11,7 +11,8 @@ export const MAX_BUNDLE_BYTES = 256 * 1024
  * standard asks: one certificate that cannot be read makes workloads refuse everything that comes with it.
  *
  * @param trustDomain from configuration; the document itself never says
- * @throws FederationError `ERR_FEDERATION_BUNDLE`, `ERR_FEDERATION_TOO_LARGE` for more than 256 KiB
+ * @throws FederationError `ERR_FEDERATION_BUNDLE` for what is no bundle, a key set for other uses included;
+ *   `ERR_FEDERATION_TOO_LARGE` for more than 256 KiB
  * @see SPIFFE Trust Domain and Bundle, section 4
  */
 export function parseBundleDocument(trustDomain: string, document: unknown): BundleDocument {
@@ -25,12 +26,26 @@ export function parseBundleDocument(trustDomain: string, document: unknown): Bun
   return usable
 }
 
+const USES: ReadonlySet<unknown> = new Set(['x509-svid', 'jwt-svid', 'wit-svid'])
+
 function parseBundle(trustDomain: string, document: unknown) {
   try {
-    return parseSpiffeBundle(trustDomain, document)
+    const bundle = parseSpiffeBundle(trustDomain, document)
+    rejectOtherKeySet(document as { readonly keys: readonly Readonly<Record<string, unknown>>[] })
+    return bundle
   } catch (cause) {
     if (errorCode(cause) === undefined) throw cause
     throw new FederationError('ERR_FEDERATION_BUNDLE', (cause as Error).message, { cause })
+  }
+}
+
+/**
+ * Keys none of which is for an SVID are another kind of key set, behind a wrong URL. Read as a bundle it would withdraw
+ * all trust in the domain, which is what an empty list is for.
+ */
+function rejectOtherKeySet({ keys }: { readonly keys: readonly Readonly<Record<string, unknown>>[] }): void {
+  if (keys.length > 0 && !keys.some(({ use }) => USES.has(use))) {
+    throw new FederationError('ERR_FEDERATION_BUNDLE', 'key set has keys, but none of them is for SVIDs')
   }
 }
 

@@ -1,66 +1,8 @@
 import type { BundleDocument } from '@countersign/api'
-import type { JsonObject } from '@countersign/protocol'
-import type { FakeClock } from '@countersign/testing'
 import { expectCode, settle } from '@countersign/testing'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { createAudit } from '../audit/audit.ts'
-import { BundleStore } from '../store/bundle-store.ts'
+import { describe, expect, it } from 'vitest'
 import { FederationStore } from '../store/federation-store.ts'
-import { RecordingLogger } from '../test-support/recording-logger.ts'
-import { temporaryStore } from '../test-support/temporary-store.ts'
-import { FederationError } from './federation-error.ts'
-import { Federations } from './federations.ts'
-import type { BundleSource } from './fetch-bundle.ts'
-
-const partner = {
-  trustDomain: 'partner.example',
-  bundleEndpointUrl: 'https://partner.example/bundle',
-  profile: 'https_web',
-} as const
-
-const unreachable = () => new FederationError('ERR_FEDERATION_UNREACHABLE', 'bundle endpoint cannot be reached')
-
-async function open() {
-  const { store, clock } = await temporaryStore()
-  const log = new RecordingLogger()
-  const world = {
-    answer: { keys: [], spiffe_sequence: 1, spiffe_refresh_hint: 60 } as BundleDocument | Error,
-    fetches: [] as { source: BundleSource; at: number }[],
-    hold: undefined as Promise<void> | undefined,
-    signals: [] as AbortSignal[],
-    ignoreAbort: undefined as Promise<void> | undefined,
-  }
-  const bundles = new BundleStore(store)
-  const create = () => {
-    const federations = new Federations({
-      store: new FederationStore(store),
-      bundles,
-      audit: createAudit(log),
-      log,
-      clock,
-      random: () => 0.5,
-      trustDomain: 'example.org',
-      fetchBundle: async (source, signal) => {
-        world.fetches.push({ source, at: clock.now() })
-        world.signals.push(signal)
-        const answer = world.answer
-        if (world.ignoreAbort !== undefined) {
-          await world.ignoreAbort
-          return answer as unknown as JsonObject
-        }
-        const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
-        await Promise.race([world.hold, aborted])
-        if (signal.aborted)
-          throw new FederationError('ERR_FEDERATION_TIMEOUT', 'bundle endpoint did not answer in time')
-        if (world.answer instanceof Error) throw world.answer
-        return world.answer as unknown as JsonObject
-      },
-    })
-    onTestFinished(() => federations.stop())
-    return federations
-  }
-  return { store, clock, log, world, bundles, create, federations: create() }
-}
+import { anAuthority, aRoot, openFederations as open, partner, unreachable } from '../test-support/federation-world.ts'
 
 const timesOf = (fetches: { at: number }[], start: number) => fetches.map(({ at }) => at - start)
 
@@ -72,7 +14,10 @@ describe('Federations', () => {
     await clock.advance(125)
     expect(timesOf(world.fetches, start)).toEqual([0, 60, 120])
     expect(world.fetches[0]?.source.url).toBe(partner.bundleEndpointUrl)
-    expect(world.fetches[0]?.source.webRoots).toContain('BEGIN CERTIFICATE')
+    expect(world.fetches[0]?.source.authentication).toMatchObject({
+      profile: 'https_web',
+      webRoots: expect.any(String),
+    })
     expect((await bundles.get('partner.example'))?.bundle).toEqual(world.answer)
     const [federation] = await federations.list()
     expect(federation).toMatchObject({ lastRefreshAt: start + 120, sequence: 1 })
@@ -294,24 +239,3 @@ describe('Federations', () => {
     await expectCode(federations.setBundle('example.org', { keys: [] }), 'ERR_FEDERATION_OWN_TRUST_DOMAIN')
   })
 })
-
-async function anAuthority(clock: FakeClock) {
-  const { decodePem, encodeBase64 } = await import('@countersign/protocol')
-  const [certificate = new Uint8Array()] = decodePem(await aRoot(clock))
-  return { use: 'x509-svid', kty: 'EC', x5c: [encodeBase64(certificate)] }
-}
-
-async function aRoot(clock: FakeClock): Promise<string> {
-  const { buildCaCertificate, encodePem, randomSerial } = await import('@countersign/protocol')
-  const { generateSigningKey, nodeCrypto: crypto } = await import('@countersign/protocol/keys-node')
-  const certificate = await buildCaCertificate({
-    key: generateSigningKey('ES256'),
-    crypto,
-    subject: { commonName: 'Web root' },
-    trustDomain: 'web.example',
-    notBefore: clock.now() - 10,
-    notAfter: clock.now() + 3600,
-    serial: randomSerial(crypto),
-  })
-  return encodePem([certificate])
-}

@@ -1,14 +1,17 @@
-import type { BundleDocument, Federation, NewFederation, TrustDomainBundle } from '@countersign/api'
+import type { BundleDocument, Federation, FederationChange, NewFederation, TrustDomainBundle } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { errorCode, type JsonObject } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
 import type { BundleStore } from '../store/bundle-store.ts'
-import type { FederationStore } from '../store/federation-store.ts'
+import type { FederationEndpoint, FederationStore } from '../store/federation-store.ts'
+import { AddressPolicy } from './address-policy.ts'
+import { authenticationOf } from './authentication-of.ts'
 import { parseBundleDocument } from './bundle-document.ts'
 import { FederationError } from './federation-error.ts'
 import type { BundleFetcher, BundleSource } from './fetch-bundle.ts'
 import { refreshDelay } from './refresh-delay.ts'
-import { requireForeignTrustDomain, validateFederation } from './validate-federation.ts'
+import { RefreshSchedule } from './refresh-schedule.ts'
+import { requireForeignTrustDomain, validateEndpoint } from './validate-federation.ts'
 
 export interface FederationsOptions {
   readonly store: FederationStore
@@ -25,73 +28,112 @@ export interface FederationsOptions {
 /** For one attempt as a whole. */
 const TIMEOUT_MS = 10_000
 
-interface Schedule {
-  cancel: () => void
-  failures: number
-}
-
 interface Attempt {
   readonly result: Promise<Federation>
-  /** Aborts it: the relationship it was for has ended. */
+  /** Aborts it: the relationship it was for has ended, or what it relied on was replaced. */
   readonly ended: AbortController
 }
 
 /** Relationships with other trust domains: keeps their bundles fresh, each on its own, and never waits for any. */
 export class Federations {
   readonly #options: FederationsOptions
-  readonly #schedules = new Map<string, Schedule>()
+  readonly #schedule: RefreshSchedule
   readonly #running = new Map<string, Attempt>()
   readonly #stopping = new AbortController()
 
   constructor(options: FederationsOptions) {
     this.#options = options
+    this.#schedule = new RefreshSchedule(options.clock, (trustDomain) => void this.#refreshInBackground(trustDomain))
   }
 
   /** Begins to fetch the bundles of the stored relationships, soon and not all at once. */
   async start(): Promise<void> {
     for (const { trustDomain } of await this.#options.store.list()) {
-      this.#scheduleIn(trustDomain, this.#options.random())
+      this.#schedule.set(trustDomain, this.#options.random())
     }
   }
 
   /** Cancels what is under way. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    for (const { cancel } of this.#schedules.values()) cancel()
-    this.#schedules.clear()
+    this.#schedule.stop()
     await Promise.allSettled([...this.#running.values()].map(({ result }) => result))
   }
 
-  list(): Promise<Federation[]> {
-    return this.#options.store.list()
+  /** @throws FederationError `ERR_FEDERATION_NOT_FOUND` */
+  get(trustDomain: string): Promise<Federation> {
+    return this.#require(trustDomain)
   }
 
-  /** Stores the relationship and fetches in the background. @throws FederationError as `validateFederation`, or exists */
-  async create(federation: NewFederation): Promise<Federation> {
-    validateFederation(federation, this.#options.trustDomain)
-    const created = await this.#options.store.create(federation)
-    const { trustDomain, bundleEndpointUrl } = created
-    this.#options.audit.federationCreated({ trustDomain, bundleEndpointUrl })
-    this.#scheduleIn(trustDomain, 0)
-    return created
+  async list(): Promise<Federation[]> {
+    return (await this.#options.store.list()).map((federation) => this.#withSchedule(federation))
+  }
+
+  /**
+   * Stores the relationship and fetches in the background.
+   *
+   * @throws FederationError as `requireForeignTrustDomain`, `validateEndpoint` and `parseBundleDocument`,
+   *   `ERR_FEDERATION_EXISTS`
+   */
+  async create({ trustDomain, ...change }: NewFederation): Promise<Federation> {
+    requireForeignTrustDomain(trustDomain, this.#options.trustDomain)
+    const endpoint = parseEndpoint(trustDomain, change)
+    const created = await this.#options.store.create(trustDomain, endpoint)
+    this.#options.audit.federationCreated({ trustDomain, bundleEndpointUrl: created.bundleEndpointUrl })
+    if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
+    this.#schedule.set(trustDomain, 0)
+    return this.#withSchedule(created)
+  }
+
+  /**
+   * Replaces where the bundle comes from, and fetches from there in the background. The bundle that is known stays
+   * trusted until then, unless another is given.
+   *
+   * @throws FederationError as `create`, `ERR_FEDERATION_NOT_FOUND`
+   */
+  async update(trustDomain: string, change: FederationChange): Promise<Federation> {
+    const endpoint = parseEndpoint(trustDomain, change)
+    // Before it is stored: what an attempt brings from the former endpoint must not be taken after this.
+    const scheduled = this.#abandon(trustDomain)
+    try {
+      const updated = await this.#options.store.update(trustDomain, endpoint)
+      this.#options.audit.federationUpdated({ trustDomain, bundleEndpointUrl: updated.bundleEndpointUrl })
+      if (endpoint.bundle !== undefined) this.#reportBundle(trustDomain, endpoint.bundle)
+      this.#schedule.set(trustDomain, 0)
+      return this.#withSchedule(updated)
+    } catch (error) {
+      if (scheduled) this.#schedule.set(trustDomain, 0)
+      throw error
+    }
   }
 
   /** Ends the relationship and the trust in that domain. @throws FederationError `ERR_FEDERATION_NOT_FOUND` */
   async delete(trustDomain: string): Promise<void> {
     await this.#options.store.delete(trustDomain)
-    this.#schedules.get(trustDomain)?.cancel()
-    this.#schedules.delete(trustDomain)
     // Joined by a later relationship with the same domain, it would fetch from the wrong place and end its schedule.
-    this.#running.get(trustDomain)?.ended.abort()
-    this.#running.delete(trustDomain)
+    this.#abandon(trustDomain)
     this.#options.audit.federationDeleted({ trustDomain })
   }
 
-  /** Takes a bundle from the operator. @throws FederationError for the own trust domain or an unusable document */
+  /**
+   * Takes a bundle from the operator, whatever its sequence: it counts until the next refresh. Endpoints that it
+   * authenticates are asked again at once.
+   *
+   * @throws FederationError for the own trust domain or an unusable document
+   */
   async setBundle(trustDomain: string, document: unknown): Promise<TrustDomainBundle> {
     requireForeignTrustDomain(trustDomain, this.#options.trustDomain)
     const bundle = parseBundleDocument(trustDomain, document)
-    if (await this.#options.bundles.put(trustDomain, bundle)) this.#reportBundle(trustDomain, bundle)
+    const dependent = (await this.#options.store.list()).filter(({ endpointSpiffeId }) =>
+      endpointSpiffeId?.startsWith(`spiffe://${trustDomain}/`),
+    )
+    // What an attempt brings that the former bundle authenticated must not be taken after this.
+    for (const federation of dependent) this.#abandon(federation.trustDomain)
+    try {
+      if (await this.#options.bundles.put(trustDomain, bundle)) this.#reportBundle(trustDomain, bundle)
+    } finally {
+      for (const federation of dependent) this.#schedule.set(federation.trustDomain, 0)
+    }
     return { trustDomain, bundle }
   }
 
@@ -112,28 +154,31 @@ export class Federations {
   }
 
   async #refresh(trustDomain: string, ended: AbortSignal): Promise<Federation> {
-    const { store, clock, log } = this.#options
-    const { bundleEndpointUrl: url, webRoots } = await this.#require(trustDomain)
+    const { store, clock, log, audit } = this.#options
+    const federation = await this.#require(trustDomain)
+    const { bundleEndpointUrl: url } = federation
     let isFailed = false
     try {
-      const document = await this.#fetchInTime({ url, webRoots }, ended)
+      const authentication = await authenticationOf(federation, this.#options.bundles, clock.now())
+      const addresses = new AddressPolicy(federation.allowedAddresses ?? [])
+      const document = await this.#fetchInTime({ url, authentication, addresses }, ended)
       const bundle = parseBundleDocument(trustDomain, document)
-      if (ended.aborted) throw notFound()
-      if (await store.recordFetched(trustDomain, url, bundle)) this.#reportBundle(trustDomain, bundle)
+      if (await store.recordFetched(federation, bundle, ended)) this.#reportBundle(trustDomain, bundle)
     } catch (error) {
-      if (ended.aborted) throw notFound()
+      if (ended.aborted) return this.#require(trustDomain)
       const code = errorCode(error)
       if (code === undefined || code === 'ERR_FEDERATION_NOT_FOUND') throw error
       if (this.#stopping.signal.aborted) return this.#require(trustDomain)
       isFailed = true
       const { message, detail } = error as FederationError
       log.warn({ trustDomain, code, detail }, 'bundle of a federated trust domain was not refreshed')
-      await store.recordFailure(trustDomain, url, { code, message }, clock.now())
+      audit.federatedBundleRefused({ trustDomain, code })
+      await store.recordFailure(trustDomain, url, { code, message, detail }, clock.now())
     }
     const hint = (await this.#options.bundles.get(trustDomain))?.bundle.spiffe_refresh_hint
-    if (ended.aborted) throw notFound()
-    const failures = isFailed ? (this.#schedules.get(trustDomain)?.failures ?? 0) + 1 : 0
-    this.#scheduleIn(trustDomain, refreshDelay(hint, failures, this.#options.random()), failures)
+    if (ended.aborted) return this.#require(trustDomain)
+    const failures = isFailed ? this.#schedule.failures(trustDomain) + 1 : 0
+    this.#schedule.set(trustDomain, refreshDelay(hint, failures, this.#options.random()), failures)
     return this.#require(trustDomain)
   }
 
@@ -151,14 +196,21 @@ export class Federations {
   async #require(trustDomain: string): Promise<Federation> {
     const federation = await this.#options.store.get(trustDomain)
     if (federation === undefined) throw notFound()
-    return federation
+    return this.#withSchedule(federation)
   }
 
-  #scheduleIn(trustDomain: string, seconds: number, failures = 0): void {
-    this.#schedules.get(trustDomain)?.cancel()
-    if (this.#stopping.signal.aborted) return
-    const cancel = this.#options.clock.schedule(seconds * 1000, () => void this.#refreshInBackground(trustDomain))
-    this.#schedules.set(trustDomain, { cancel, failures })
+  #withSchedule(federation: Federation): Federation {
+    const nextRefreshAt = this.#schedule.nextAt(federation.trustDomain)
+    return nextRefreshAt === undefined ? federation : { ...federation, nextRefreshAt }
+  }
+
+  /** Forgets the attempt that is under way and the one that would be next. @returns whether there was either */
+  #abandon(trustDomain: string): boolean {
+    const isScheduled = this.#schedule.cancel(trustDomain)
+    const running = this.#running.get(trustDomain)
+    running?.ended.abort()
+    this.#running.delete(trustDomain)
+    return isScheduled || running !== undefined
   }
 
   /** A relationship that was ended meanwhile is simply not scheduled again; anything else must not end the loop. */
@@ -168,8 +220,8 @@ export class Federations {
     } catch (error) {
       if (errorCode(error) === 'ERR_FEDERATION_NOT_FOUND' || this.#stopping.signal.aborted) return
       this.#options.log.error({ trustDomain, code: errorCode(error), err: error }, 'refreshing a bundle failed')
-      const failures = (this.#schedules.get(trustDomain)?.failures ?? 0) + 1
-      this.#scheduleIn(trustDomain, refreshDelay(undefined, failures, this.#options.random()), failures)
+      const failures = this.#schedule.failures(trustDomain) + 1
+      this.#schedule.set(trustDomain, refreshDelay(undefined, failures, this.#options.random()), failures)
     }
   }
 
@@ -177,6 +229,12 @@ export class Federations {
     const { spiffe_sequence: sequence } = bundle
     this.#options.audit.federatedBundleChanged({ trustDomain, ...(sequence === undefined ? {} : { sequence }) })
   }
+}
+
+/** @throws FederationError as `validateEndpoint` and `parseBundleDocument` */
+function parseEndpoint(trustDomain: string, { bundle, ...endpoint }: FederationChange): FederationEndpoint {
+  validateEndpoint(endpoint)
+  return bundle === undefined ? endpoint : { ...endpoint, bundle: parseBundleDocument(trustDomain, bundle) }
 }
 
 function notFound() {

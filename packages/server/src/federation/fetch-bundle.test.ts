@@ -4,9 +4,19 @@ import { createServer } from 'node:net'
 import { expectCode } from '@countersign/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startWebServer } from '../test-support/web-server.ts'
-import { fetchBundle } from './fetch-bundle.ts'
+import { AddressPolicy } from './address-policy.ts'
+import { createBundleFetcher } from './fetch-bundle.ts'
+import { resolveHost } from './resolve-address.ts'
 
 const never = new AbortController().signal
+const addresses = new AddressPolicy(['127.0.0.0/8', '::1'])
+
+function fetchBundle({ url, webRoots }: { url: string; webRoots?: string }, signal: AbortSignal) {
+  return createBundleFetcher(resolveHost)(
+    { url, authentication: { profile: 'https_web', webRoots }, addresses },
+    signal,
+  )
+}
 
 const send = (response: ServerResponse, body: string, status = 200, headers: Record<string, string> = {}) => {
   response.writeHead(status, headers)
@@ -112,6 +122,6 @@ describe('fetchBundle', () => {
     await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => new Promise<void>((resolve) => void plain.close(() => resolve())))
     const { port } = plain.address() as AddressInfo
-    await expectCode(fetchBundle({ url: `https://127.0.0.1:${port}` }, never), 'ERR_FEDERATION_UNREACHABLE')
+    await expectCode(fetchBundle({ url: `https://127.0.0.1:${port}` }, never), 'ERR_FEDERATION_TLS')
   })
 })

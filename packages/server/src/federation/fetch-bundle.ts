@@ -1,57 +1,74 @@
-/** Gets a bundle document by the `https_web` profile of SPIFFE Federation. */
+/** Gets a bundle document from a bundle endpoint, by either profile of SPIFFE Federation. */
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { decodeUtf8, EncodingError, type JsonObject, parseJsonObject } from '@countersign/protocol'
 import { MAX_BUNDLE_BYTES } from './bundle-document.ts'
+import { connectEndpoint, type EndpointRules } from './connect-endpoint.ts'
 import { FederationError } from './federation-error.ts'
+import { asFederationError } from './fetch-failure.ts'
+import type { ResolveHost } from './resolve-address.ts'
 import { parseEndpointUrl } from './validate-federation.ts'
 
-export interface BundleSource {
+export interface BundleSource extends EndpointRules {
   readonly url: string
-  /** PEM roots for the endpoint's certificate; without them the public Web PKI. */
-  readonly webRoots?: string | undefined
 }
 
 /** @throws FederationError `ERR_FEDERATION_*` */
 export type BundleFetcher = (source: BundleSource, signal: AbortSignal) => Promise<JsonObject>
 
 const MAX_REDIRECTS = 3
+const MAX_HEADER_BYTES = 16 * 1024
 
 /**
- * Fetches from the configured URL; a redirect counts for this one time only and must be https too.
+ * Makes a function that fetches from a configured URL. A redirect counts for this one time only and is held to the same
+ * rules as the URL: https, the same profile and roots or SPIFFE ID, an address that is allowed. Nothing that the endpoint
+ * sets goes along: no cookie, no authorization.
  *
- * @param signal ends the whole attempt, redirects and body included
- * @throws FederationError `ERR_FEDERATION_UNREACHABLE`, `ERR_FEDERATION_CERTIFICATE`, `ERR_FEDERATION_TIMEOUT`,
- *   `ERR_FEDERATION_REDIRECT`, `ERR_FEDERATION_STATUS`, `ERR_FEDERATION_TOO_LARGE` (more than 256 KiB),
- *   `ERR_FEDERATION_BUNDLE` when the body is not one JSON object
- * @see SPIFFE Federation section 5.2.1
+ * The fetcher's `signal` ends the whole attempt: name resolution, handshake, redirects and body. It throws
+ * FederationError as `connectEndpoint`, and `ERR_FEDERATION_REDIRECT`, `ERR_FEDERATION_STATUS`,
+ * `ERR_FEDERATION_TOO_LARGE` (more than 256 KiB), `ERR_FEDERATION_BUNDLE` when the body is not one JSON object. What the
+ * answer says of its own media type and length is not looked at.
+ *
+ * @see SPIFFE Federation sections 5.2.1.4, 5.2.2.4
  */
-export const fetchBundle: BundleFetcher = async (source, signal) => {
-  let url = parseEndpointUrl(source.url)
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await get(url, source.webRoots, signal)
-    try {
-      if (response.statusCode === 200) return parseBody(await readBody(response, signal))
-      url = redirectTarget(response, url)
-    } finally {
-      response.destroy()
+export function createBundleFetcher(resolve: ResolveHost): BundleFetcher {
+  return async ({ url: configured, ...rules }, signal) => {
+    let url = parseEndpointUrl(configured)
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const response = await get(url, rules, resolve, signal)
+      try {
+        if (response.statusCode === 200) return parseBody(await readBody(response, signal))
+        url = redirectTarget(response, url)
+      } finally {
+        response.destroy()
+      }
     }
+    throw new FederationError('ERR_FEDERATION_REDIRECT', `bundle endpoint redirects more than ${MAX_REDIRECTS} times`)
   }
-  throw new FederationError('ERR_FEDERATION_REDIRECT', `bundle endpoint redirects more than ${MAX_REDIRECTS} times`)
 }
 
-function get(url: URL, webRoots: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+async function get(
+  url: URL,
+  rules: EndpointRules,
+  resolveHost: ResolveHost,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const socket = await connectEndpoint(url, rules, resolveHost, signal)
   return new Promise((resolve, reject) => {
     const outgoing = request(url, {
-      agent: false,
-      minVersion: 'TLSv1.2',
-      rejectUnauthorized: true,
-      headers: { accept: 'application/json', 'user-agent': 'countersign' },
+      createConnection: () => socket,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headers: { accept: 'application/json', 'user-agent': 'countersign', connection: 'close' },
       signal,
-      ...(webRoots === undefined ? {} : { ca: webRoots }),
     })
     outgoing.on('response', resolve)
-    outgoing.on('error', (error) => reject(asFederationError(error, signal)))
+    const fail = (error?: Error) => {
+      socket.destroy()
+      reject(asFederationError(error, signal))
+    }
+    outgoing.on('error', fail)
+    // Without an answer and without an error: the endpoint wanted to speak another protocol than HTTP.
+    outgoing.on('close', fail)
     outgoing.end()
   })
 }
@@ -95,18 +112,4 @@ function redirectTarget(response: IncomingMessage, from: URL): URL {
     )
   }
   return target
-}
-
-/** Errors that node:https reports when the peer's certificate does not hold. */
-const CERTIFICATE_FAILURE = /CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME|ERR_TLS|ERR_SSL|CRL_|INVALID_(?:CA|PURPOSE)/
-
-function asFederationError(error: unknown, signal: AbortSignal): FederationError {
-  if (error instanceof FederationError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const context = { detail: code, cause: error }
-  if (signal.aborted)
-    return new FederationError('ERR_FEDERATION_TIMEOUT', 'bundle endpoint did not answer in time', context)
-  return CERTIFICATE_FAILURE.test(code)
-    ? new FederationError('ERR_FEDERATION_CERTIFICATE', "bundle endpoint's certificate is not trusted", context)
-    : new FederationError('ERR_FEDERATION_UNREACHABLE', 'bundle endpoint cannot be reached', context)
 }

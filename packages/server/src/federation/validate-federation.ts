@@ -1,24 +1,58 @@
 import { X509Certificate } from 'node:crypto'
-import type { NewFederation } from '@countersign/api'
-import { errorCode, parseTrustDomain } from '@countersign/protocol'
+import type { FederationChange } from '@countersign/api'
+import { errorCode, parseTrustDomain, WorkloadId } from '@countersign/protocol'
+import { parseAddressRange } from './address-range.ts'
 import { FederationError } from './federation-error.ts'
 
 const MAX_WEB_ROOTS = 32
+/** As written: what a URL parser repairs (an empty user, a backslash, a line break) would be stored as something else. */
+const ENDPOINT_URL = /^https:\/\/[^\s@/?#\\]+(?:[/?][^\s#]*)?$/
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----/g
 
 /**
- * Checks a relationship before it is stored. Nothing is fetched: a partner's endpoint may be down at the moment.
+ * Checks where a bundle is to come from before it is stored. Nothing is fetched or resolved: a partner's endpoint, or its
+ * name server, may be down at the moment.
  *
- * @throws FederationError `ERR_FEDERATION_TRUST_DOMAIN`, `ERR_FEDERATION_URL`, `ERR_FEDERATION_WEB_ROOTS`
- * @throws FederationError `ERR_FEDERATION_OWN_TRUST_DOMAIN`: whoever answers at the URL would become this domain
+ * @throws FederationError `ERR_FEDERATION_URL`, `ERR_FEDERATION_WEB_ROOTS`, `ERR_FEDERATION_ENDPOINT_ID`,
+ *   `ERR_FEDERATION_ALLOWED_ADDRESS`
+ * @throws FederationError `ERR_FEDERATION_PROFILE` when the profile lacks what it needs, or has what only the other uses
  */
-export function validateFederation(federation: NewFederation, ownTrustDomain: string): void {
-  requireForeignTrustDomain(federation.trustDomain, ownTrustDomain)
-  parseEndpointUrl(federation.bundleEndpointUrl)
-  if (federation.webRoots !== undefined) rejectWebRoots(federation.webRoots)
+export function validateEndpoint(endpoint: FederationChange): void {
+  const { bundleEndpointUrl, profile, webRoots, endpointSpiffeId, allowedAddresses = [] } = endpoint
+  parseEndpointUrl(bundleEndpointUrl)
+  if ((profile === 'https_spiffe') !== (endpointSpiffeId !== undefined)) {
+    throw new FederationError('ERR_FEDERATION_PROFILE', 'endpointSpiffeId goes with https_spiffe, and only with it')
+  }
+  if (profile !== 'https_web' && webRoots !== undefined) {
+    throw new FederationError('ERR_FEDERATION_PROFILE', 'webRoots go with https_web only')
+  }
+  if (endpointSpiffeId !== undefined) parseEndpointId(endpointSpiffeId)
+  if (webRoots !== undefined) rejectWebRoots(webRoots)
+  if (allowedAddresses.some((text) => parseAddressRange(text) === undefined)) {
+    throw new FederationError(
+      'ERR_FEDERATION_ALLOWED_ADDRESS',
+      'allowedAddresses: expected IP addresses and ranges such as 10.0.0.0/8',
+    )
+  }
 }
 
-/** @throws FederationError `ERR_FEDERATION_TRUST_DOMAIN`, `ERR_FEDERATION_OWN_TRUST_DOMAIN` */
+/** @throws FederationError `ERR_FEDERATION_ENDPOINT_ID` unless it is the SPIFFE ID of a workload */
+export function parseEndpointId(text: string): WorkloadId {
+  try {
+    const id = WorkloadId.parse(text)
+    if (id.scheme === 'spiffe') return id
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause
+    const reason = (cause as Error).message
+    throw new FederationError('ERR_FEDERATION_ENDPOINT_ID', `endpointSpiffeId: ${reason}`, { cause })
+  }
+  throw new FederationError('ERR_FEDERATION_ENDPOINT_ID', 'endpointSpiffeId: not a SPIFFE ID')
+}
+
+/**
+ * @throws FederationError `ERR_FEDERATION_TRUST_DOMAIN`
+ * @throws FederationError `ERR_FEDERATION_OWN_TRUST_DOMAIN`: whoever answers at the URL would become this domain
+ */
 export function requireForeignTrustDomain(trustDomain: string, ownTrustDomain: string): void {
   try {
     parseTrustDomain(trustDomain)
@@ -33,10 +67,10 @@ export function requireForeignTrustDomain(trustDomain: string, ownTrustDomain: s
 
 /**
  * @throws FederationError `ERR_FEDERATION_URL` unless it is an https URL without user information
- * @see SPIFFE Federation section 5.2.1
+ * @see SPIFFE Federation sections 5.2.1.1, 5.2.2.1
  */
 export function parseEndpointUrl(text: string): URL {
-  const url = URL.parse(text)
+  const url = ENDPOINT_URL.test(text) ? URL.parse(text) : null
   if (url === null || url.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.hash !== '') {
     throw new FederationError('ERR_FEDERATION_URL', 'bundle endpoint must be an https URL without user or fragment')
   }

@@ -14,6 +14,7 @@ export type ChangeKind =
   | 'bundle.updated'
   | 'bundle.deleted'
   | 'federation.created'
+  | 'federation.updated'
   | 'federation.deleted'
   | 'authority.prepared'
   | 'authority.activated'

@@ -103,4 +103,9 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (authority_id, agent_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE federations ADD COLUMN endpoint_spiffe_id TEXT;
+  ALTER TABLE federations ADD COLUMN allowed_addresses TEXT;
+  ALTER TABLE federations ADD COLUMN last_error_detail TEXT;
+  `,
 ]

@@ -54,9 +54,13 @@ export interface FederationRow {
   readonly bundle_endpoint_url: string
   readonly profile: string
   readonly web_roots: string | null
+  readonly endpoint_spiffe_id: string | null
+  /** JSON list of ranges. */
+  readonly allowed_addresses: string | null
   readonly last_refresh_at: number | null
   readonly last_error_code: string | null
   readonly last_error_message: string | null
+  readonly last_error_detail: string | null
   readonly last_error_at: number | null
 }
 

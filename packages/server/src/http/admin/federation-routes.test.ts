@@ -18,6 +18,7 @@ async function startPair() {
     trustDomain: 'partner.example',
     bundleEndpointUrl: `${theirs.server.publicUrl}/bundle`,
     profile: 'https_web',
+    allowedAddresses: ['127.0.0.1'],
     webRoots: await readFile(join(theirs.dataDir, 'public-root.pem'), 'utf8'),
   }
   return { ours, theirs, federation }
@@ -33,7 +34,7 @@ describe('federation of two servers', () => {
 
     const created = await ours.admin('/v1/federations', { body: federation })
     expect(created.status).toBe(201)
-    expect(created.body).toEqual(federation)
+    expect(created.body).toEqual({ ...federation, nextRefreshAt: ours.clock.now() })
     const refreshed = await ours.admin('/v1/federations/partner.example/refresh', { method: 'POST' })
     expect(refreshed.body).toMatchObject({ lastRefreshAt: ours.clock.now(), sequence: expect.any(Number) })
     await ours.clock.advance(1)
@@ -75,7 +76,8 @@ describe('federation of two servers', () => {
       refusal(await ours.admin('/v1/federations', { body: { ...federation, ...change } }))
     expect(await post({ trustDomain: 'example.org' })).toBe('400 ERR_FEDERATION_OWN_TRUST_DOMAIN')
     expect(await post({ bundleEndpointUrl: 'http://a.example' })).toBe('400 ERR_HTTP_INVALID')
-    expect(await post({ profile: 'https_spiffe' })).toBe('400 ERR_HTTP_INVALID')
+    expect(await post({ profile: 'https_other' })).toBe('400 ERR_HTTP_INVALID')
+    expect(await post({ profile: 'https_spiffe' })).toBe('400 ERR_FEDERATION_PROFILE')
     expect(await post({ webRoots: 'none' })).toBe('400 ERR_FEDERATION_WEB_ROOTS')
     const refresh = await ours.admin('/v1/federations/absent.example/refresh', { method: 'POST' })
     expect(refusal(refresh)).toBe('404 ERR_FEDERATION_NOT_FOUND')

@@ -1,4 +1,4 @@
-import { Federation, FederationList, NewFederation } from '@countersign/api'
+import { Federation, FederationChange, FederationList, NewFederation } from '@countersign/api'
 import type { FastifyInstance } from 'fastify'
 import type { Federations } from '../../federation/federations.ts'
 import { TrustDomainParams } from './bundle-routes.ts'
@@ -25,6 +25,32 @@ export function addFederationRoutes(app: FastifyInstance, { federations }: Feder
       },
     },
     async (request, reply) => reply.code(201).send(await federations.create(request.body)),
+  )
+
+  app.get<{ Params: TrustDomainParams }>(
+    '/v1/federations/:trustDomain',
+    {
+      schema: {
+        summary: 'Show a federation relationship',
+        params: TrustDomainParams,
+        response: { 200: Federation },
+      },
+    },
+    (request) => federations.get(request.params.trustDomain),
+  )
+
+  app.put<{ Params: TrustDomainParams; Body: FederationChange }>(
+    '/v1/federations/:trustDomain',
+    {
+      schema: {
+        summary: 'Replace the endpoint of a federation relationship',
+        description: 'The bundle that is known stays trusted until one is fetched from there, unless one is given.',
+        params: TrustDomainParams,
+        body: FederationChange,
+        response: { 200: Federation },
+      },
+    },
+    (request) => federations.update(request.params.trustDomain, request.body),
   )
 
   app.delete<{ Params: TrustDomainParams }>(

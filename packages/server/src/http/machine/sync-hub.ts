@@ -5,12 +5,21 @@ import type { SyncStream } from './sync-stream.ts'
 /** An agent that reconnects may leave half-open connections behind; the oldest give way. */
 const MAX_STREAMS_PER_AGENT = 4
 
+/** This many agents are told of a change that concerns all in the same moment; more are told one after the other. */
+const AT_ONCE = 100
+const AGENTS_PER_SECOND = 200
+const MAX_SPREAD_MS = 5_000
+
 /** All open event streams: wakes those that a change concerns and ends those of refused nodes. */
 export class SyncHub {
   readonly #streams = new Map<string, Set<SyncStream>>()
   readonly #unsubscribe: () => void
 
-  constructor(store: Store) {
+  readonly #random: () => number
+
+  /** @param random from 0 up to 1 */
+  constructor(store: Store, random: () => number) {
+    this.#random = random
     this.#unsubscribe = store.feed.subscribe((change) => this.#onChange(change))
   }
 
@@ -48,8 +57,17 @@ export class SyncHub {
         for (const agentId of [...this.#streams.keys()]) this.#closeAgent(agentId)
         return
     }
-    const agents = change.agents === 'all' ? this.#streams.keys() : change.agents
-    for (const agentId of agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
+    if (change.agents === 'all') this.#tellAll()
+    else for (const agentId of change.agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
+  }
+
+  /** Each agent's state is read anew, and each then asks for credentials. */
+  #tellAll(): void {
+    const count = this.#streams.size
+    const spreadMs = count <= AT_ONCE ? 0 : Math.min(MAX_SPREAD_MS, (count / AGENTS_PER_SECOND) * 1000)
+    for (const streams of this.#streams.values()) {
+      for (const stream of streams) stream.markDirty(this.#random() * spreadMs)
+    }
   }
 
   #closeAgent(agentId: string): void {

@@ -53,6 +53,24 @@ function open({ expiresAfter = 3600 } = {}) {
 }
 
 describe('SyncStream', () => {
+  it('waits when all agents are told, but not with a change of its own', async () => {
+    const { clock, sink, world, stream, change } = open()
+    await settle()
+    world.state = { ...world.state, revision: 2, bundles: [{ trustDomain: 'a', bundle: { keys: [] } }] }
+    stream.markDirty(3_000)
+    await clock.advance(2)
+    expect(sink.revisions).toEqual(['1'])
+    change(3)
+    stream.markDirty(3_000)
+    await clock.advance(0.1)
+    expect(sink.revisions).toEqual(['1', '3'])
+    world.state = { ...world.state, revision: 4, bundles: [] }
+    stream.markDirty(3_000)
+    stream.markDirty(9_000)
+    await clock.advance(3.1)
+    expect(sink.revisions).toEqual(['1', '3', '4'])
+  })
+
   it('sends the state at once', async () => {
     const { sink, world } = open()
     await settle()

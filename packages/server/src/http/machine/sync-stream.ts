@@ -40,6 +40,7 @@ export class SyncStream {
   /** SHA-256 of what was sent last: the text itself would be kept for every agent for hours. */
   #sentHash: string | undefined
   #cancelFlush: (() => void) | undefined
+  #isFlushPutOff = false
   #cancelHeartbeat: () => void = () => {}
 
   constructor(options: SyncStreamOptions) {
@@ -54,11 +55,18 @@ export class SyncStream {
     void this.#flush()
   }
 
-  /** Something that concerns the agent may have changed. */
-  markDirty(): void {
+  /**
+   * Something that concerns the agent may have changed.
+   *
+   * @param delayMs how much later to look, when all agents are told at once; a change that is this agent's own does not wait
+   */
+  markDirty(delayMs = 0): void {
     this.#isDirty = true
-    if (this.#isClosed || this.#cancelFlush !== undefined) return
-    this.#cancelFlush = this.#options.clock.schedule(DEBOUNCE_MS, () => {
+    const isPutOff = delayMs > 0
+    if (this.#isClosed || (this.#cancelFlush !== undefined && (isPutOff || !this.#isFlushPutOff))) return
+    this.#cancelFlush?.()
+    this.#isFlushPutOff = isPutOff
+    this.#cancelFlush = this.#options.clock.schedule(DEBOUNCE_MS + delayMs, () => {
       this.#cancelFlush = undefined
       void this.#flush()
     })

@@ -12,6 +12,9 @@ export interface BundleRoutesOptions {
   readonly issuer: IssuerUrl | undefined
 }
 
+/** What a bundle held before WIT-SVIDs were specified. */
+const OLDER_USES: readonly unknown[] = ['x509-svid', 'jwt-svid']
+
 const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) })
 
 export function addBundleRoutes(app: FastifyInstance, options: BundleRoutesOptions): void {
@@ -27,6 +30,24 @@ export function addBundleRoutes(app: FastifyInstance, options: BundleRoutesOptio
     async (request, reply) => {
       const bundle = await readOwnBundle(options)
       return sendCacheable(request, reply, freshnessOf(bundle), bundle)
+    },
+  )
+
+  app.get(
+    '/bundle/x509-jwt',
+    {
+      schema: {
+        summary: 'The same bundle without WIT-SVID keys',
+        description:
+          'For software that refuses a whole bundle over a key whose use it does not know, such as SPIRE before 1.15.3. ' +
+          'The standard would have it ignore that key.',
+        response: { 200: BundleDocument },
+      },
+    },
+    async (request, reply) => {
+      const bundle = await readOwnBundle(options)
+      const keys = bundle.keys.filter((key) => OLDER_USES.includes(key['use']))
+      return sendCacheable(request, reply, freshnessOf(bundle), { ...bundle, keys })
     },
   )
 

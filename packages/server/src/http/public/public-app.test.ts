@@ -36,6 +36,16 @@ describe('public listener', () => {
     expect(keys.body.keys).toEqual([expect.objectContaining({ use: 'sig', kid: parsed.jwtAuthorities[0]?.kid })])
   })
 
+  it('serves the bundle without WIT-SVID keys to those that would refuse it for them', async () => {
+    const { server } = await startTestServer({ clock: clock() })
+    const { keys: all, ...members } = (await callHttps(`${server.publicUrl}/bundle`)).body
+    const { keys, ...others } = (await callHttps(`${server.publicUrl}/bundle/x509-jwt`)).body
+    const uses = (list: { use: string }[]) => list.map(({ use }) => use)
+    expect(uses(all)).toEqual(['x509-svid', 'jwt-svid', 'wit-svid'])
+    expect(keys).toEqual(all.slice(0, 2))
+    expect(others).toEqual(members)
+  })
+
   it('keeps its web root over a restart', async () => {
     const dataDir = await temporaryFolder()
     const first = await startTestServer({ dataDir, clock: clock() })
