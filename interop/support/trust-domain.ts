@@ -30,9 +30,11 @@ export interface InteropTrustDomain {
   readonly logTail: () => Promise<string>
 }
 
+type ServerSettings = Readonly<Record<string, unknown>> & { readonly bundle?: object }
+
 export interface TrustDomainSettings {
   /** Besides what every suite has, by the names of the server's configuration file. */
-  readonly server?: Readonly<Record<string, unknown>>
+  readonly server?: ServerSettings
   /** The same for the agent's. */
   readonly agent?: Readonly<Record<string, unknown>>
 }
@@ -86,11 +88,11 @@ export async function startTrustDomain(
 }
 
 /** Configuration files are YAML, and JSON is YAML. */
-async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
+async function serverCommand(folder: string, trustDomain: string, further: ServerSettings = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  const bundle = { spiffeEndpoint: loopback }
-  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, bundle, ...further }
+  const bundle = { spiffeEndpoint: loopback, ...further.bundle }
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, ...further, bundle }
   await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }
