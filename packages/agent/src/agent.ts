@@ -5,6 +5,7 @@ import { newerBundle, readBootstrapBundle } from './attestation/bootstrap-bundle
 import { NodeAttestation, verifyOwn } from './attestation/node-attestation.ts'
 import { OwnTrust } from './attestation/own-trust.ts'
 import { WorkloadAttestation } from './attestation/workload-attestation.ts'
+import { openBrokerApi } from './broker/open-broker-api.ts'
 import type { AgentConfig } from './config/agent-config.ts'
 import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
@@ -36,6 +37,8 @@ export interface RunningAgent {
   readonly socketPath: string
   /** Of the operator's socket, unless it is switched off. */
   readonly operatorSocketPath: string | undefined
+  /** Where the Broker API listens on TCP, if it does. */
+  readonly brokerPort: number | undefined
   /** How many are open on the socket. */
   connections(): number
   stop(): Promise<void>
@@ -46,6 +49,7 @@ export interface RunningAgent {
  * are there callers are told to try again.
  *
  * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when a socket cannot be served safely
+ * @throws AgentError `ERR_AGENT_BROKER_ADDRESS` when the Broker API cannot listen where it is told to
  * @throws AgentError `ERR_AGENT_BOOTSTRAP_BUNDLE` when the agent would not know whom to believe
  */
 export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
@@ -108,7 +112,8 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     },
   })
 
-  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin })
+  const identityNow = () => session?.identity
+  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin, identity: identityNow })
   const { connections } = api
   const parts = { state, issuer, session, connections, clock, log, plugin }
   const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
@@ -121,6 +126,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
+    brokerPort: api.brokerPort,
     connections: () => api.connections(),
     async stop() {
       stopping.abort()
@@ -191,6 +197,7 @@ interface WorkloadApiParts {
   readonly random: () => number
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
+  readonly identity: () => AgentIdentity | undefined
 }
 
 async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
@@ -202,13 +209,14 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
     timeoutMs: config.attestation.timeout * 1000,
     cacheSeconds: config.attestation.cache,
   })
+  const { explain } = new NoIdentityLog(clock, log)
   const callers = new CallerResolver({
     state,
     attestation,
     clock,
     streams: new ConnectionCounter({ total: config.limits.streams, perUid: config.limits.streamsPerUser }),
     peerOf: (key) => listener.peer(key),
-    explain: new NoIdentityLog(clock, log).explain,
+    explain,
   })
   const pushes = new PushSchedule({ clock, random })
   state.subscribe(() => pushes.announce())
@@ -239,12 +247,24 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
       api.serve(connection)
     },
   })
+  const close = async () => {
+    memory.close()
+    await listener.close()
+    api.close()
+  }
+  const connections = () => listener.connections
+  if (config.broker === undefined) return { connections, brokerPort: undefined, close }
+  const { broker } = config
+  const opening = openBrokerApi({ ...parts, ...context, log, config: broker, attestation, explain })
+  const brokerApi = await opening.catch(async (error) => {
+    await close()
+    throw error
+  })
   return {
-    connections: () => listener.connections,
+    connections,
+    brokerPort: brokerApi.port,
     async close() {
-      memory.close()
-      await listener.close()
-      api.close()
+      await Promise.all([brokerApi.close(), close()])
     },
   }
 }
