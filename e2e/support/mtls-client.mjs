@@ -1,21 +1,38 @@
-// A program that calls another by mutual TLS, twenty times a second: over one connection that it keeps, and over a new one
-// each time. Prints each answer that differs from the one before.
-import { request } from 'node:https'
-import { connect } from '@countersign/sdk'
+// A program that takes its certificate from the agent once and keeps it whatever becomes of its node, as a thief would. Calls
+// another by mutual TLS, twenty times a second, over one connection that it keeps and over a new one each time. Prints
+// each answer that differs from the one before.
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { Agent, request } from 'node:https'
+import { connectWorkloadApi } from '@countersign/workload-api'
 
-const { PORT, PEER } = process.env
-const workload = await connect()
-const tls = await workload.mutualTls()
-const kept = tls.httpsAgent(PEER)
+const client = connectWorkloadApi({})
+const stop = new AbortController()
+let svid
+for await (const { svids } of client.fetchX509Svid(stop.signal)) {
+  svid = svids[0]
+  break
+}
+client.close()
+
+// Whom it speaks with, a thief knows already.
+const tls = {
+  key: createPrivateKey({ key: Buffer.from(svid.x509SvidKey), format: 'der', type: 'pkcs8' }).export({
+    format: 'pem',
+    type: 'pkcs8',
+  }),
+  cert: new X509Certificate(svid.x509Svid).toString(),
+  rejectUnauthorized: false,
+}
+const kept = new Agent({ ...tls, keepAlive: true, maxSockets: 1 })
 
 function call(agent) {
   return new Promise((resolve) => {
-    const outgoing = request({ host: '127.0.0.1', port: PORT, agent }, async (response) => {
+    const outgoing = request({ host: '127.0.0.1', port: process.env.PORT, agent }, async (response) => {
       let text = ''
       for await (const chunk of response) text += chunk
-      resolve(response.statusCode === 200 ? text : (JSON.parse(text).code ?? text))
+      resolve(response.statusCode === 200 ? text : `refused: ${JSON.parse(text).code}`)
     })
-    outgoing.on('error', (error) => resolve(error.code ?? error.message))
+    outgoing.on('error', () => resolve('refused: connection closed'))
     outgoing.end()
   })
 }
@@ -30,7 +47,7 @@ async function report(how, agent) {
 
 for (;;) {
   await report('kept', kept)
-  const fresh = tls.httpsAgent(PEER)
+  const fresh = new Agent(tls)
   await report('new', fresh)
   fresh.destroy()
   await new Promise((resolve) => setTimeout(resolve, 50))
