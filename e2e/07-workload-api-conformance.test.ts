@@ -51,7 +51,7 @@ describe('conformance workload-api', () => {
     const args = isRoot ? ['--without-identity-uid', String(NOBODY)] : []
     const { exitCode, report: result } = await suite('--report', report, ...args)
     const notPassed = result.checks.filter(({ outcome }) => outcome !== 'pass')
-    const expectedSkips = ['WA-FULL-STATE', 'X509-CRL-DER', 'JV-EXPIRED']
+    const expectedSkips = ['WA-FULL-STATE', 'JV-EXPIRED']
     if (!isRoot) expectedSkips.push(...result.checks.map(({ id }) => id).filter((id) => id.startsWith('NI-')))
     expect(notPassed.filter(({ id, outcome }) => outcome !== 'skip' || !expectedSkips.includes(id))).toEqual([])
     expect(exitCode).toBe(0)

@@ -57,6 +57,7 @@ describe('NoIdentityLog', () => {
     revision,
     entries: new EntryIndex([]),
     bundles: new Map(),
+    crls: [],
   })
 
   it('speaks once of a program and a state of the registrations', () => {

@@ -18,6 +18,7 @@ import {
   subjectKeyIdentifier,
 } from './encode-extensions.ts'
 import { issueX509Svid } from './issue-x509-svid.ts'
+import type { KeyUsage } from './key-usage.ts'
 import { encodeName } from './name.ts'
 import { encodeOid } from './oid.ts'
 import { encodeSerial, randomSerial } from './serial-number.ts'
@@ -30,9 +31,9 @@ import { X509Revocations } from './x509-revocations.ts'
 const NOW = 1_800_000_000
 const SERIAL = Uint8Array.of(0x91, 2, 3)
 
-function authority(usages: Parameters<typeof keyUsage> = ['keyCertSign', 'cRLSign'], commonName = 'root') {
+function authority(usages: readonly KeyUsage[] = ['keyCertSign', 'cRLSign']) {
   const key = generateSigningKey('ES256')
-  const name = encodeName({ commonName })
+  const name = encodeName({ commonName: 'root' })
   const keyId = nodeCrypto.randomBytes(20)
   const certificate = signCertificate(key, {
     serial: encodeSerial(randomSerial(nodeCrypto)),

@@ -63,7 +63,11 @@ export class CrlPublisher {
     const key = await factory.loadKey(authority)
     if (key === undefined || authority.certificate === undefined) throw new Error('key manager has no such key')
     if (revoked.length > MAX_LISTED) {
-      log.error({ authorityId: authority.id, revoked: revoked.length, listed: MAX_LISTED }, 'revocation list is full')
+      const needs = 'another signing key: prepare and activate one, then taint and revoke this one'
+      log.error(
+        { authorityId: authority.id, revoked: revoked.length, listed: MAX_LISTED, needs },
+        'revocation list is full',
+      )
     }
     // As certificates are, for machines whose clocks are a little behind.
     const thisUpdate = clock.now() - BACKDATE_SECONDS
