@@ -90,20 +90,17 @@ export class Sight {
   readonly #selectors: readonly Selector[]
   readonly #entries: readonly Entry[]
   readonly #bundles: readonly SpiffeBundle[]
-  readonly #crls: readonly Uint8Array[]
 
   constructor(caller: Caller, ownTrustDomain: string) {
     this.#selectors = caller.selectors
     this.#entries = caller.entries
     this.#bundles = visibleBundles(caller, ownTrustDomain)
-    this.#crls = caller.view.crls
   }
 
   isOutdated({ state, trustDomain, clock }: { state: AgentState; trustDomain: string; clock: Clock }): boolean {
     const { view } = state
     const entries = view.entries.match(this.#selectors, clock.now())
-    if (view.crls !== this.#crls || !isSame(entries, this.#entries)) return true
-    return !isSame(visibleBundles({ view, entries }, trustDomain), this.#bundles)
+    return !isSame(entries, this.#entries) || !isSame(visibleBundles({ view, entries }, trustDomain), this.#bundles)
   }
 
   includesAny(entryIds: ReadonlySet<string>): boolean {

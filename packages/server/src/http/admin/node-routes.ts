@@ -18,7 +18,8 @@ export function addNodeRoutes(app: FastifyInstance, { nodes, audit }: NodeRoutes
     {
       schema: {
         summary: 'Ban a node',
-        description: 'It is refused at once, for good, even if it attests again.',
+        description:
+          "It is refused at once, for good, even if it attests again. Its X509-SVIDs, and its programs', are revoked.",
         body: NodeReference,
         response: { 200: Node },
       },
@@ -35,7 +36,8 @@ export function addNodeRoutes(app: FastifyInstance, { nodes, audit }: NodeRoutes
     {
       schema: {
         summary: 'Evict a node',
-        description: 'It is forgotten and refused at once, until it attests again. Lifts a ban.',
+        description:
+          'It is forgotten and refused at once, until it attests again; its X509-SVIDs are revoked. Lifts a ban.',
         body: NodeReference,
         response: { 200: Node },
       },
