@@ -13,7 +13,7 @@ export interface CrlPublisherOptions {
 
 /** Renewed at half of it, so that one that is out of date means a server that was away for half a day. */
 export const CRL_VALIDITY_SECONDS = 86_400
-/** Stays below the size that readers take. Far more than one node is ever given. */
+/** Stays below the size that readers take. Far more than an honest node is ever given. */
 const MAX_LISTED = 20_000
 
 /**
