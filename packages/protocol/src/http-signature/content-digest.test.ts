@@ -12,6 +12,10 @@ const SHA_256 = 'sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:'
 const SHA_512 = 'sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:'
 const EMPTY = 'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:'
 
+const digestBytes = Buffer.from(SHA_256.slice('sha-256=:'.length, -1), 'base64')
+const LONGER = `sha-256=:${Buffer.concat([digestBytes, Buffer.alloc(1)]).toString('base64')}:`
+const SHORTER = `sha-256=:${digestBytes.subarray(0, 31).toString('base64')}:`
+
 const { digest: _, digestBase64: __, ...withoutDigest } = nodeCrypto
 const OLD: CryptoBackend = withoutDigest
 
@@ -44,6 +48,8 @@ describe.each<readonly [string, CryptoBackend]>([
 
   it.each([
     ['another digest', EMPTY, 'ERR_SIGNATURE_DIGEST_MISMATCH'],
+    ['the right digest and more', LONGER, 'ERR_SIGNATURE_DIGEST_MISMATCH'],
+    ['a part of the right digest', SHORTER, 'ERR_SIGNATURE_DIGEST_MISMATCH'],
     ['one right and one wrong', `${SHA_256}, sha-512=:AAEC:`, 'ERR_SIGNATURE_DIGEST_MISMATCH'],
     ['one wrong and one right', `sha-256=:AAEC:, ${SHA_512}`, 'ERR_SIGNATURE_DIGEST_MISMATCH'],
     ['no known algorithm', 'md5=:AAEC:', 'ERR_SIGNATURE_DIGEST_ALGORITHM'],

@@ -56,6 +56,9 @@ describe('derived components', () => {
     ['"@query"', exchange({ target: '/a' }), '?'],
     ['"@query"', exchange({ target: '/a?' }), '?'],
     ['"@path"', exchange({ target: 'https://api.example?q' }), '/'],
+    ['"@path"', exchange({ target: 'http://api.example/a' }), '/a'],
+    ['"@path"', exchange({ target: '/a?to=https://other.example/b' }), '/a'],
+    ['"@query"', exchange({ target: '/a?to=https://other.example/b' }), '?to=https://other.example/b'],
     ['"@target-uri"', exchange({ target: 'https://api.example/a?q' }), 'https://api.example/a?q'],
     ['"@status"', exchange({}, { status: 404 }), '404'],
     ['"@method";req', exchange({ method: 'PUT' }, {}), 'PUT'],
@@ -167,6 +170,13 @@ describe('refusals', () => {
     ['"b";key="a"', 'ERR_SIGNATURE_MALFORMED'],
   ])('refuses %s of a request', async (components, code) => {
     await expectCode(() => base(`(${components})`, request), code)
+  })
+
+  it.each([
+    ['scheme', { authority: 'api.example' }],
+    ['authority', { scheme: 'https', rawHeaders: [] }],
+  ])('refuses the target URI of a request without %s', async (_, message) => {
+    await expectCode(() => value('"@target-uri"', exchange(message)), 'ERR_SIGNATURE_COMPONENT_ABSENT')
   })
 
   it.each(['"@method"', '"@path"', '"@status";req', '"c";tr;req'])('refuses %s of a response', async (component) => {

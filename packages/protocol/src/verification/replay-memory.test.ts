@@ -106,6 +106,16 @@ describe('senders', () => {
     expect(memory.remember('g', 416, 200, 'loud')).toBe('full')
   })
 
+  it('get back only the share of what has expired', () => {
+    const memory = new InProcessReplayMemory({ capacity: 6 })
+    expect(memory.remember('short', 116, 100, 'loud')).toBe('fresh')
+    expect(memory.remember('long', 1000, 100, 'loud')).toBe('fresh')
+    expect(memory.remember('longer', 1000, 100, 'loud')).toBe('fresh')
+    expect(memory.remember('more', 1000, 100, 'loud')).toBe('full')
+    expect(memory.remember('one', 1000, 200, 'loud')).toBe('fresh')
+    expect(memory.remember('two', 1000, 200, 'loud')).toBe('full')
+  })
+
   it('may be given the whole memory', () => {
     const memory = new InProcessReplayMemory({ capacity: 2, senderShare: 1 })
     expect(['a', 'b', 'c'].map((key) => memory.remember(key, 116, 100, 'only'))).toEqual(['fresh', 'fresh', 'full'])

@@ -206,6 +206,10 @@ describe.each([
     expect((await verifierWith().verify(token, NOW)).transactionId).toBe('97053963')
   })
 
+  it('accepts a token that names its key where that is required', async () => {
+    expect((await verifierWith({ requireKeyId: true }).verify(TOKEN, NOW)).transactionId).toBe(CLAIMS.txn)
+  })
+
   it('accepts each of several keys', async () => {
     const verifier = verifierWith({}, [second.publicJwk, key.publicJwk])
     const bySecond = mutateToken(TOKEN, { header: { kid: 'tts-2' }, key: second })

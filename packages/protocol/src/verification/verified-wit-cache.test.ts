@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { VerifiedWit } from './verified-wit.ts'
 import { VerifiedWitCache } from './verified-wit-cache.ts'
 
-const wit = (digest: string) => ({ digest }) as VerifiedWit
+const wit = (digest: string) => ({ digest, confirmationJwk: {}, claims: {} }) as unknown as VerifiedWit
 
 describe('VerifiedWitCache', () => {
   it('returns what was stored under exactly this digest', () => {
@@ -45,6 +45,13 @@ describe('VerifiedWitCache', () => {
     cache.set('three', wit('three'))
     expect(cache.get('two')).toBe(undefined)
     expect(cache.get('one')).toEqual(wit('one'))
+  })
+
+  it('keeps what no handler can change', () => {
+    const cache = new VerifiedWitCache()
+    cache.set('one', wit('one'))
+    const kept = cache.get('one')
+    expect([kept, kept?.confirmationJwk, kept?.claims].map(Object.isFrozen)).toEqual([true, true, true])
   })
 
   it('stores nothing with a capacity of 0', () => {

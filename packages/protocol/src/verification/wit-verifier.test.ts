@@ -124,6 +124,12 @@ const REFUSALS: readonly Refusal[] = [
     token: ({ token }) => token,
     options: { algorithms: ['RS256'] },
   },
+  {
+    name: 'an algorithm of the profile that is outside the allowed ones',
+    code: 'ERR_CREDENTIAL_ALGORITHM',
+    token: ({ token }) => token,
+    options: { profile: 'wit-svid', algorithms: ['RS256'] },
+  },
 
   // Subject.
   { name: 'no sub', code: 'ERR_CREDENTIAL_SUBJECT', token: ({ claims }) => claims({ sub: undefined }) },
