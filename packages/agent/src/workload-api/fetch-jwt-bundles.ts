@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { encodeUtf8 } from '@countersign/protocol'
-import { type JWTBundlesRequest, JWTBundlesResponseSchema } from '@countersign/workload-api'
+import { type JWTBundlesRequest, JWTBundlesResponseSchema } from '@countersign/workload-api/server'
 import { handleStream } from './handle-stream.ts'
 import type { ServiceContext } from './service-context.ts'
 import { bundleKey, readyBundles } from './visible-bundles.ts'

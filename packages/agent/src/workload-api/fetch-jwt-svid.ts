@@ -4,7 +4,7 @@ import {
   type JWTSVIDResponse,
   JWTSVIDResponseSchema,
   JWTSVIDSchema,
-} from '@countersign/workload-api'
+} from '@countersign/workload-api/server'
 import { handleUnary } from './handle-unary.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type X509BundlesRequest, X509BundlesResponseSchema } from '@countersign/workload-api'
+import { type X509BundlesRequest, X509BundlesResponseSchema } from '@countersign/workload-api/server'
 import { handleStream } from './handle-stream.ts'
 import type { ServiceContext } from './service-context.ts'
 import { bundleKey, concatenateDer, readyX509Bundles } from './visible-bundles.ts'

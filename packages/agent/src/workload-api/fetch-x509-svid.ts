@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type X509SVIDRequest, X509SVIDResponseSchema, X509SVIDSchema } from '@countersign/workload-api'
+import { type X509SVIDRequest, X509SVIDResponseSchema, X509SVIDSchema } from '@countersign/workload-api/server'
 import { handleStream } from './handle-stream.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'

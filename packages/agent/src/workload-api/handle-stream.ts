@@ -1,7 +1,11 @@
 import { hash } from 'node:crypto'
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import { MalformedRequest, type Received } from '@countersign/workload-api'
-import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
+import {
+  type HandleServerStreaming,
+  MalformedRequest,
+  type Received,
+  type ServerStreamingCall,
+} from '@countersign/workload-api/server'
 import { type Caller, requireSecurityHeader, Sight } from './caller.ts'
 import type { Follower } from './push-schedule.ts'
 import { invalidArgument, toRpcError } from './rpc-error.ts'
@@ -34,7 +38,7 @@ const MIN_PAUSE_SECONDS = 1
 export function handleStream<Request, Schema extends DescMessage>(
   context: ServiceContext,
   method: StreamMethod<Request, Schema>,
-): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
+): HandleServerStreaming<Received<Request>, MessageShape<Schema>> {
   return (call) => {
     new SnapshotStream(context, method, call).start()
   }
@@ -48,7 +52,7 @@ class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
   alarmAt: number | undefined
   readonly #context: ServiceContext
   readonly #method: StreamMethod<Request, Schema>
-  readonly #call: ServerWritableStream<Received<Request>, MessageShape<Schema>>
+  readonly #call: ServerStreamingCall<Received<Request>, MessageShape<Schema>>
   #isClosed = false
   /** Something changed since the last look, however often it did. */
   #isRaised = false
@@ -64,7 +68,7 @@ class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
   constructor(
     context: ServiceContext,
     method: StreamMethod<Request, Schema>,
-    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+    call: ServerStreamingCall<Received<Request>, MessageShape<Schema>>,
   ) {
     this.#context = context
     this.#method = method
