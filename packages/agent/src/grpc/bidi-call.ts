@@ -15,8 +15,9 @@ export class BidiCall extends ServerCall {
     this.#stream = options.stream
   }
 
-  /** Begins to read, when the handler listens. */
-  start(): void {
+  /** Begins to read once the handler listens. */
+  start(handle: (call: this) => void): void {
+    this.attempt(() => handle(this))
     this.#stream.on('data', (chunk: Buffer) => {
       if (this.hasEnded) return
       this.reader.push(chunk)

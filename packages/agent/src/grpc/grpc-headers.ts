@@ -24,11 +24,8 @@ export function failureTrailers({ code, details }: GrpcFailure) {
 
 /** Printable ASCII without "%" stands for itself, any other octet of UTF-8 is percent-encoded. */
 export function encodeMessage(message: string): string {
-  return message.toWellFormed().replaceAll(/[^ -$&-~]+/g, encodeURIComponentWholly)
+  return message.toWellFormed().replaceAll(/[^ -$&-~]+/g, (text) => encodeURIComponent(text))
 }
-
-/** `encodeURIComponent` keeps some characters as they are, none of which comes here. */
-const encodeURIComponentWholly = (text: string): string => encodeURIComponent(text)
 
 const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
 /** The longest that a timer can wait. */

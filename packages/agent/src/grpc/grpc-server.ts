@@ -131,11 +131,7 @@ function beginnerOf({ requestStream, responseStream }: GrpcMethod<unknown, unkno
   if (requestStream && !responseStream) throw new TypeError('client streaming methods are not served')
   if (requestStream) {
     const handle = handler as HandleBidiStreaming<unknown, unknown>
-    return (start) => {
-      const call = new BidiCall(start)
-      handle(call)
-      call.start()
-    }
+    return (start) => new BidiCall(start).start(handle)
   }
   if (responseStream) {
     const handle = handler as HandleServerStreaming<unknown, unknown>
