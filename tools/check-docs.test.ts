@@ -190,6 +190,8 @@ describe('mentioned commands', () => {
     'packages/cli/src/commands/entry-list.ts': 'export function addEntryList() {}',
     'packages/cli/src/commands/entry-page.ts': 'export function printEntry() {}',
     'packages/cli/src/commands/verify.ts': 'export function addVerify() {}',
+    'packages/cli/src/commands/broker-jwt-fetch.ts': 'export function addBrokerJwtFetch() {}',
+    'packages/cli/src/commands/conformance-workload-api.ts': 'export function addConformanceWorkloadApi() {}',
   }
   const check = (text: string, file = 'README.md') =>
     lines(checkMentionedCommands(memoryTree({ ...base, [file]: text })))
@@ -201,6 +203,8 @@ describe('mentioned commands', () => {
     '```sh\nsudo countersign entry list --output json\nA=1 npx countersign verify -\n```',
     '```text\ncountersign door is ready\n```',
     'a countersign is a reply',
+    '`countersign broker`, `countersign broker jwt`, `countersign broker jwt fetch --pid 1`',
+    '`countersign conformance workload-api --address a`',
     '```js\nconst countersign = frobnicate\n```',
     '```\ncountersign entry create   # countersign is fun\n```',
   ])('finds nothing wrong with %j', (text) => {
@@ -208,6 +212,8 @@ describe('mentioned commands', () => {
   })
 
   it.each([
+    ['`countersign broker x509 fetch`', 'README.md:1: no command "countersign broker x509 fetch"'],
+    ['`countersign broker jwt list`', 'README.md:1: no command "countersign broker jwt list"'],
     ['`npm run lint`', 'README.md:1: no script "lint"'],
     ['```\n$ npm run lint\n```', 'README.md:2: no script "lint"'],
     ['`npm start`', 'README.md:1: no script "start"'],

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { NewEntry } from '@countersign/api'
 import type { InteropTrustDomain } from './trust-domain.ts'
 
@@ -6,8 +5,6 @@ type Selector = NewEntry['selectors'][number]
 
 /** Short, so that a rotation arrives while a client watches. */
 const SVID_TTL_SECONDS = 6
-/** Which entry is the older one is told by seconds. */
-const A_SECOND_MS = 1_100
 
 /** What only a program of this very user has. */
 export const thisUser = (): Selector => ({ type: 'unix', value: `uid:${process.getuid?.() ?? 0}` })
@@ -32,6 +29,5 @@ export async function registerClient(
     witTtl: SVID_TTL_SECONDS,
     federatesWith: [partner],
   })
-  await pause(A_SECOND_MS)
   await domain.register({ spiffeId: `${spiffeId}/second`, selectors, hint: 'second' })
 }

@@ -14,6 +14,7 @@ const READY_POLL_MS = 50
 /** A server and the agent of this host, each a process of the built command. */
 export interface InteropTrustDomain {
   readonly name: string
+  readonly agentId: string
   /** Address of the Workload API, as `SPIFFE_ENDPOINT_SOCKET` wants it. */
   readonly endpointSocket: string
   readonly bundleEndpointUrl: string
@@ -29,9 +30,13 @@ export interface InteropTrustDomain {
   readonly logTail: () => Promise<string>
 }
 
+type ServerSettings = Readonly<Record<string, unknown>> & { readonly bundle?: object }
+
 export interface TrustDomainSettings {
   /** Besides what every suite has, by the names of the server's configuration file. */
-  readonly server?: Readonly<Record<string, unknown>>
+  readonly server?: ServerSettings
+  /** The same for the agent's. */
+  readonly agent?: Readonly<Record<string, unknown>>
 }
 
 /** Starts both and returns when the agent has attested. Whoever owns `processes` ends them. */
@@ -56,7 +61,8 @@ export async function startTrustDomain(
     const joinToken = await callAdminApi<JoinToken>(adminSocket, 'POST', '/v1/join-tokens', { agentPath: '/interop' })
     const { bundle } = await callAdminApi<TrustDomainBundle>(adminSocket, 'GET', `/v1/bundles/${name}`)
     await writeFile(join(agentFolder, 'bundle.json'), JSON.stringify(bundle))
-    const args = await agentCommand(agentFolder, name, listeners.machine, joinToken.token)
+    const required = requiredSettings(name, listeners.machine, joinToken.token)
+    const args = await agentCommand(agentFolder, { ...settings.agent, ...required })
     const agent = processes.start(process.execPath, args, { logFile: logFiles[1] })
     const workloadSocket = join(agentFolder, 'workload.sock')
     await untilReady(agent, 'agent', async () => {
@@ -66,6 +72,7 @@ export async function startTrustDomain(
     })
     return {
       name,
+      agentId: joinToken.agentId,
       endpointSocket: `unix://${workloadSocket}`,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
       spiffeBundleEndpointUrl: new URL('/bundle', listeners.spiffeBundle).href,
@@ -81,29 +88,29 @@ export async function startTrustDomain(
 }
 
 /** Configuration files are YAML, and JSON is YAML. */
-async function serverCommand(folder: string, trustDomain: string, further: object = {}): Promise<string[]> {
+async function serverCommand(folder: string, trustDomain: string, further: ServerSettings = {}): Promise<string[]> {
   const config = join(folder, 'server.yaml')
   const loopback = { host: '127.0.0.1', port: 0 }
-  const bundle = { spiffeEndpoint: loopback }
-  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, bundle, ...further }
+  const bundle = { spiffeEndpoint: loopback, ...further.bundle }
+  const settings = { trustDomain, dataDir: '.', machine: loopback, public: loopback, ...further, bundle }
   await writeFile(config, JSON.stringify(settings))
   return [COMMAND, 'server', 'run', '--config', config]
 }
 
-async function agentCommand(folder: string, trustDomain: string, serverUrl: string, token: string): Promise<string[]> {
+function requiredSettings(trustDomain: string, serverUrl: string, token: string): Readonly<Record<string, unknown>> {
+  return {
+    trustDomain,
+    dataDir: '.',
+    server: { url: serverUrl },
+    bootstrapBundle: './bundle.json',
+    nodeAttestor: { name: 'join-token', config: { token } },
+    socket: './workload.sock',
+  }
+}
+
+async function agentCommand(folder: string, settings: Readonly<Record<string, unknown>>): Promise<string[]> {
   const config = join(folder, 'agent.yaml')
-  await writeFile(
-    config,
-    JSON.stringify({
-      trustDomain,
-      dataDir: '.',
-      server: { url: serverUrl },
-      bootstrapBundle: './bundle.json',
-      nodeAttestor: { name: 'join-token', config: { token } },
-      socket: './workload.sock',
-    }),
-    { mode: 0o600 },
-  )
+  await writeFile(config, JSON.stringify(settings), { mode: 0o600 })
   return [COMMAND, 'agent', 'run', '--config', config]
 }
 

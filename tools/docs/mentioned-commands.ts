@@ -45,11 +45,14 @@ export function checkMentionedCommands(tree: Tree): Problem[] {
     })
 }
 
-/** `entry create` for `entry-create.ts`: a file that adds a verb is named after it. */
-export function readVerbs(tree: Tree): ReadonlySet<string> {
+/**
+ * `entry-create` for `entry-create.ts`: a file that adds a verb is named after it. Words stay joined, because some have a
+ * hyphen of their own.
+ */
+function readVerbs(tree: Tree): ReadonlySet<string> {
   const files = tree.paths.filter((path) => path.startsWith(COMMAND_FOLDER) && !path.endsWith('.test.ts'))
   const adding = files.filter((path) => /\bexport (?:const|function) add[A-Z]/.test(tree.read(path)))
-  return new Set(adding.map((path) => path.slice(COMMAND_FOLDER.length, -'.ts'.length).replace('-', ' ')))
+  return new Set(adding.map((path) => path.slice(COMMAND_FOLDER.length, -'.ts'.length)))
 }
 
 function commandLines(text: string, fence: string | undefined): readonly string[] {
@@ -65,11 +68,19 @@ function mentionedVerbs(command: string): string[][] {
   return [...command.matchAll(COUNTERSIGN)].map((match) => (match[1] ?? '').trim().split(/ +/).filter(Boolean))
 }
 
-/** `entry` alone names a noun, `entry create|list` two verbs, `verify token.jwt` a verb and its argument. */
-function exists(verbs: ReadonlySet<string>, [first, second]: readonly string[]): boolean {
+/**
+ * `entry` alone names a noun, `entry create|list` two verbs, `verify token.jwt` a verb and its argument, and
+ * `broker x509|jwt fetch` a verb of two nouns below a noun.
+ */
+function exists(verbs: ReadonlySet<string>, [first, second, third]: readonly string[]): boolean {
   if (first === undefined || first === 'help') return true
-  const nouns = new Set([...verbs].filter((verb) => verb.includes(' ')).map((verb) => verb.split(' ')[0]))
-  if (second === undefined) return first.split('|').every((each) => verbs.has(each) || nouns.has(each))
-  if (verbs.has(first) && !nouns.has(first)) return true
-  return second.split('|').every((each) => verbs.has(`${first} ${each}`))
+  const isNoun = (words: string) => [...verbs].some((verb) => verb.startsWith(`${words}-`))
+  if (second === undefined) return first.split('|').every((each) => verbs.has(each) || isNoun(each))
+  if (verbs.has(first) && !isNoun(first)) return true
+  return second.split('|').every((each) => {
+    const words = `${first}-${each}`
+    if (verbs.has(words)) return true
+    if (third === undefined) return isNoun(words)
+    return third.split('|').every((verb) => verbs.has(`${words}-${verb}`))
+  })
 }

@@ -36,6 +36,8 @@ export interface RunningAgent {
   readonly socketPath: string
   /** Of the operator's socket, unless it is switched off. */
   readonly operatorSocketPath: string | undefined
+  /** Where the Broker API listens on TCP, if it does. */
+  readonly brokerPort: number | undefined
   /** How many are open on the socket. */
   connections(): number
   stop(): Promise<void>
@@ -46,6 +48,7 @@ export interface RunningAgent {
  * are there callers are told to try again.
  *
  * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when a socket cannot be served safely
+ * @throws AgentError `ERR_AGENT_BROKER_ADDRESS` when the Broker API cannot listen where it is told to
  * @throws AgentError `ERR_AGENT_BOOTSTRAP_BUNDLE` when the agent would not know whom to believe
  */
 export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
@@ -104,7 +107,8 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     onRefused: () => state.refuse(),
   })
 
-  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin })
+  const identityNow = () => session?.identity
+  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin, identity: identityNow })
   const { connections } = api
   const parts = { state, issuer, session, connections, clock, log, plugin }
   const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
@@ -117,6 +121,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
+    brokerPort: api.brokerPort,
     connections: () => api.connections(),
     async stop() {
       stopping.abort()
@@ -187,6 +192,7 @@ interface WorkloadApiParts {
   readonly random: () => number
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
+  readonly identity: () => AgentIdentity | undefined
 }
 
 async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
@@ -198,13 +204,14 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
     timeoutMs: config.attestation.timeout * 1000,
     cacheSeconds: config.attestation.cache,
   })
+  const { explain } = new NoIdentityLog(clock, log)
   const callers = new CallerResolver({
     state,
     attestation,
     clock,
     streams: new ConnectionCounter({ total: config.limits.streams, perUid: config.limits.streamsPerUser }),
     peerOf: (key) => listener.peer(key),
-    explain: new NoIdentityLog(clock, log).explain,
+    explain,
   })
   const pushes = new PushSchedule({ clock, random })
   state.subscribe(() => pushes.announce())
@@ -235,12 +242,26 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
       api.serve(connection)
     },
   })
+  const close = async () => {
+    memory.close()
+    await listener.close()
+    api.close()
+  }
+  const connections = () => listener.connections
+  if (config.broker === undefined) return { connections, brokerPort: undefined, close }
+  const { broker } = config
+  // Loaded for those who have brokers only: its gRPC library takes as much memory as hundreds of programs.
+  const { openBrokerApi } = await import('./broker/open-broker-api.ts')
+  const opening = openBrokerApi({ ...parts, ...context, log, config: broker, attestation, explain })
+  const brokerApi = await opening.catch(async (error) => {
+    await close()
+    throw error
+  })
   return {
-    connections: () => listener.connections,
+    connections,
+    brokerPort: brokerApi.port,
     async close() {
-      memory.close()
-      await listener.close()
-      api.close()
+      await Promise.all([brokerApi.close(), close()])
     },
   }
 }

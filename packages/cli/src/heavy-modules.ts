@@ -1,4 +1,5 @@
 import type { ConnectOptions, WorkloadApiClient } from '@countersign/workload-api'
+import type { BrokerApiClient, ConnectBrokerOptions, referToPid } from '@countersign/workload-api/broker'
 import type { Program } from './programs/program.ts'
 import { keepYoungGenerationSmall } from './programs/young-generation.ts'
 
@@ -7,6 +8,10 @@ export interface HeavyModules {
   server(): Promise<Program>
   agent(): Promise<Program>
   workloadApi(): Promise<{ connectWorkloadApi(options: ConnectOptions): WorkloadApiClient }>
+  brokerApi(): Promise<{
+    connectBrokerApi(options: ConnectBrokerOptions): BrokerApiClient
+    readonly referToPid: typeof referToPid
+  }>
 }
 
 export const heavyModules: HeavyModules = {
@@ -17,4 +22,5 @@ export const heavyModules: HeavyModules = {
     return (await import('./programs/agent-program.ts')).agentProgram
   },
   workloadApi: () => import('@countersign/workload-api'),
+  brokerApi: () => import('@countersign/workload-api/broker'),
 }

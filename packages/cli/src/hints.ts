@@ -46,6 +46,14 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_WORKLOAD_API_UNIMPLEMENTED: 'this agent does not offer it; `countersign agent run` does',
   ERR_WORKLOAD_API_CANCELLED: 'the agent did not answer in time: look at its log',
 
+  ERR_BROKER_API_UNAVAILABLE:
+    'check that `broker` is set in the configuration of the agent, and name its address with --broker-socket; the log of the agent tells of refused connections',
+  ERR_BROKER_API_DENIED: 'name this program in `broker.brokers` of the configuration of the agent',
+  ERR_BROKER_API_NOT_ENTITLED:
+    'create an entry for that process, and list its identity in `broker.brokers[].identities`; the log of the agent tells which it is',
+  ERR_BROKER_API_NOT_FOUND: 'check that the process runs on the host of the agent, and its id as seen from there',
+  ERR_BROKER_API_IDENTITY: 'federate with the trust domain of the agent, if it is another one',
+
   ERR_CREDENTIAL_TRUST_DOMAIN_UNKNOWN: 'check that the bundle is for the trust domain in the subject',
   ERR_CREDENTIAL_KEY_UNKNOWN: 'get a newer bundle: the signing key may have been rotated since',
   ERR_CREDENTIAL_EXPIRED: 'fetch a new one; if it is new, compare the clocks of both machines',
@@ -83,6 +91,7 @@ const BY_AREA: readonly (readonly [prefix: string, hint: string])[] = [
   ['ERR_IDENTIFIER_', 'an identifier looks like spiffe://example.org/service/name'],
   ['ERR_ENDPOINT_', 'an address looks like unix:///run/countersign/workload.sock'],
   ['ERR_WORKLOAD_API_', 'look at the log of the agent'],
+  ['ERR_BROKER_API_', 'look at the log of the agent'],
   ['ERR_BUNDLE_', 'get the bundle again, for example with `countersign bundle show --format spiffe`'],
 ]
 

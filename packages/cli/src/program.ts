@@ -10,6 +10,8 @@ import { addAuthorityList } from './commands/authority-list.ts'
 import { addAuthorityPrepare } from './commands/authority-prepare.ts'
 import { addAuthorityRevoke } from './commands/authority-revoke.ts'
 import { addAuthorityTaint } from './commands/authority-taint.ts'
+import { addBrokerJwtFetch } from './commands/broker-jwt-fetch.ts'
+import { addBrokerX509Fetch } from './commands/broker-x509-fetch.ts'
 import { addBundleList } from './commands/bundle-list.ts'
 import { addBundleSet } from './commands/bundle-set.ts'
 import { addBundleShow } from './commands/bundle-show.ts'
@@ -107,6 +109,12 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     does: 'workload identity tokens of this program',
     example: 'wit fetch',
     verbs: [addWitFetch],
+  },
+  {
+    name: 'broker',
+    does: 'credentials of another program, for one that may stand in for it',
+    example: 'broker x509 fetch --pid 4711 --agent-id spiffe://example.org/countersign/agent/node-1',
+    verbs: [addBrokerX509Fetch, addBrokerJwtFetch],
   },
   {
     name: 'conformance',

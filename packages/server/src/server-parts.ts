@@ -18,6 +18,7 @@ import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
+import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
 import { ServerError } from './server-error.ts'
@@ -65,6 +66,7 @@ export async function openServerParts(
   const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
   const audit = createAudit(log)
   const entries = new EntryStore(store)
+  const entryIds = new EntryIds(clock, crypto)
   const nodes = new NodeStore(store)
   const bundles = new BundleStore(store)
 
@@ -127,7 +129,7 @@ export async function openServerParts(
       clock,
       trustDomain,
       maxTtlSeconds: lifetimeSeconds,
-      newId: () => Buffer.from(crypto.randomBytes(16)).toString('hex'),
+      newId: () => entryIds.next(),
     }),
     attestation: new NodeAttestation({
       attestors,

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type ClientOptions, credentials, Client as GrpcClient, Metadata, type MethodDefinition } from '@grpc/grpc-js'
+import { type ClientOptions, credentials, Client as GrpcClient, Metadata } from '@grpc/grpc-js'
 import { ENDPOINT_VARIABLE, formatEndpointAddress, formatGrpcTarget, parseEndpointAddress } from './address.ts'
 import {
   JWTBundlesRequestSchema,
@@ -17,6 +17,7 @@ import {
   X509SVIDRequestSchema,
   type X509SVIDResponse,
 } from './gen/workloadapi_pb.ts'
+import { GrpcCalls } from './grpc-calls.ts'
 import { SECURITY_HEADER, SECURITY_HEADER_VALUE, workloadApiMethods } from './service.ts'
 import { toWorkloadApiError, WorkloadApiError } from './workload-api-error.ts'
 
@@ -49,7 +50,7 @@ export interface ConnectOptions {
 const DEFAULT_TIMEOUT_MS = 30_000
 
 /** Reconnecting is paced by the caller of a stream (see `watch`), so the channel itself must be quick to try again. */
-const CHANNEL_OPTIONS: ClientOptions = {
+export const CHANNEL_OPTIONS: ClientOptions = {
   'grpc.initial_reconnect_backoff_ms': 50,
   'grpc.min_reconnect_backoff_ms': 50,
   'grpc.max_reconnect_backoff_ms': 1_000,
@@ -75,108 +76,40 @@ export function connectWorkloadApi(options: ConnectOptions = {}): WorkloadApiCli
   const environment = options.environment ?? process.env
   const address = parseEndpointAddress(options.address ?? environment[ENDPOINT_VARIABLE])
   const client = new GrpcClient(formatGrpcTarget(address), credentials.createInsecure(), CHANNEL_OPTIONS)
-  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
-
-  const stream = <In, Out>(method: MethodDefinition<In, Out>, request: In, signal: AbortSignal | undefined) =>
-    readStream(client, method, request, signal)
-  const unary = <In, Out>(method: MethodDefinition<In, Out>, request: In, signal: AbortSignal | undefined) =>
-    callUnary(client, method, request, signal, timeoutMs)
+  const calls = new GrpcCalls(client, {
+    metadata: securityMetadata,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    toError: toWorkloadApiError,
+    failure: (failure, message, cause) =>
+      new WorkloadApiError(`ERR_WORKLOAD_API_${failure}`, `workload API ${message}`, cause),
+    isCancel: (error) => error instanceof WorkloadApiError && error.code === 'ERR_WORKLOAD_API_CANCELLED',
+  })
 
   return {
     address: formatEndpointAddress(address),
-    fetchX509Svid: (signal) => stream(workloadApiMethods.fetchX509SVID, create(X509SVIDRequestSchema), signal),
-    fetchX509Bundles: (signal) => stream(workloadApiMethods.fetchX509Bundles, create(X509BundlesRequestSchema), signal),
+    fetchX509Svid: (signal) => calls.stream(workloadApiMethods.fetchX509SVID, create(X509SVIDRequestSchema), signal),
+    fetchX509Bundles: (signal) =>
+      calls.stream(workloadApiMethods.fetchX509Bundles, create(X509BundlesRequestSchema), signal),
     fetchJwtSvid: ({ audience, spiffeId = '' }, signal) =>
-      unary(
+      calls.unary(
         workloadApiMethods.fetchJWTSVID,
         create(JWTSVIDRequestSchema, { audience: [...audience], spiffeId }),
         signal,
       ),
-    fetchJwtBundles: (signal) => stream(workloadApiMethods.fetchJWTBundles, create(JWTBundlesRequestSchema), signal),
+    fetchJwtBundles: (signal) =>
+      calls.stream(workloadApiMethods.fetchJWTBundles, create(JWTBundlesRequestSchema), signal),
     validateJwtSvid: ({ audience, svid }, signal) =>
-      unary(workloadApiMethods.validateJWTSVID, create(ValidateJWTSVIDRequestSchema, { audience, svid }), signal),
+      calls.unary(workloadApiMethods.validateJWTSVID, create(ValidateJWTSVIDRequestSchema, { audience, svid }), signal),
     fetchWitSvid: ({ spiffeId = '' } = {}, signal) =>
-      stream(workloadApiMethods.fetchWITSVID, create(WITSVIDRequestSchema, { spiffeId }), signal),
-    fetchWitBundles: (signal) => stream(workloadApiMethods.fetchWITBundles, create(WITBundlesRequestSchema), signal),
+      calls.stream(workloadApiMethods.fetchWITSVID, create(WITSVIDRequestSchema, { spiffeId }), signal),
+    fetchWitBundles: (signal) =>
+      calls.stream(workloadApiMethods.fetchWITBundles, create(WITBundlesRequestSchema), signal),
     close: () => client.close(),
   }
-}
-
-async function* readStream<In, Out>(
-  client: GrpcClient,
-  method: MethodDefinition<In, Out>,
-  request: In,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Out, never, void> {
-  rejectAborted(signal)
-  const call = client.makeServerStreamRequest(
-    method.path,
-    method.requestSerialize,
-    method.responseDeserialize,
-    request,
-    securityMetadata(),
-  )
-  const cancel = () => call.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
-  try {
-    for await (const message of call) yield message
-  } catch (error) {
-    throw withoutForeignCancel(toWorkloadApiError(error), signal)
-  } finally {
-    signal?.removeEventListener('abort', cancel)
-    // A cancelled call still emits an error, which nobody reads once the loop was left.
-    call.on('error', () => {})
-    call.cancel()
-  }
-  throw new WorkloadApiError('ERR_WORKLOAD_API_DISCONNECTED', 'workload API ended the stream')
-}
-
-function callUnary<In, Out>(
-  client: GrpcClient,
-  method: MethodDefinition<In, Out>,
-  request: In,
-  signal: AbortSignal | undefined,
-  timeoutMs: number,
-): Promise<Out> {
-  return new Promise((resolve, reject) => {
-    rejectAborted(signal)
-    const cancel = () => call.cancel()
-    const call = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      request,
-      securityMetadata(),
-      { deadline: Date.now() + timeoutMs },
-      (error, response) => {
-        signal?.removeEventListener('abort', cancel)
-        if (error !== null) reject(withoutForeignCancel(toWorkloadApiError(error), signal))
-        else if (response === undefined) reject(new WorkloadApiError('ERR_WORKLOAD_API_FAILED', 'empty answer'))
-        else resolve(response)
-      },
-    )
-    signal?.addEventListener('abort', cancel, { once: true })
-  })
-}
-
-/**
- * An endpoint that shuts down cancels its calls. Only a cancel of our own means that nobody wants the answer any more;
- * the other is a lost connection, to be tried again.
- */
-function withoutForeignCancel(error: unknown, signal: AbortSignal | undefined): unknown {
-  const isCancel = error instanceof WorkloadApiError && error.code === 'ERR_WORKLOAD_API_CANCELLED'
-  if (!isCancel || signal?.aborted === true) return error
-  return new WorkloadApiError('ERR_WORKLOAD_API_DISCONNECTED', 'workload API cancelled the call', { cause: error })
 }
 
 function securityMetadata(): Metadata {
   const metadata = new Metadata()
   metadata.set(SECURITY_HEADER, SECURITY_HEADER_VALUE)
   return metadata
-}
-
-function rejectAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new WorkloadApiError('ERR_WORKLOAD_API_CANCELLED', 'call to the workload API was cancelled')
-  }
 }

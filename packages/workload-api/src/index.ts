@@ -72,5 +72,6 @@ export {
   SECURITY_HEADER_VALUE,
   workloadApiMethods,
 } from './service.ts'
+export { splitCertificates } from './split-certificates.ts'
 export { type Backoff, retryDelayMs, type WatchOptions, watch } from './watch.ts'
 export { toWorkloadApiError, WorkloadApiError, type WorkloadApiErrorCode } from './workload-api-error.ts'

@@ -1,5 +1,6 @@
 /** The agent's configuration file: the reference documentation is made from these descriptions and defaults. */
 import { type Static, Type } from 'typebox'
+import { BrokerSettings } from './broker-config-schema.ts'
 
 const seconds = (defaultSeconds: number, minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, default: defaultSeconds, description: `${description}, in seconds` })
@@ -97,6 +98,7 @@ export const AgentConfigFile = Type.Object({
     },
     { default: {} },
   ),
+  broker: Type.Optional(BrokerSettings),
   log: Type.Object(
     {
       level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {

@@ -4,10 +4,14 @@ import { errorCode, parseTrustDomain } from '@countersign/protocol'
 import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api/server'
 import { AgentConfigFile } from './agent-config-schema.ts'
 import { type AgentPlugins, parsePluginChoices } from './agent-plugins.ts'
+import { type BrokerConfig, parseBrokerConfig } from './broker-config.ts'
 
 /** The whole configuration, checked, with defaults filled in and absolute paths. */
-export interface AgentConfig extends Omit<AgentConfigFile, 'nodeAttestor' | 'workloadAttestors' | 'operator'> {
+export interface AgentConfig
+  extends Omit<AgentConfigFile, 'nodeAttestor' | 'workloadAttestors' | 'operator' | 'broker'> {
   readonly operator: { readonly enabled: boolean; readonly socket: string }
+  /** Absent: the Broker API is off. */
+  readonly broker?: BrokerConfig
   readonly plugins: AgentPlugins
   /** Where relative paths in the settings of plugins start. */
   readonly configDir: string
@@ -34,7 +38,7 @@ export async function loadAgentConfig(
  * @throws ConfigError `ERR_CONFIG_UNKNOWN_KEY`, `ERR_CONFIG_INVALID`
  */
 export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
-  const { nodeAttestor, workloadAttestors, ...file } = parseConfig(AgentConfigFile, value)
+  const { nodeAttestor, workloadAttestors, broker, ...file } = parseConfig(AgentConfigFile, value)
   rejectTrustDomain(file.trustDomain)
   rejectTcp(file.socket)
   rejectSecretNames(file.sds)
@@ -53,6 +57,7 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
     socket,
     operator,
     ...(file.bootstrapBundle !== undefined && { bootstrapBundle: resolve(baseDir, file.bootstrapBundle) }),
+    ...(broker !== undefined && { broker: parseBrokerConfig(broker, file.trustDomain, baseDir) }),
     plugins: parsePluginChoices(nodeAttestor, workloadAttestors),
     configDir: resolve(baseDir),
   }

@@ -79,7 +79,7 @@ export class ServerTlsAgent extends Agent {
 }
 
 /** The only form TLS takes a private key in. Secret. */
-function privateKeyPem({ key }: AgentIdentity): string {
+export function privateKeyPem({ key }: AgentIdentity): string {
   const held = createPrivateKey({ key: Buffer.from(key.exportPkcs8()), format: 'der', type: 'pkcs8' })
   return held.export({ format: 'pem', type: 'pkcs8' }).toString()
 }

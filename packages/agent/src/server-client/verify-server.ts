@@ -46,7 +46,7 @@ export async function verifyServer(socket: TLSSocket, trust: ServerTrust): Promi
 }
 
 /** The certificates the peer sent, leaf first. A self-signed one names itself as its issuer. */
-function readPeerChain(socket: TLSSocket): Uint8Array[] {
+export function readPeerChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = []
   let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
   while (certificate?.raw !== undefined && chain.length <= MAX_CHAIN_LENGTH) {

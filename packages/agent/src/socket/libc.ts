@@ -1,4 +1,4 @@
-/** The three system calls, and one call of the C library, that Node has no name for. Linux only. */
+/** The system calls, and one call of the C library, that Node has no name for. Linux only. */
 import { Buffer } from 'node:buffer'
 import koffi from 'koffi'
 
@@ -7,16 +7,24 @@ const SO_PEERCRED = 17
 /** Since Linux 6.5. */
 const SO_PEERPIDFD = 77
 const POLLIN = 1
+/** Since Linux 5.3; the same number on every architecture that Node runs on. */
+const SYS_PIDFD_OPEN = 434
+const ESRCH = 3
+const EINVAL = 22
+const EMFILE = 24
+const ENFILE = 23
 
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: [number]) => number
 type Poll = (entries: Buffer, count: number, timeoutMs: number) => number
 type Close = (fd: number) => number
+type Syscall = (number: number, pid: number, flags: number) => number
 type MallocTrim = (pad: number) => number
 
 interface Libc {
   readonly getsockopt: GetSockOpt
   readonly poll: Poll
   readonly close: Close
+  readonly syscall: Syscall
   /** Of glibc, not of musl. */
   readonly mallocTrim: MallocTrim | undefined
 }
@@ -33,6 +41,7 @@ function libc(): Libc {
     ) as GetSockOpt,
     poll: library.func('int poll(void *entries, unsigned long count, int timeout)') as Poll,
     close: library.func('int close(int fd)') as Close,
+    syscall: library.func('long syscall(long number, int pid, unsigned int flags)') as Syscall,
     mallocTrim: optional(() => library.func('int malloc_trim(size_t pad)') as MallocTrim),
   }
   return loaded
@@ -72,6 +81,21 @@ export function getPeerCredentials(fd: number): { pid: number; uid: number; gid:
 export function openPeerPidfd(fd: number): number | undefined {
   const value = getSocketOption(fd, SO_PEERPIDFD, 4)
   return value === undefined ? undefined : value.readInt32LE(0)
+}
+
+/**
+ * Opens a descriptor of the process that has a pid now. The caller closes it.
+ *
+ * @returns `gone` when no process has it, as when it is that of a thread; `unknown` where the kernel has no pidfds
+ * @throws Error when the agent is out of descriptors
+ */
+export function openPidfd(pid: number): number | 'gone' | 'unknown' {
+  const fd = libc().syscall(SYS_PIDFD_OPEN, pid, 0)
+  if (fd >= 0) return fd
+  const error = koffi.errno()
+  if (error === ESRCH || error === EINVAL) return 'gone'
+  if (error === EMFILE || error === ENFILE) throw new Error('out of file descriptors')
+  return 'unknown'
 }
 
 function getSocketOption(fd: number, option: number, size: number): Buffer | undefined {

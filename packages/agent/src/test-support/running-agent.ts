@@ -47,11 +47,13 @@ export interface WorldOptions {
   readonly tokens?: string[]
   readonly prepare?: (server: FakeServer) => void | Promise<void>
   readonly config?: Partial<AgentConfig>
+  /** Where the clock starts, for what OpenSSL judges by the machine's. Epoch seconds. */
+  readonly now?: number
   readonly limits?: Partial<AgentConfig['limits']>
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const clock = new FakeClock()
+  const clock = new FakeClock(options.now)
   const log = new RecordingLogger()
   const folder = await temporaryFolder()
   const server = await FakeServer.start(clock)

@@ -5,13 +5,14 @@ import {
   JWTSVIDResponseSchema,
   JWTSVIDSchema,
 } from '@countersign/workload-api/server'
+import type { Caller } from './caller.ts'
 import { handleUnary } from './handle-unary.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'
 import { selectEntries, validateRequestedIdentity } from './requested-identity.ts'
 import { keepWhatFits } from './response-limit.ts'
 import { invalidArgument } from './rpc-error.ts'
-import type { ServiceContext } from './service-context.ts'
+import type { AnswerContext, ServiceContext } from './service-context.ts'
 
 /** What the server accepts in one request. */
 const MAX_AUDIENCES = 16
@@ -19,26 +20,38 @@ const MAX_AUDIENCE_LENGTH = 2048
 
 /** `FetchJWTSVID`: one token for each identity of the caller. @see SPIFFE Workload API section 6.2.1 */
 export function fetchJwtSvid(context: ServiceContext) {
-  const { issuer, log } = context
   return handleUnary<JWTSVIDRequest, JWTSVIDResponse>(context, {
-    validate(request) {
-      validateAudience(request.audience)
-      validateRequestedIdentity(request.spiffeId)
-    },
-    async answer(request, caller) {
-      const entries = selectEntries(caller, request.spiffeId)
-      const { issued } = await issueForEntries(context, entries, (entry) => issuer.jwtSvid(entry, request.audience))
-      const hints = assignHints(entries, log)
-      const svids = issued.map(({ entry, credential }) =>
-        create(JWTSVIDSchema, {
-          spiffeId: credential.spiffeId,
-          svid: credential.token,
-          hint: hints.get(entry.id) ?? '',
-        }),
-      )
-      return create(JWTSVIDResponseSchema, { svids: keepWhatFits(svids, 0, context) })
-    },
+    validate: validateJwtSvidRequest,
+    answer: (request, caller) => answerJwtSvid(context, request, caller),
   })
+}
+
+export type AskedJwtSvid = Pick<JWTSVIDRequest, 'audience' | 'spiffeId'>
+
+/** @throws RpcError INVALID_ARGUMENT */
+export function validateJwtSvidRequest({ audience, spiffeId }: AskedJwtSvid): void {
+  validateAudience(audience)
+  validateRequestedIdentity(spiffeId)
+}
+
+/** Tokens of one program. @throws RpcError PERMISSION_DENIED when it does not have the identity that is asked for */
+export async function answerJwtSvid(
+  context: AnswerContext,
+  request: AskedJwtSvid,
+  caller: Caller,
+): Promise<JWTSVIDResponse> {
+  const { issuer, log } = context
+  const entries = selectEntries(caller, request.spiffeId)
+  const { issued } = await issueForEntries(context, entries, (entry) => issuer.jwtSvid(entry, request.audience))
+  const hints = assignHints(entries, log)
+  const svids = issued.map(({ entry, credential }) =>
+    create(JWTSVIDSchema, {
+      spiffeId: credential.spiffeId,
+      svid: credential.token,
+      hint: hints.get(entry.id) ?? '',
+    }),
+  )
+  return create(JWTSVIDResponseSchema, { svids: keepWhatFits(svids, 0, context) })
 }
 
 function validateAudience(audience: readonly string[]): void {

@@ -1,7 +1,7 @@
 import type { Entry } from '@countersign/api'
 import type { Cached } from '../issuance/credential-cache.ts'
 import { ServerCallError } from '../server-client/server-call-error.ts'
-import type { ServiceContext } from './service-context.ts'
+import type { AnswerContext } from './service-context.ts'
 
 export interface IssuedForEntry<Credential> {
   readonly entry: Entry
@@ -24,7 +24,7 @@ const AT_ONCE = 16
  * identities away. Any other failure fails all: leaving an identity out tells the program that it was withdrawn.
  */
 export async function issueForEntries<Credential>(
-  { log, maxIdentities }: Pick<ServiceContext, 'log' | 'maxIdentities'>,
+  { log, maxIdentities }: Pick<AnswerContext, 'log' | 'maxIdentities'>,
   entries: readonly Entry[],
   issue: (entry: Entry) => Promise<Cached<Credential>>,
 ): Promise<IssuedForEntries<Credential>> {

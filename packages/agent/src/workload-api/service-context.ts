@@ -4,9 +4,8 @@ import type { AgentState } from '../state/agent-state.ts'
 import type { CallerResolver } from './caller.ts'
 import type { PushSchedule } from './push-schedule.ts'
 
-/** What the handlers of the Workload API work with. */
-export interface ServiceContext {
-  readonly callers: CallerResolver
+/** What an answer is made from, whoever asks for it. */
+export interface AnswerContext {
   readonly issuer: Issuer
   readonly state: AgentState
   /** When open streams look for what has changed. */
@@ -16,4 +15,9 @@ export interface ServiceContext {
   readonly trustDomain: string
   readonly clock: Clock
   readonly log: Logger
+}
+
+/** What the handlers of the Workload API work with. */
+export interface ServiceContext extends AnswerContext {
+  readonly callers: CallerResolver
 }

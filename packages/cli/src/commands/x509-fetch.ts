@@ -47,7 +47,7 @@ export function addX509Fetch(parent: Command, context: CommandContext): void {
 type Svids = readonly { readonly x509Svid: Uint8Array; readonly x509SvidKey: Uint8Array; readonly bundle: Uint8Array }[]
 
 /** The first identity is the default one. SPIFFE Workload API section 5.2.1. */
-async function writeFirst(folder: string, [svid]: Svids): Promise<readonly string[]> {
+export async function writeFirst(folder: string, [svid]: Svids): Promise<readonly string[]> {
   if (svid === undefined) throw new CliError('ERR_CLI_FILE_NOT_WRITABLE', 'there is no identity to write')
   return writeFiles(folder, [
     { name: 'key.pem', text: privateKeyPem(svid.x509SvidKey), isPrivate: true },
@@ -56,7 +56,7 @@ async function writeFirst(folder: string, [svid]: Svids): Promise<readonly strin
   ])
 }
 
-function printIdentity(page: Page, identity: X509Summary, now: number): void {
+export function printIdentity(page: Page, identity: X509Summary, now: number): void {
   page.fields([
     ['spiffe id', identity.spiffeId],
     ...(identity.hint === undefined ? [] : ([['hint', identity.hint]] as const)),

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { parseDuration } from './parse-duration.ts'
 import { collectTrustDomain, parseIdentifier } from './parse-identifier.ts'
+import { parsePid } from './parse-pid.ts'
 import { collectSelector } from './parse-selector.ts'
 import { parseTime } from './parse-time.ts'
 
@@ -18,6 +19,15 @@ describe('parseDuration', () => {
 
   it.each(['0', '-1', '1.5', '1w', '', 'h', '10 m', '0x10', '9999999999'])('refuses %j', (text) => {
     expect(() => parseDuration(text)).toThrow(InvalidArgumentError)
+  })
+})
+
+describe('parsePid', () => {
+  it('reads the number of a process, and nothing else', () => {
+    expect([parsePid('1'), parsePid('4194304')]).toEqual([1, 4_194_304])
+    for (const text of ['0', '-1', '', '1.5', '0x10', '01', ' 1', '4194305']) {
+      expect(() => parsePid(text)).toThrow(InvalidArgumentError)
+    }
   })
 })
 

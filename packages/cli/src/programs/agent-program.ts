@@ -1,4 +1,5 @@
-import { loadAgentConfig, startAgent } from '@countersign/agent'
+import { isIPv6 } from 'node:net'
+import { type AgentConfig, loadAgentConfig, startAgent } from '@countersign/agent'
 import { createLogger } from '@countersign/plugin-kit'
 import type { Program } from './program.ts'
 
@@ -12,6 +13,7 @@ export const agentProgram: Program = {
           summary: [
             ['agent id', agent.agentId() ?? 'not attested yet'],
             ['workload API', `unix://${agent.socketPath}`],
+            ...brokerAddresses(config.broker, agent.brokerPort).map((address) => ['broker API', address] as const),
             ['operator socket', agent.operatorSocketPath ?? 'off'],
           ],
           stop: () => agent.stop(),
@@ -19,4 +21,14 @@ export const agentProgram: Program = {
       },
     }
   },
+}
+
+function brokerAddresses(broker: AgentConfig['broker'], port: number | undefined): readonly string[] {
+  const unix = broker?.socket === undefined ? [] : [`unix://${broker.socket.path}`]
+  const tcp = broker?.tcp === undefined || port === undefined ? [] : [`tcp://${bracketed(broker.tcp.host)}:${port}`]
+  return [...unix, ...tcp]
+}
+
+function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host
 }

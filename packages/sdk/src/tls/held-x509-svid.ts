@@ -1,9 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { encodePem, parseCertificate, WorkloadId } from '@countersign/protocol'
-import type { X509SVID } from '@countersign/workload-api'
+import { splitCertificates, type X509SVID } from '@countersign/workload-api'
 import { SdkError } from '../sdk-error.ts'
-import { splitCertificates } from './split-certificates.ts'
 
 /** One X.509 identity this program holds. */
 export interface HeldX509Svid {

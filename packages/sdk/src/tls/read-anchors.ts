@@ -1,8 +1,7 @@
 import { parseOrigin, X509Anchors } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
-import type { X509SVIDResponse } from '@countersign/workload-api'
+import { splitCertificates, type X509SVIDResponse } from '@countersign/workload-api'
 import { SdkError } from '../sdk-error.ts'
-import { splitCertificates } from './split-certificates.ts'
 
 /** The roots of one trust domain. Kept as one object for as long as the bytes are the same, so that it can be compared. */
 export interface StatedAnchors {

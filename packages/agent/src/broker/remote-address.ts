@@ -1,0 +1,30 @@
+import { isIPv4 } from 'node:net'
+
+/** Where a connection came from. */
+export interface RemoteAddress {
+  /** `unix`, or an IP address. */
+  readonly text: string
+  /** Whether the peer is on this host, so that its process ids are ours. */
+  readonly isSameHost: boolean
+}
+
+export const UNIX_ADDRESS: RemoteAddress = { text: 'unix', isSameHost: true }
+
+/**
+ * A peer that calls from the very address it called is on this host, as is one on a loopback address. A proxy on this host
+ * would make others look like it: the endpoint is not for being put behind one.
+ *
+ * @param remote as `net.Socket.remoteAddress`
+ * @param local as `net.Socket.localAddress`
+ */
+export function tcpAddress(remote: string, local: string | undefined): RemoteAddress {
+  const text = withoutMapping(remote)
+  const isLoopback = text === '::1' || (isIPv4(text) && text.startsWith('127.'))
+  return { text, isSameHost: isLoopback || (local !== undefined && text === withoutMapping(local)) }
+}
+
+/** A socket that takes both families writes IPv4 addresses as IPv6. RFC 4291 section 2.5.5.2. */
+function withoutMapping(address: string): string {
+  const mapped = /^::ffff:(.*)$/i.exec(address)?.[1]
+  return mapped !== undefined && isIPv4(mapped) ? mapped : address
+}
