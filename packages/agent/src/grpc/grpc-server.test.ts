@@ -178,6 +178,31 @@ describe('a handler', () => {
     }
   })
 
+  it.each(['unary', 'stream'] as const)('that answers with what is no message ends one call: %s', async (kind) => {
+    const noMessage = Symbol('no message') as unknown as string
+    const handlers: TestHandlers = {
+      unary: (_, answer) => void setImmediate(() => answer(null, noMessage)),
+      stream: (call) => void call.write(noMessage),
+    }
+    const { call } = await ask(handlers, kind === 'unary' ? '/Test/Unary' : '/Test/Stream', message(''))
+    expect(call.status).toBe(code('INTERNAL'))
+  })
+
+  it('that fails twice is heard once', async () => {
+    const { call } = await ask(
+      {
+        stream: (each) => {
+          each.emit('error', { code: GrpcStatus.UNAVAILABLE, details: 'one' })
+          each.emit('error', { code: GrpcStatus.INTERNAL, details: 'two' })
+          each.end()
+        },
+      },
+      '/Test/Stream',
+      message(''),
+    )
+    expect([call.status, call.message]).toEqual([code('UNAVAILABLE'), 'one'])
+  })
+
   it('that answers twice is heard once', async () => {
     const { call } = await ask(
       {
@@ -282,14 +307,14 @@ describe('a client that asks for more than it reads', () => {
     })
     const call = (await connect()).call('/Test/Bidi')
     call.stream.pause()
-    call.stream.end(Buffer.concat(Array.from({ length: 200 }, () => message('more'))))
+    call.stream.end(Buffer.concat(Array.from({ length: 40 }, () => message('more'))))
     await eventually(() => asked > 0)
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
     // Whatever fits into the windows, and no more.
     expect(asked).toBeLessThan(20)
     call.stream.resume()
     await call.closed
-    expect([asked, call.messages.length, call.status]).toEqual([200, 200, '0'])
+    expect([asked, call.messages.length, call.status]).toEqual([40, 40, '0'])
   })
 
   it('keeps one writer waiting, until it is gone', async () => {
@@ -328,21 +353,21 @@ describe('a hostile connection', () => {
     expect(call.messages).toEqual(['a'])
   })
 
-  it('that opens streams and resets them without end is cut off', async () => {
-    const { socketPath } = await startTestServer({})
-    const client = (await RawClient.connect(socketPath)).read()
-    let id = -1
-    const reset = () => {
-      id += 2
-      return Buffer.concat([
-        client.request({ ':path': '/Test/Unary' }),
-        frame(FRAME.reset, 0, id, Buffer.of(0, 0, 0, 8)),
-      ])
-    }
-    await client.sendUntilRefused(reset, 8 * 1024 * 1024)
-    expect(client.isClosed).toBe(true)
-    expect(client.framesOf(FRAME.goaway).length).toBeGreaterThan(0)
-  })
+  it.each(['/Test/Unary', '/Test/Stream', '/Test/Bidi', '/Test/Other'])(
+    'that opens streams and resets them without end is cut off: %s',
+    async (path) => {
+      const { socketPath } = await startTestServer(echo)
+      const client = (await RawClient.connect(socketPath)).read()
+      let id = -1
+      const reset = () => {
+        id += 2
+        return Buffer.concat([client.request({ ':path': path }), frame(FRAME.reset, 0, id, Buffer.of(0, 0, 0, 8))])
+      }
+      await client.sendUntilRefused(reset, 8 * 1024 * 1024)
+      expect(client.isClosed).toBe(true)
+      expect(client.framesOf(FRAME.goaway).length).toBeGreaterThan(0)
+    },
+  )
 
   it('has a hundred streams at most', async () => {
     let open = 0

@@ -20,7 +20,7 @@ import {
 import { BidiCall } from './bidi-call.ts'
 import { failureTrailers, httpStatusOfRefusal, RESPONSE_HEADERS } from './grpc-headers.ts'
 import { IdleSessions } from './idle-sessions.ts'
-import { type CallStart, WITHOUT_MESSAGES } from './server-call.ts'
+import { type CallStart, isGone, WITHOUT_MESSAGES } from './server-call.ts'
 import { SingleRequestCall } from './single-request-call.ts'
 
 /** What one connection may take. Clients that reset streams as fast as they open them are stopped by Node's own limit. */
@@ -124,7 +124,7 @@ function ignore(): void {}
 
 /** The stream is closed by Node when it has been answered and nobody has read from it. */
 function refuse(stream: ServerHttp2Stream, headers: Readonly<Record<string, string | number>>): void {
-  stream.respond(headers, WITHOUT_MESSAGES)
+  if (!isGone(stream)) stream.respond(headers, WITHOUT_MESSAGES)
 }
 
 function beginnerOf({ requestStream, responseStream }: GrpcMethod<unknown, unknown>, handler: unknown): Begin {

@@ -48,7 +48,7 @@ export abstract class ServerCall extends EventEmitter {
     const encoding = headers['grpc-encoding']?.toString()
     this.reader = new MessageReader({ maxBytes: maxRequestBytes, encoding })
     this.metadata = { get: (name) => valuesOf(headers[name.toLowerCase()]) }
-    this.once('error', (failure: GrpcFailure) => this.fail(failure))
+    this.on('error', (failure: GrpcFailure) => this.fail(failure))
     stream.once('close', () => this.#closed())
     const timeoutMs = parseTimeoutMs(headers['grpc-timeout']?.toString())
     if (timeoutMs !== undefined) this.#cancelDeadline = clock.schedule(timeoutMs, () => this.#expire())
@@ -56,6 +56,11 @@ export abstract class ServerCall extends EventEmitter {
 
   get hasEnded(): boolean {
     return this.#ending !== undefined
+  }
+
+  /** Whether there is nobody to answer, or nothing more to say. */
+  get #isOver(): boolean {
+    return this.hasEnded || isGone(this.#stream)
   }
 
   getPath(): string {
@@ -68,35 +73,37 @@ export abstract class ServerCall extends EventEmitter {
 
   /** @throws Error when it is no such message */
   write(message: unknown, done?: () => void): boolean {
-    if (this.hasEnded || this.#stream.destroyed) {
+    if (this.#isOver) {
       if (done !== undefined) process.nextTick(done)
       return false
     }
     const octets = frameMessage(this.#method.responseSerialize(message))
     this.#begin()
     const hasRoom = this.#stream.write(octets, done)
-    if (!hasRoom) this.#stream.once('drain', () => this.emit('drain'))
+    if (!hasRoom && this.#stream.listenerCount('drain') === 0) this.#stream.once('drain', () => this.emit('drain'))
     return hasRoom
   }
 
   /** Sends the only message, and ends the call well. */
   answer(message: unknown): void {
-    if (this.hasEnded || this.#stream.destroyed) return
-    const octets = frameMessage(this.#method.responseSerialize(message))
-    this.#end(GrpcStatus.OK)
-    this.#begin()
-    this.#stream.end(octets)
+    this.attempt(() => {
+      if (this.#isOver) return
+      const octets = frameMessage(this.#method.responseSerialize(message))
+      this.#end(GrpcStatus.OK)
+      this.#begin()
+      this.#stream.end(octets)
+    })
   }
 
   end(): void {
-    if (this.hasEnded || this.#stream.destroyed) return
+    if (this.#isOver) return
     this.#end(GrpcStatus.OK)
     if (this.#stream.headersSent) this.#stream.end()
     else this.#respondOnly(OK_TRAILERS)
   }
 
   fail(failure: GrpcFailure): void {
-    if (this.hasEnded || this.#stream.destroyed) return
+    if (this.#isOver) return
     this.#end(failure)
     if (this.#stream.headersSent) this.#stream.end()
     else this.#respondOnly(failureTrailers(failure))
@@ -163,8 +170,13 @@ export abstract class ServerCall extends EventEmitter {
 function stopClient(stream: ServerHttp2Stream): void {
   if (stream.readableEnded) return
   setImmediate(() => {
-    if (!stream.destroyed && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR)
+    if (!isGone(stream) && !stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR)
   })
+}
+
+/** Whether the stream can no longer be answered on, which Node would throw for. */
+export function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed
 }
 
 function valuesOf(value: string | string[] | undefined): readonly string[] {
