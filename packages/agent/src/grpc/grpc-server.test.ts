@@ -361,7 +361,10 @@ describe('a hostile connection', () => {
       let id = -1
       const reset = () => {
         id += 2
-        return Buffer.concat([client.request({ ':path': path }), frame(FRAME.reset, 0, id, Buffer.of(0, 0, 0, id % 4 === 1 ? 0 : 8))])
+        return Buffer.concat([
+          client.request({ ':path': path }),
+          frame(FRAME.reset, 0, id, Buffer.of(0, 0, 0, id % 4 === 1 ? 0 : 8)),
+        ])
       }
       await client.sendUntilRefused(reset, 8 * 1024 * 1024)
       expect(client.isClosed).toBe(true)
