@@ -250,7 +250,7 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   const connections = () => listener.connections
   if (config.broker === undefined) return { connections, brokerPort: undefined, close }
   const { broker } = config
-  // Loaded for those who have brokers only: its gRPC library takes as much memory as hundreds of programs.
+  // Loaded for those who have brokers only: its gRPC library takes as much memory as eighty idle programs.
   const { openBrokerApi } = await import('./broker/open-broker-api.ts')
   const opening = openBrokerApi({ ...parts, ...context, log, config: broker, attestation, explain })
   const brokerApi = await opening.catch(async (error) => {

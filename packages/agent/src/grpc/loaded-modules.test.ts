@@ -11,7 +11,7 @@ const PROGRAM = `
 `
 
 describe('the agent', () => {
-  it('loads no gRPC library at its start: it would take as much memory as hundreds of idle programs', () => {
+  it('loads no gRPC library at its start: it would take as much memory as eighty idle programs', () => {
     const flags = ['--conditions=countersign-source', '--input-type=module', '--eval', PROGRAM]
     const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, AGENT], { encoding: 'utf8' })
     expect(stderr.replaceAll(/^.*ExperimentalWarning.*$|^\(Use .*$/gm, '').trim()).toBe('')
