@@ -5,7 +5,6 @@ import { newerBundle, readBootstrapBundle } from './attestation/bootstrap-bundle
 import { NodeAttestation, verifyOwn } from './attestation/node-attestation.ts'
 import { OwnTrust } from './attestation/own-trust.ts'
 import { WorkloadAttestation } from './attestation/workload-attestation.ts'
-import { openBrokerApi } from './broker/open-broker-api.ts'
 import type { AgentConfig } from './config/agent-config.ts'
 import { NoIdentityLog } from './explain/explain-no-identity.ts'
 import { Issuer } from './issuance/issuer.ts'
@@ -255,6 +254,8 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   const connections = () => listener.connections
   if (config.broker === undefined) return { connections, brokerPort: undefined, close }
   const { broker } = config
+  // Loaded for those who have brokers only: its gRPC library takes as much memory as eighty idle programs.
+  const { openBrokerApi } = await import('./broker/open-broker-api.ts')
   const opening = openBrokerApi({ ...parts, ...context, log, config: broker, attestation, explain })
   const brokerApi = await opening.catch(async (error) => {
     await close()

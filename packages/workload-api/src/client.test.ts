@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type Metadata, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { connectWorkloadApi } from './client.ts'
 import {
@@ -11,6 +11,7 @@ import {
   X509BundlesResponseSchema,
   X509SVIDResponseSchema,
 } from './gen/workloadapi_pb.ts'
+import type { GrpcCall } from './grpc-call.ts'
 import { failure, startServer } from './test-support/start-server.ts'
 
 function connect(address: string) {
@@ -28,9 +29,8 @@ const byteMap = { 'spiffe://example.org': Uint8Array.of(1, 2) }
 
 describe('connectWorkloadApi', () => {
   it('calls every method by its name in the standard, always with the security header', async () => {
-    const seen: [string, ReturnType<Metadata['get']>][] = []
-    const note = (call: { getPath(): string; metadata: Metadata }) =>
-      seen.push([call.getPath(), call.metadata.get('workload.spiffe.io')])
+    const seen: [string, readonly unknown[]][] = []
+    const note = (call: GrpcCall) => seen.push([call.getPath(), call.metadata.get('workload.spiffe.io')])
     const address = await startServer({
       fetchX509SVID: (call) => {
         note(call)

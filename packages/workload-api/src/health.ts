@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf'
-import { type ServerErrorResponse, type ServerWritableStream, status } from '@grpc/grpc-js'
 import {
   type Health,
   type HealthCheckRequest,
@@ -8,9 +7,11 @@ import {
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from './gen/grpc/health/v1/health_pb.ts'
+import type { ServerStreamingCall } from './grpc-call.ts'
 import { type GrpcHandlers, MalformedRequest, type Received } from './grpc-service.ts'
+import { type GrpcFailure, GrpcStatus } from './grpc-status.ts'
 
-type HealthWatcher = ServerWritableStream<Received<HealthCheckRequest>, HealthCheckResponse>
+type HealthWatcher = ServerStreamingCall<Received<HealthCheckRequest>, HealthCheckResponse>
 
 /** Serving states by service name, and the health service that tells them. The name "" is the server as a whole. */
 export class HealthService {
@@ -62,11 +63,11 @@ export class HealthService {
   }
 }
 
-const MALFORMED: ServerErrorResponse = Object.assign(new Error('request is not a health check'), {
-  code: status.INVALID_ARGUMENT,
+const MALFORMED: GrpcFailure = Object.assign(new Error('request is not a health check'), {
+  code: GrpcStatus.INVALID_ARGUMENT,
   details: 'request is not a health check',
 })
-const UNKNOWN_SERVICE: ServerErrorResponse = Object.assign(new Error('service is not known'), {
-  code: status.NOT_FOUND,
+const UNKNOWN_SERVICE: GrpcFailure = Object.assign(new Error('service is not known'), {
+  code: GrpcStatus.NOT_FOUND,
   details: 'service is not known',
 })

@@ -41,14 +41,27 @@ export {
   X509SVIDResponseSchema,
   X509SVIDSchema,
 } from './gen/workloadapi_pb.ts'
+export type {
+  AnswerUnary,
+  BidiStreamingCall,
+  GrpcCall,
+  HandleBidiStreaming,
+  HandleServerStreaming,
+  HandleUnary,
+  ServerStreamingCall,
+  UnaryCall,
+} from './grpc-call.ts'
 export {
   addGrpcService,
   defineGrpcMethods,
   type GrpcHandlers,
+  type GrpcMethod,
   type GrpcMethods,
+  type GrpcServiceHost,
   MalformedRequest,
   type Received,
 } from './grpc-service.ts'
+export { type GrpcFailure, GrpcStatus } from './grpc-status.ts'
 export { HealthService } from './health.ts'
 export { ReflectionIndex, reflectionHandlers } from './reflection.ts'
 export {

@@ -1,16 +1,17 @@
 import { create, createRegistry, type DescFile, type Registry, toBinary } from '@bufbuild/protobuf'
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
-import { type ServerDuplexStream, status } from '@grpc/grpc-js'
 import {
   type ServerReflection,
   type ServerReflectionRequest,
   type ServerReflectionResponse,
   ServerReflectionResponseSchema,
 } from './gen/grpc/reflection/v1/reflection_pb.ts'
+import type { BidiStreamingCall } from './grpc-call.ts'
 import { type GrpcHandlers, MalformedRequest, type Received } from './grpc-service.ts'
+import { GrpcStatus } from './grpc-status.ts'
 
 type Answer = ServerReflectionResponse['messageResponse']
-type ReflectionCall = ServerDuplexStream<Received<ServerReflectionRequest>, ServerReflectionResponse>
+type ReflectionCall = BidiStreamingCall<Received<ServerReflectionRequest>, ServerReflectionResponse>
 
 /** Answers what a reflection request asks about a fixed set of .proto files. */
 export class ReflectionIndex {
@@ -36,9 +37,9 @@ export class ReflectionIndex {
         return describe(this.#fileOf(question.value))
       case 'fileContainingExtension':
       case 'allExtensionNumbersOfType':
-        return refuse(status.NOT_FOUND, 'no extensions')
+        return refuse(GrpcStatus.NOT_FOUND, 'no extensions')
       default:
-        return refuse(status.INVALID_ARGUMENT, 'request asks nothing')
+        return refuse(GrpcStatus.INVALID_ARGUMENT, 'request asks nothing')
     }
   }
 
@@ -68,7 +69,7 @@ function answerInOrder(call: ReflectionCall, index: ReflectionIndex): void {
   call.on('data', (request: Received<ServerReflectionRequest>) => {
     if (request instanceof MalformedRequest) {
       const details = 'request is not a reflection request'
-      call.emit('error', Object.assign(new Error(details), { code: status.INVALID_ARGUMENT, details }))
+      call.emit('error', Object.assign(new Error(details), { code: GrpcStatus.INVALID_ARGUMENT, details }))
       return
     }
     const response = create(ServerReflectionResponseSchema, {
@@ -90,7 +91,7 @@ function withDependencies(file: DescFile): DescFile[] {
 }
 
 function describe(file: DescFile | undefined): Answer {
-  if (file === undefined) return refuse(status.NOT_FOUND, 'not declared here')
+  if (file === undefined) return refuse(GrpcStatus.NOT_FOUND, 'not declared here')
   const files = [...new Map(withDependencies(file).map((each) => [each.name, each])).values()]
   const fileDescriptorProto = files.map((each) => toBinary(FileDescriptorProtoSchema, each.proto))
   return {

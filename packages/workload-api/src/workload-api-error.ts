@@ -1,5 +1,5 @@
 import { WorkloadIdentityError } from '@countersign/protocol'
-import { type ServiceError, status } from '@grpc/grpc-js'
+import { type GrpcFailure, GrpcStatus } from './grpc-status.ts'
 
 export type WorkloadApiErrorCode =
   | 'ERR_WORKLOAD_API_INVALID_ARGUMENT'
@@ -26,12 +26,12 @@ export class WorkloadApiError extends WorkloadIdentityError<WorkloadApiErrorCode
   }
 }
 
-const BY_STATUS: ReadonlyMap<status, readonly [WorkloadApiErrorCode, string]> = new Map([
-  [status.INVALID_ARGUMENT, ['ERR_WORKLOAD_API_INVALID_ARGUMENT', 'workload API called the request wrong']],
-  [status.PERMISSION_DENIED, ['ERR_WORKLOAD_API_DENIED', 'workload API has no such identity for this program']],
-  [status.UNAVAILABLE, ['ERR_WORKLOAD_API_UNAVAILABLE', 'workload API is not available']],
-  [status.UNIMPLEMENTED, ['ERR_WORKLOAD_API_UNIMPLEMENTED', 'workload API does not offer this']],
-  [status.CANCELLED, ['ERR_WORKLOAD_API_CANCELLED', 'call to the workload API was cancelled']],
+const BY_STATUS: ReadonlyMap<number, readonly [WorkloadApiErrorCode, string]> = new Map([
+  [GrpcStatus.INVALID_ARGUMENT, ['ERR_WORKLOAD_API_INVALID_ARGUMENT', 'workload API called the request wrong']],
+  [GrpcStatus.PERMISSION_DENIED, ['ERR_WORKLOAD_API_DENIED', 'workload API has no such identity for this program']],
+  [GrpcStatus.UNAVAILABLE, ['ERR_WORKLOAD_API_UNAVAILABLE', 'workload API is not available']],
+  [GrpcStatus.UNIMPLEMENTED, ['ERR_WORKLOAD_API_UNIMPLEMENTED', 'workload API does not offer this']],
+  [GrpcStatus.CANCELLED, ['ERR_WORKLOAD_API_CANCELLED', 'call to the workload API was cancelled']],
 ])
 
 /** Turns what gRPC throws into a typed error. Others pass unchanged. */
@@ -41,6 +41,6 @@ export function toWorkloadApiError(error: unknown): unknown {
   return new WorkloadApiError(code, message, { detail: error.details.slice(0, 512) })
 }
 
-function isServiceError(error: unknown): error is ServiceError {
+function isServiceError(error: unknown): error is Error & GrpcFailure {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error
 }

@@ -1,7 +1,7 @@
 import type { SyncState } from '@countersign/api'
 import { AttestationError, type Clock, type Logger } from '@countersign/plugin-kit'
 import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
-import { retryDelayMs } from '@countersign/workload-api'
+import { retryDelayMs } from '@countersign/workload-api/server'
 import { renewalTime } from '../issuance/renewal-time.ts'
 import { pause } from '../pause.ts'
 import { isAgentRefused, isCertificateRefused, ServerCallError } from '../server-client/server-call-error.ts'

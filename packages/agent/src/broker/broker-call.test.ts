@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { MalformedRequest } from '@countersign/workload-api'
 import { referToPid, WorkloadReferenceSchema } from '@countersign/workload-api/broker'
+import { MalformedRequest } from '@countersign/workload-api/server'
 import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { AgentState } from '../state/agent-state.ts'

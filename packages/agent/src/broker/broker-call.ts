@@ -1,5 +1,5 @@
-import { MalformedRequest, type Received } from '@countersign/workload-api'
 import type { WorkloadReference } from '@countersign/workload-api/broker'
+import { MalformedRequest, type Received } from '@countersign/workload-api/server'
 import type { Caller } from '../workload-api/caller.ts'
 import { permissionDenied, type RpcError, toRpcError, unavailable } from '../workload-api/rpc-error.ts'
 import type { BrokerQuestion } from './broker-audit.ts'

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { BrokerAPI, file_spiffe_broker_brokerapi } from '@countersign/workload-api/broker'
 import {
   addGrpcService,
   file_grpc_health_v1_health,
@@ -9,8 +10,7 @@ import {
   reflectionAlphaMethods,
   reflectionHandlers,
   reflectionMethods,
-} from '@countersign/workload-api'
-import { BrokerAPI, file_spiffe_broker_brokerapi } from '@countersign/workload-api/broker'
+} from '@countersign/workload-api/server'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { BrokerContext } from './broker-context.ts'
 import { fetchJwtSvid } from './fetch-jwt-svid.ts'

@@ -1,11 +1,10 @@
 import { create } from '@bufbuild/protobuf'
-import type { Received } from '@countersign/workload-api'
 import {
   type FetchJWTSVIDRequest,
   type FetchJWTSVIDResponse,
   FetchJWTSVIDResponseSchema,
 } from '@countersign/workload-api/broker'
-import type { handleUnaryCall } from '@grpc/grpc-js'
+import type { HandleUnary, Received } from '@countersign/workload-api/server'
 import type { Caller } from '../workload-api/caller.ts'
 import { answerJwtSvid, validateJwtSvidRequest } from '../workload-api/fetch-jwt-svid.ts'
 import { BrokerCall } from './broker-call.ts'
@@ -13,9 +12,7 @@ import type { BrokerContext } from './broker-context.ts'
 import { workloadNotEntitled } from './workload-rpc-error.ts'
 
 /** `FetchJWTSVID`: one token for each identity of the workload that the broker may have. @see SPIFFE Broker API section 6.2.1 */
-export function fetchJwtSvid(
-  context: BrokerContext,
-): handleUnaryCall<Received<FetchJWTSVIDRequest>, FetchJWTSVIDResponse> {
+export function fetchJwtSvid(context: BrokerContext): HandleUnary<Received<FetchJWTSVIDRequest>, FetchJWTSVIDResponse> {
   return (unary, callback) => {
     const call = new BrokerCall<FetchJWTSVIDRequest>(context, unary.getPath(), unary.getHost())
     answer(context, call, unary.request)

@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events'
 import { create } from '@bufbuild/protobuf'
 import type { Entry } from '@countersign/api'
 import { FakeClock, settle } from '@countersign/testing'
-import type { Received } from '@countersign/workload-api'
 import {
   referToPid,
   type SubscribeToX509BundlesRequest,
   type SubscribeToX509BundlesResponse,
   SubscribeToX509BundlesResponseSchema,
 } from '@countersign/workload-api/broker'
+import type { Received } from '@countersign/workload-api/server'
 import { type ServerWritableStream, status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { RecordingLogger } from '../test-support/recording-logger.ts'

@@ -1,6 +1,5 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
-import type { Received } from '@countersign/workload-api'
-import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
+import type { HandleServerStreaming, Received, ServerStreamingCall } from '@countersign/workload-api/server'
 import { type Caller, Sight } from '../workload-api/caller.ts'
 import type { RpcError } from '../workload-api/rpc-error.ts'
 import { type Snapshot, SnapshotStream, type Subject } from '../workload-api/snapshot-stream.ts'
@@ -28,7 +27,7 @@ const RECHECK_SECONDS = 60
 export function handleSubscription<Request extends BrokerRequest, Schema extends DescMessage>(
   context: BrokerContext,
   subscription: Subscription<Schema>,
-): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
+): HandleServerStreaming<Received<Request>, MessageShape<Schema>> {
   return (call) => {
     new SubscriptionStream(context, subscription, call).start()
   }
@@ -45,7 +44,7 @@ class SubscriptionStream<Request extends BrokerRequest, Schema extends DescMessa
   constructor(
     context: BrokerContext,
     subscription: Subscription<Schema>,
-    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+    call: ServerStreamingCall<Received<Request>, MessageShape<Schema>>,
   ) {
     super(context, subscription.schema, call)
     this.#context = context

@@ -1,6 +1,6 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { MalformedRequest } from '@countersign/workload-api'
 import { brokerApiMethods } from '@countersign/workload-api/broker'
+import { MalformedRequest } from '@countersign/workload-api/server'
 
 /** Field number of the reference in each request, and of the `Any` in the reference. */
 const REFERENCE = 1

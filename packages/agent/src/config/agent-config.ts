@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ConfigError, loadConfigFile, parseConfig } from '@countersign/plugin-kit'
 import { errorCode, parseTrustDomain } from '@countersign/protocol'
-import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api'
+import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api/server'
 import { AgentConfigFile } from './agent-config-schema.ts'
 import { type AgentPlugins, parsePluginChoices } from './agent-plugins.ts'
 import { type BrokerConfig, parseBrokerConfig } from './broker-config.ts'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ConfigError } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
-import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api'
+import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api/server'
 import { BrokerPolicy } from '../broker/broker-policy.ts'
 import type { BrokerSettings } from './broker-config-schema.ts'
 

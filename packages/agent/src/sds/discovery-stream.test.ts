@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { create } from '@bufbuild/protobuf'
 import { FakeClock, settle } from '@countersign/testing'
-import { MalformedRequest, type Received } from '@countersign/workload-api'
-import { type ServerDuplexStream, status } from '@grpc/grpc-js'
+import { type BidiStreamingCall, MalformedRequest, type Received } from '@countersign/workload-api/server'
+import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { EntryIndex } from '../issuance/entry-index.ts'
 import { LogLimit } from '../log-limit.ts'
@@ -97,7 +97,7 @@ function start(options: { isFull?: boolean } = {}) {
   const call = new FakeCall()
   const errors: unknown[] = []
   call.on('error', (error) => errors.push(error))
-  const stream = call as unknown as ServerDuplexStream<Received<DiscoveryRequest>, DiscoveryResponse>
+  const stream = call as unknown as BidiStreamingCall<Received<DiscoveryRequest>, DiscoveryResponse>
   serveDiscovery(context, stream, (onRejection) => new WorldSession(onRejection))
   const change = () => {
     world.version += 1

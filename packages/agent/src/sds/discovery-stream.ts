@@ -1,6 +1,5 @@
 import type { PeerProcess } from '@countersign/plugin-kit'
-import { MalformedRequest, type Received } from '@countersign/workload-api'
-import type { ServerDuplexStream } from '@grpc/grpc-js'
+import { type BidiStreamingCall, MalformedRequest, type Received } from '@countersign/workload-api/server'
 import type { LogLimit } from '../log-limit.ts'
 import { Sight } from '../workload-api/caller.ts'
 import type { Follower } from '../workload-api/push-schedule.ts'
@@ -33,7 +32,7 @@ const MIN_PAUSE_SECONDS = 1
  */
 export function serveDiscovery<Request, Response>(
   context: DiscoveryContext,
-  call: ServerDuplexStream<Received<Request>, Response>,
+  call: BidiStreamingCall<Received<Request>, Response>,
   start: (onRejection: OnRejection) => DiscoverySession<Request, Response>,
 ): void {
   new DiscoveryStream(context, call, start).start()
@@ -43,7 +42,7 @@ export function serveDiscovery<Request, Response>(
 class DiscoveryStream<Request, Response> implements Follower {
   alarmAt: number | undefined
   readonly #context: DiscoveryContext
-  readonly #call: ServerDuplexStream<Received<Request>, Response>
+  readonly #call: BidiStreamingCall<Received<Request>, Response>
   readonly #session: DiscoverySession<Request, Response>
   readonly #rate: RequestRate
   #isClosed = false
@@ -59,7 +58,7 @@ class DiscoveryStream<Request, Response> implements Follower {
 
   constructor(
     context: DiscoveryContext,
-    call: ServerDuplexStream<Received<Request>, Response>,
+    call: BidiStreamingCall<Received<Request>, Response>,
     start: (onRejection: OnRejection) => DiscoverySession<Request, Response>,
   ) {
     this.#context = context

@@ -1,5 +1,5 @@
 import type { Clock } from '@countersign/plugin-kit'
-import { status } from '@grpc/grpc-js'
+import { GrpcStatus } from '@countersign/workload-api/server'
 import { RpcError } from '../workload-api/rpc-error.ts'
 
 const BURST = 200
@@ -25,7 +25,7 @@ export class RequestRate {
     // A clock that was set back gives nothing, and takes nothing away.
     this.#left = Math.min(BURST, this.#left + Math.max(0, now - this.#at) * PER_SECOND)
     this.#at = now
-    if (!(this.#left >= 1)) throw new RpcError(status.RESOURCE_EXHAUSTED, 'too many requests on one stream')
+    if (!(this.#left >= 1)) throw new RpcError(GrpcStatus.RESOURCE_EXHAUSTED, 'too many requests on one stream')
     this.#left -= 1
   }
 }

@@ -1,5 +1,11 @@
-import { defineGrpcMethods, type GrpcHandlers, MalformedRequest, type Received } from '@countersign/workload-api'
-import { type ServerUnaryCall, status } from '@grpc/grpc-js'
+import {
+  defineGrpcMethods,
+  type GrpcHandlers,
+  GrpcStatus,
+  MalformedRequest,
+  type Received,
+  type UnaryCall,
+} from '@countersign/workload-api/server'
 import { LogLimit } from '../log-limit.ts'
 import { invalidArgument, RpcError, toRpcError } from '../workload-api/rpc-error.ts'
 import type { ServiceContext } from '../workload-api/service-context.ts'
@@ -54,7 +60,7 @@ export function secretDiscoveryHandlers(
  */
 async function fetchSecrets(
   { callers, secrets, isPlain }: DiscoveryContext,
-  call: ServerUnaryCall<Received<DiscoveryRequest>, DiscoveryResponse>,
+  call: UnaryCall<Received<DiscoveryRequest>>,
 ): Promise<DiscoveryResponse> {
   const { request } = call
   if (request instanceof MalformedRequest) throw invalidArgument('request cannot be decoded')
@@ -64,6 +70,6 @@ async function fetchSecrets(
   const caller = await callers.resolve(call)
   const plain = readPlainValidation(request.node) ?? isPlain
   const { resources } = await secrets.read(caller, subscription.wanted, plain)
-  if (resources.size === 0) throw new RpcError(status.NOT_FOUND, 'no such secret')
+  if (resources.size === 0) throw new RpcError(GrpcStatus.NOT_FOUND, 'no such secret')
   return worldResponse(resources, '')
 }

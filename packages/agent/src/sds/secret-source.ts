@@ -1,6 +1,6 @@
 import type { Entry } from '@countersign/api'
 import type { SpiffeBundle } from '@countersign/protocol'
-import { status } from '@grpc/grpc-js'
+import { GrpcStatus } from '@countersign/workload-api/server'
 import type { WorkloadX509Svid } from '../issuance/issuer.ts'
 import type { Caller } from '../workload-api/caller.ts'
 import { type IssuedForEntries, issueForEntries } from '../workload-api/issue-for-entries.ts'
@@ -83,7 +83,7 @@ export class SecretSource {
   #entriesWanted({ entries }: Caller, { names, wildcard }: WantedSecrets): Map<string, Entry> {
     if (wildcard && entries.length > MAX_WILDCARD_IDENTITIES) {
       throw new RpcError(
-        status.RESOURCE_EXHAUSTED,
+        GrpcStatus.RESOURCE_EXHAUSTED,
         `more than ${MAX_WILDCARD_IDENTITIES} identities: name those wanted`,
       )
     }

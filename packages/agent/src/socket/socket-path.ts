@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { lstat, mkdir, rename, stat, unlink } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { dirname, join } from 'node:path'
-import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api'
+import { MAX_SOCKET_PATH_BYTES } from '@countersign/workload-api/server'
 import { AgentError } from '../agent-error.ts'
 
 const GROUP_OR_OTHERS_WRITE = 0o022

@@ -6,13 +6,13 @@ import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufb
 import type { Entry } from '@countersign/api'
 import { decodeBase64, encodePem } from '@countersign/protocol'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
-import { type X509SVIDResponse, X509SVIDResponseSchema } from '@countersign/workload-api'
 import {
   type BrokerApiClient,
   brokerApiMethods,
   connectBrokerApi,
   unpackErrorReason,
 } from '@countersign/workload-api/broker'
+import { type X509SVIDResponse, X509SVIDResponseSchema } from '@countersign/workload-api/server'
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { onTestFinished } from 'vitest'
 import { BrokerPolicy, type BrokerRule } from '../broker/broker-policy.ts'

@@ -1,18 +1,12 @@
 import type { Entry } from '@countersign/api'
 import type { Clock, PeerProcess, Selector } from '@countersign/plugin-kit'
 import type { SpiffeBundle } from '@countersign/protocol'
-import { SECURITY_HEADER, SECURITY_HEADER_VALUE } from '@countersign/workload-api'
-import type { ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import { type GrpcCall, SECURITY_HEADER, SECURITY_HEADER_VALUE } from '@countersign/workload-api/server'
 import type { WorkloadAttestation } from '../attestation/workload-attestation.ts'
 import type { ConnectionCounter } from '../socket/connection-limits.ts'
 import type { AgentState, AgentView } from '../state/agent-state.ts'
 import { invalidArgument, permissionDenied, unavailable } from './rpc-error.ts'
 import { visibleBundles } from './visible-bundles.ts'
-
-type Call =
-  | ServerUnaryCall<unknown, unknown>
-  | ServerWritableStream<unknown, unknown>
-  | ServerDuplexStream<unknown, unknown>
 
 /** A program that calls, and the identities it has. */
 export interface Caller {
@@ -49,7 +43,7 @@ export class CallerResolver {
    * @throws RpcError UNAVAILABLE while the agent starts, or when the program cannot be attested
    * @throws RpcError PERMISSION_DENIED when no entry matches the program
    */
-  async resolve(call: Call): Promise<Caller> {
+  async resolve(call: GrpcCall): Promise<Caller> {
     const { state, attestation, clock, explain } = this.#options
     const peer = this.#peer(call)
     if (state.view.status === 'starting') throw unavailable('agent is starting')
@@ -70,14 +64,14 @@ export class CallerResolver {
    * @returns counts it out again
    * @throws RpcError UNAVAILABLE when there are too many
    */
-  admit(call: Call): () => void {
+  admit(call: GrpcCall): () => void {
     const { streams } = this.#options
     const { uid } = this.#peer(call)
     if (!streams.tryAdd(uid)) throw unavailable('too many streams are open')
     return () => streams.remove(uid)
   }
 
-  #peer(call: Call): PeerProcess {
+  #peer(call: GrpcCall): PeerProcess {
     // The listener has put the connection's key there, whatever the client sent.
     const peer = this.#options.peerOf(call.getHost())
     if (peer === undefined) throw unavailable('connection is closed')
@@ -119,7 +113,7 @@ function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
  * @throws RpcError INVALID_ARGUMENT
  * @see SPIFFE Workload Endpoint section 3
  */
-export function requireSecurityHeader(call: Call): void {
+export function requireSecurityHeader(call: GrpcCall): void {
   const values = call.metadata.get(SECURITY_HEADER)
   if (values.length !== 1 || values[0] !== SECURITY_HEADER_VALUE) {
     throw invalidArgument(`security header missing: send metadata ${SECURITY_HEADER}: ${SECURITY_HEADER_VALUE}`)

@@ -1,6 +1,10 @@
 import { create } from '@bufbuild/protobuf'
 import { encodeUtf8 } from '@countersign/protocol'
-import { type JWTBundlesRequest, type JWTBundlesResponse, JWTBundlesResponseSchema } from '@countersign/workload-api'
+import {
+  type JWTBundlesRequest,
+  type JWTBundlesResponse,
+  JWTBundlesResponseSchema,
+} from '@countersign/workload-api/server'
 import type { Caller } from './caller.ts'
 import { handleStream } from './handle-stream.ts'
 import type { AnswerContext, ServiceContext } from './service-context.ts'

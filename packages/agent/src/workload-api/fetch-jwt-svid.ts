@@ -4,7 +4,7 @@ import {
   type JWTSVIDResponse,
   JWTSVIDResponseSchema,
   JWTSVIDSchema,
-} from '@countersign/workload-api'
+} from '@countersign/workload-api/server'
 import type { Caller } from './caller.ts'
 import { handleUnary } from './handle-unary.ts'
 import { assignHints } from './hints.ts'

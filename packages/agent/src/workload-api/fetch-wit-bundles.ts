@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type WITBundlesRequest, WITBundlesResponseSchema } from '@countersign/workload-api'
+import { type WITBundlesRequest, WITBundlesResponseSchema } from '@countersign/workload-api/server'
 import { handleStream } from './handle-stream.ts'
 import type { ServiceContext } from './service-context.ts'
 import { bundleKey, readyBundles } from './visible-bundles.ts'

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { type WITSVIDRequest, WITSVIDResponseSchema, WITSVIDSchema } from '@countersign/workload-api'
+import { type WITSVIDRequest, WITSVIDResponseSchema, WITSVIDSchema } from '@countersign/workload-api/server'
 import { formatPrivateJwk } from '../issuance/issuer.ts'
 import { handleStream } from './handle-stream.ts'
 import { assignHints } from './hints.ts'

@@ -1,5 +1,9 @@
 import { create } from '@bufbuild/protobuf'
-import { type X509BundlesRequest, type X509BundlesResponse, X509BundlesResponseSchema } from '@countersign/workload-api'
+import {
+  type X509BundlesRequest,
+  type X509BundlesResponse,
+  X509BundlesResponseSchema,
+} from '@countersign/workload-api/server'
 import type { Caller } from './caller.ts'
 import { handleStream } from './handle-stream.ts'
 import type { AnswerContext, ServiceContext } from './service-context.ts'

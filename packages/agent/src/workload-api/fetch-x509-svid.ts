@@ -4,7 +4,7 @@ import {
   type X509SVIDResponse,
   X509SVIDResponseSchema,
   X509SVIDSchema,
-} from '@countersign/workload-api'
+} from '@countersign/workload-api/server'
 import type { Caller } from './caller.ts'
 import { handleStream } from './handle-stream.ts'
 import { assignHints } from './hints.ts'

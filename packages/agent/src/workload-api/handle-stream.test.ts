@@ -1,7 +1,11 @@
 import { EventEmitter } from 'node:events'
 import { create } from '@bufbuild/protobuf'
 import { FakeClock, settle } from '@countersign/testing'
-import { type X509BundlesRequest, type X509BundlesResponse, X509BundlesResponseSchema } from '@countersign/workload-api'
+import {
+  type X509BundlesRequest,
+  type X509BundlesResponse,
+  X509BundlesResponseSchema,
+} from '@countersign/workload-api/server'
 import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { ConnectionCounter } from '../socket/connection-limits.ts'

@@ -1,6 +1,10 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
-import { MalformedRequest, type Received } from '@countersign/workload-api'
-import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
+import {
+  type HandleServerStreaming,
+  MalformedRequest,
+  type Received,
+  type ServerStreamingCall,
+} from '@countersign/workload-api/server'
 import { type Caller, requireSecurityHeader, Sight } from './caller.ts'
 import { invalidArgument, type RpcError, toRpcError } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
@@ -20,7 +24,7 @@ export interface StreamMethod<Request, Schema extends DescMessage> {
 export function handleStream<Request, Schema extends DescMessage>(
   context: ServiceContext,
   method: StreamMethod<Request, Schema>,
-): handleServerStreamingCall<Received<Request>, MessageShape<Schema>> {
+): HandleServerStreaming<Received<Request>, MessageShape<Schema>> {
   return (call) => {
     new WorkloadStream(context, method, call).start()
   }
@@ -33,7 +37,7 @@ class WorkloadStream<Request, Schema extends DescMessage> extends SnapshotStream
   constructor(
     context: ServiceContext,
     method: StreamMethod<Request, Schema>,
-    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+    call: ServerStreamingCall<Received<Request>, MessageShape<Schema>>,
   ) {
     super(context, method.schema, call)
     this.#context = context

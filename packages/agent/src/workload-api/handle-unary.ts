@@ -1,5 +1,4 @@
-import { MalformedRequest, type Received } from '@countersign/workload-api'
-import type { handleUnaryCall } from '@grpc/grpc-js'
+import { type HandleUnary, MalformedRequest, type Received } from '@countersign/workload-api/server'
 import { type Caller, requireSecurityHeader } from './caller.ts'
 import { invalidArgument, toRpcError } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
@@ -14,7 +13,7 @@ export interface UnaryMethod<Request, Response> {
 export function handleUnary<Request, Response>(
   context: ServiceContext,
   method: UnaryMethod<Request, Response>,
-): handleUnaryCall<Received<Request>, Response> {
+): HandleUnary<Received<Request>, Response> {
   return (call, callback) => {
     const respond = async () => {
       requireSecurityHeader(call)

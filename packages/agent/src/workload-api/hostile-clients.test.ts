@@ -1,6 +1,6 @@
 /** Clients and servers at their worst: each is refused or bounded, and another program is served all the while. */
 import { fromBinary } from '@bufbuild/protobuf'
-import { X509SVIDResponseSchema } from '@countersign/workload-api'
+import { X509SVIDResponseSchema } from '@countersign/workload-api/server'
 import { describe, expect, it } from 'vitest'
 import { entry } from '../test-support/fake-server.ts'
 import { FLAG, FRAME, frame } from '../test-support/http2-frames.ts'

@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { X509SVIDResponseSchema, X509SVIDSchema } from '@countersign/workload-api'
+import { X509SVIDResponseSchema, X509SVIDSchema } from '@countersign/workload-api/server'
 import { describe, expect, it } from 'vitest'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { byteSize, keepWhatFits } from './response-limit.ts'

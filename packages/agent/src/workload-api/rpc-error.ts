@@ -1,15 +1,15 @@
 import { AttestationError, type Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
-import { type StatusObject, status } from '@grpc/grpc-js'
+import { type GrpcFailure, GrpcStatus } from '@countersign/workload-api/server'
 import { AgentError } from '../agent-error.ts'
 import { ServerCallError } from '../server-client/server-call-error.ts'
 
 /** How a call of the Workload API ends when it is not answered. `message` goes to the caller. */
-export class RpcError extends Error implements Partial<StatusObject> {
-  readonly code: status
+export class RpcError extends Error implements GrpcFailure {
+  readonly code: number
   readonly details: string
 
-  constructor(code: status, details: string) {
+  constructor(code: number, details: string) {
     super(details)
     this.code = code
     this.details = details
@@ -17,11 +17,11 @@ export class RpcError extends Error implements Partial<StatusObject> {
 }
 
 /** The request is wrong, and stays wrong: clients give up for good. Never for anything that may pass. */
-export const invalidArgument = (details: string) => new RpcError(status.INVALID_ARGUMENT, details)
+export const invalidArgument = (details: string) => new RpcError(GrpcStatus.INVALID_ARGUMENT, details)
 /** Not now: clients try again and keep what they have. */
-export const unavailable = (details: string) => new RpcError(status.UNAVAILABLE, details)
+export const unavailable = (details: string) => new RpcError(GrpcStatus.UNAVAILABLE, details)
 /** This program has no such identity: clients stop using what they have. */
-export const permissionDenied = (details: string) => new RpcError(status.PERMISSION_DENIED, details)
+export const permissionDenied = (details: string) => new RpcError(GrpcStatus.PERMISSION_DENIED, details)
 
 /**
  * The answer to an error. Callers learn no more than whether to try again.
@@ -34,5 +34,5 @@ export function toRpcError(error: unknown, log: Logger): RpcError {
   if (error instanceof ServerCallError || error instanceof AgentError)
     return unavailable('identity is not available now')
   log.error({ code: errorCode(error), error }, 'workload API call failed unexpectedly')
-  return new RpcError(status.INTERNAL, 'internal error')
+  return new RpcError(GrpcStatus.INTERNAL, 'internal error')
 }

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import type { Received } from '@countersign/workload-api'
-import type { ServerWritableStream } from '@grpc/grpc-js'
+import type { Received, ServerStreamingCall } from '@countersign/workload-api/server'
 import type { Caller, Sight } from './caller.ts'
 import type { Follower } from './push-schedule.ts'
 import type { RpcError } from './rpc-error.ts'
@@ -34,7 +33,7 @@ const MIN_PAUSE_SECONDS = 1
  */
 export abstract class SnapshotStream<Request, Schema extends DescMessage> implements Follower {
   alarmAt: number | undefined
-  protected readonly call: ServerWritableStream<Received<Request>, MessageShape<Schema>>
+  protected readonly call: ServerStreamingCall<Received<Request>, MessageShape<Schema>>
   readonly #context: AnswerContext
   readonly #schema: Schema
   #isClosed = false
@@ -52,7 +51,7 @@ export abstract class SnapshotStream<Request, Schema extends DescMessage> implem
   constructor(
     context: AnswerContext,
     schema: Schema,
-    call: ServerWritableStream<Received<Request>, MessageShape<Schema>>,
+    call: ServerStreamingCall<Received<Request>, MessageShape<Schema>>,
   ) {
     this.#context = context
     this.#schema = schema

@@ -5,7 +5,7 @@ import {
   type ValidateJWTSVIDRequest,
   type ValidateJWTSVIDResponse,
   ValidateJWTSVIDResponseSchema,
-} from '@countersign/workload-api'
+} from '@countersign/workload-api/server'
 import type { AgentView } from '../state/agent-state.ts'
 import type { Caller } from './caller.ts'
 import { handleUnary } from './handle-unary.ts'

@@ -12,8 +12,8 @@ import {
   reflectionMethods,
   SpiffeWorkloadAPI,
   workloadApiMethods,
-} from '@countersign/workload-api'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+} from '@countersign/workload-api/server'
+import { GrpcServer } from '../grpc/grpc-server.ts'
 import {
   file_envoy_service_secret_v3_sds,
   MAX_DISCOVERY_REQUEST_BYTES,
@@ -39,22 +39,16 @@ export interface WorkloadApiServer {
   close(): void
 }
 
-const SERVER_OPTIONS = {
-  'grpc.max_concurrent_streams': 100,
-  // For all services on the socket; those with smaller requests have a smaller limit of their own.
-  'grpc.max_receive_message_length': MAX_DISCOVERY_REQUEST_BYTES,
-  // A connection without a call is closed; clients connect again when they need to.
-  'grpc.max_connection_idle_ms': 600_000,
-  // No keepalive: the kernel tells at once when the program at the other end of a Unix socket is gone.
-  'grpc.enable_channelz': 0,
-}
-
 /**
  * The gRPC server behind the socket: the Workload API, Envoy's Secret Discovery Service, and health and reflection. Only
  * the first needs the security header.
  */
 export function createWorkloadApiServer(context: ServiceContext, sds: SdsSettings): WorkloadApiServer {
-  const server = new Server(SERVER_OPTIONS)
+  const server = new GrpcServer({
+    maxRequestBytes: MAX_DISCOVERY_REQUEST_BYTES,
+    clock: context.clock,
+    log: context.log,
+  })
   const health = new HealthService(['', SpiffeWorkloadAPI.typeName, SecretDiscoveryService.typeName])
   const files = [
     file_workloadapi,
@@ -77,13 +71,9 @@ export function createWorkloadApiServer(context: ServiceContext, sds: SdsSetting
   addGrpcService(server, reflectionMethods, reflection)
   addGrpcService(server, reflectionAlphaMethods, reflection)
 
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   return {
     health,
-    serve: (connection) => injector.injectConnection(connection),
-    close() {
-      injector.destroy()
-      server.forceShutdown()
-    },
+    serve: (connection) => server.serve(connection),
+    close: () => server.close(),
   }
 }

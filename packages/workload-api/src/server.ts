@@ -1,0 +1,67 @@
+/** What a server of the Workload API needs. Loads no gRPC library, which is most of what the client costs in memory. */
+export { MAX_SOCKET_PATH_BYTES } from './address.ts'
+export { file_grpc_health_v1_health, Health } from './gen/grpc/health/v1/health_pb.ts'
+export { file_grpc_reflection_v1_reflection, ServerReflection } from './gen/grpc/reflection/v1/reflection_pb.ts'
+export {
+  file_workloadapi,
+  type JWTBundlesRequest,
+  type JWTBundlesResponse,
+  JWTBundlesResponseSchema,
+  type JWTSVID,
+  type JWTSVIDRequest,
+  type JWTSVIDResponse,
+  JWTSVIDResponseSchema,
+  JWTSVIDSchema,
+  SpiffeWorkloadAPI,
+  type ValidateJWTSVIDRequest,
+  type ValidateJWTSVIDResponse,
+  ValidateJWTSVIDResponseSchema,
+  type WITBundlesRequest,
+  type WITBundlesResponse,
+  WITBundlesResponseSchema,
+  type WITSVID,
+  type WITSVIDRequest,
+  type WITSVIDResponse,
+  WITSVIDResponseSchema,
+  WITSVIDSchema,
+  type X509BundlesRequest,
+  type X509BundlesResponse,
+  X509BundlesResponseSchema,
+  type X509SVID,
+  type X509SVIDRequest,
+  type X509SVIDResponse,
+  X509SVIDResponseSchema,
+  X509SVIDSchema,
+} from './gen/workloadapi_pb.ts'
+export type {
+  AnswerUnary,
+  BidiStreamingCall,
+  GrpcCall,
+  HandleBidiStreaming,
+  HandleServerStreaming,
+  HandleUnary,
+  ServerStreamingCall,
+  UnaryCall,
+} from './grpc-call.ts'
+export {
+  addGrpcService,
+  defineGrpcMethods,
+  type GrpcHandlers,
+  type GrpcMethod,
+  type GrpcMethods,
+  type GrpcServiceHost,
+  MalformedRequest,
+  type Received,
+} from './grpc-service.ts'
+export { type GrpcFailure, GrpcStatus } from './grpc-status.ts'
+export { HealthService } from './health.ts'
+export { ReflectionIndex, reflectionHandlers } from './reflection.ts'
+export {
+  healthMethods,
+  reflectionAlphaMethods,
+  reflectionMethods,
+  SECURITY_HEADER,
+  SECURITY_HEADER_VALUE,
+  workloadApiMethods,
+} from './service.ts'
+export { type Backoff, retryDelayMs } from './watch.ts'
