@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -66,9 +67,12 @@ func (p *parties) changed() (string, error) {
 		return "", err
 	}
 	parts := strings.Split(token, ".")
-	signature := []byte(parts[2])
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil {
+		return "", err
+	}
 	signature[10] ^= 1
-	parts[2] = string(signature)
+	parts[2] = base64.RawURLEncoding.EncodeToString(signature)
 	_, err = p.verify(audience, strings.Join(parts, "."))
 	return refused("signature", err)
 }
