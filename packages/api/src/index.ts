@@ -33,6 +33,8 @@ export {
   WorkloadId,
 } from './common.ts'
 export { Entry, EntryBatch, EntryBatchResult, EntryChange, NewEntry } from './entry.ts'
+export { HealthCheck, HealthReport } from './health.ts'
+export { LogLevelChange, LogLevelReset, LogLevels } from './log-level.ts'
 export {
   AgentCredential,
   AttestRequest,

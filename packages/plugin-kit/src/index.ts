@@ -4,13 +4,9 @@ export { loadConfigFile, parseConfigText } from './config/load-config-file.ts'
 export { editDistance, nearestName, suggestion } from './config/nearest-name.ts'
 export { deepFreeze, type ParseConfigOptions, parseConfig } from './config/parse-config.ts'
 export { type LimitedRead, readLimited, readLimitedFrom } from './files/read-limited.ts'
-export {
-  type AdjustableLogger,
-  createLogger,
-  LOG_LEVELS,
-  type LoggerOptions,
-  type LogLevel,
-} from './logging/create-logger.ts'
+export { type AdjustableLogger, createLogger, type LoggerOptions } from './logging/create-logger.ts'
+export { LogLevelError, type LogLevelErrorCode } from './logging/log-level-error.ts'
+export { LOG_LEVELS, type LogLevel, type LogLevelChange, type LogLevelReport, LogLevels } from './logging/log-levels.ts'
 export { toLogValue } from './logging/log-value.ts'
 export { type Logger, silentLogger } from './logging/logger.ts'
 export { isSecretName, REDACTED, redactText } from './logging/redact.ts'

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
+import type { Readiness } from '@countersign/telemetry'
 import { JoinTokens } from './attestation/join-tokens.ts'
 import { NodeAttestation } from './attestation/node-attestation.ts'
 import { NodeAuthentication } from './attestation/node-authentication.ts'
@@ -33,6 +34,13 @@ import { JoinTokenStore } from './store/join-token-store.ts'
 import { NodeStore } from './store/node-store.ts'
 import { Store } from './store/store.ts'
 import { TaintReportStore } from './store/taint-report-store.ts'
+import type { Observation } from './telemetry/observation.ts'
+import { observeAttestation } from './telemetry/observed-attestation.ts'
+import { observeAudit } from './telemetry/observed-audit.ts'
+import { observeIssuance } from './telemetry/observed-issuance.ts'
+import { ObservedKeyManager } from './telemetry/observed-key-manager.ts'
+import { observeStore } from './telemetry/observed-store.ts'
+import { createServerReadiness } from './telemetry/server-readiness.ts'
 
 export interface ServerParts {
   readonly store: Store
@@ -46,11 +54,13 @@ export interface ServerParts {
   readonly issuer: SvidIssuer
   readonly registration: Registration
   readonly joinTokens: JoinTokens
-  readonly attestation: NodeAttestation
+  readonly attestation: Pick<NodeAttestation, 'attest' | 'renew'>
   readonly authentication: NodeAuthentication
-  readonly issuance: WorkloadIssuance
+  readonly issuance: Pick<WorkloadIssuance, 'issueX509' | 'issueWit' | 'issueJwt'>
   readonly federations: Federations
   readonly states: SyncStates
+  /** Whether all of this works. Parts may add checks of their own. */
+  readonly readiness: Readiness
 }
 
 /** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
@@ -59,22 +69,27 @@ const PROPAGATION_HINTS = 5
 /** @throws StoreError, KeyManagerError, ServerError `ERR_SERVER_DATA_DIR` */
 export async function openServerParts(
   config: ServerConfig,
-  { log, clock }: { readonly log: Logger; readonly clock: Clock },
+  { log, clock, observation }: { readonly log: Logger; readonly clock: Clock; readonly observation: Observation },
   closers: Closers,
 ): Promise<ServerParts> {
   const { trustDomain, dataDir, svids } = config
   const crypto = nodeCrypto
   await createDataDir(dataDir)
-  const store = Store.open(join(dataDir, 'server.db'), clock)
+  const { recorder, tracing } = observation
+  const store = Store.open(join(dataDir, 'server.db'), clock, observeStore(recorder, tracing))
   closers.add(() => store.close())
   const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
-  const audit = createAudit(log)
+  const audit = observeAudit(createAudit(log), recorder)
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
   const nodes = new NodeStore(store)
   const bundles = new BundleStore(store)
 
-  const keyManager = config.plugins.keyManager(plugin('key-manager'))
+  const keyManager = new ObservedKeyManager(config.plugins.keyManager(plugin('key-manager')), {
+    recorder,
+    tracing,
+    clock,
+  })
   const lifetimeSeconds = {
     x509: config.authorities.x509Ttl,
     jwt: config.authorities.jwtTtl,
@@ -95,8 +110,13 @@ export async function openServerParts(
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
   }
-  const authorities = await Authorities.open({ ...authorityParts, log })
-  const crls = new CrlPublisher({ store: new CrlStore(store), factory: authorityParts.factory, clock, log })
+  const authorities = await Authorities.open({ ...authorityParts, log: log.child({ component: 'authorities' }) })
+  const crls = new CrlPublisher({
+    store: new CrlStore(store),
+    factory: authorityParts.factory,
+    clock,
+    log: log.child({ component: 'revocation' }),
+  })
   await crls.publishDue()
   const taintReports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
@@ -111,7 +131,8 @@ export async function openServerParts(
     bundles,
     fetchBundle: createBundleFetcher(resolveHost),
     audit,
-    log,
+    recorder,
+    log: log.child({ component: 'federation' }),
     clock,
     random: Math.random,
     trustDomain,
@@ -138,16 +159,20 @@ export async function openServerParts(
       maxTtlSeconds: lifetimeSeconds,
       newId: () => entryIds.next(),
     }),
-    attestation: new NodeAttestation({
-      attestors,
-      joinTokens,
-      nodes,
-      issuer,
-      audit,
-      clock,
-      trustDomain,
-      ttlSeconds: svids.agentTtl,
-    }),
+    attestation: observeAttestation(
+      new NodeAttestation({
+        attestors,
+        joinTokens,
+        nodes,
+        issuer,
+        audit,
+        clock,
+        trustDomain,
+        ttlSeconds: svids.agentTtl,
+      }),
+      observation,
+      new Set(attestors.keys()),
+    ),
     authentication: new NodeAuthentication({
       nodes,
       audit,
@@ -156,15 +181,19 @@ export async function openServerParts(
       trustDomain,
       authorities: () => authorities.list(),
     }),
-    issuance: new WorkloadIssuance({
-      entries,
-      issuer,
-      certificates: new CertificateStore(store),
-      audit,
-      clock,
-      defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
-    }),
+    issuance: observeIssuance(
+      new WorkloadIssuance({
+        entries,
+        issuer,
+        certificates: new CertificateStore(store),
+        audit,
+        clock,
+        defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
+      }),
+      observation,
+    ),
     states: new SyncStates(store, trustDomain),
+    readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
   }
 }
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { type Clock, type Logger, systemClock } from '@countersign/plugin-kit'
+import { type Clock, type Logger, type LogLevels, systemClock } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
@@ -15,8 +15,9 @@ import { createOwnIdentity } from './own-identity.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
 import { openSpiffeBundleListener } from './spiffe-bundle-listener.ts'
-import { AUTHORITY_KINDS } from './store/authority-store.ts'
 import type { ChangeKind } from './store/change-feed.ts'
+import { type Observation, openObservation } from './telemetry/observation.ts'
+import { openTelemetryListener } from './telemetry/open-telemetry-listener.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { OwnWebRoot } from './tls/own-web-root.ts'
 import type { TlsCredentialSource } from './tls/tls-credential.ts'
@@ -26,6 +27,8 @@ import { VERSION } from './version.ts'
 export interface StartServerOptions {
   readonly log: Logger
   readonly clock?: Clock
+  /** Of that log, for operators to change. */
+  readonly logLevels?: LogLevels
 }
 
 /** A server that accepts connections on all its listeners. */
@@ -35,6 +38,8 @@ export interface RunningServer {
   readonly publicUrl: string
   /** Of the bundle endpoint of profile `https_spiffe`, when the configuration has one. */
   readonly spiffeBundleUrl?: string
+  /** For scrapers and probes, when the configuration has it. */
+  readonly telemetryUrl?: string
   /** Path of the Unix socket. */
   readonly adminSocket: string
   /** Ends event streams, lets requests under way finish for a few seconds, and closes the store. */
@@ -47,6 +52,8 @@ interface Surroundings {
   readonly log: Logger
   readonly clock: Clock
   readonly closers: Closers
+  readonly observation: Observation
+  readonly logLevels: LogLevels | undefined
 }
 
 /**
@@ -57,13 +64,15 @@ interface Surroundings {
  * @throws ServerError `ERR_SERVER_DATA_DIR`, `ERR_SERVER_ADDRESS`, `ERR_SERVER_SOCKET_PATH`,
  *   `ERR_SERVER_SOCKET_IN_USE`, `ERR_SERVER_TLS_FILE`
  * @throws KeyManagerError
+ * @throws TelemetryError `ERR_TELEMETRY_ADDRESS`, `ERR_TELEMETRY_PACKAGE`
  */
 export async function startServer(config: ServerConfig, options: StartServerOptions): Promise<RunningServer> {
-  const { log, clock = systemClock } = options
+  const { log, clock = systemClock, logLevels } = options
   const closers = new Closers()
   try {
-    const parts = await openServerParts(config, { log, clock }, closers)
-    const running = await openListeners({ config, parts, log, clock, closers })
+    const observation = await openObservation(config, log, closers)
+    const parts = await openServerParts(config, { log, clock, observation }, closers)
+    const running = await openListeners({ config, parts, log, clock, closers, observation, logLevels })
     log.info({ ...running, version: VERSION }, 'server started')
     return {
       ...running,
@@ -79,10 +88,10 @@ export async function startServer(config: ServerConfig, options: StartServerOpti
 }
 
 async function openListeners(surroundings: Surroundings): Promise<Omit<RunningServer, 'stop'>> {
-  const { config, parts, log, clock, closers } = surroundings
+  const { config, parts, log, clock, closers, observation, logLevels } = surroundings
   const { trustDomain } = config
   const startedAt = clock.now()
-  const machine = await openMachineListener(surroundings)
+  const { listener: machine, hub } = await openMachineListener(surroundings)
   const open = await openPublicListener(surroundings)
   const spiffe = await openSpiffeBundleListener(surroundings)
 
@@ -105,6 +114,8 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const adminApp = await createAdminApp({
     ...parts,
     readStatus,
+    logLevels,
+    observers: observation,
     log: log.child({ listener: 'admin' }),
     version: VERSION,
   })
@@ -126,17 +137,19 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     ],
     nextAt: () => parts.authorities.nextTickAt(),
     clock,
-    log,
+    log: log.child({ component: 'maintenance' }),
   })
   closers.add(() => maintenance.stop())
   // What signs, or what is revoked, has changed: identity and lists must not wait for the next round.
   const isUrgent = (kind: ChangeKind) => kind.startsWith('authority.') || REVOKING.has(kind)
   closers.add(parts.store.feed.subscribe(({ kind }) => isUrgent(kind) && maintenance.wake()))
+  const telemetryUrl = await openTelemetryListener({ ...surroundings, syncStreams: () => hub.size })
   return {
     trustDomain,
     machineUrl: urls.machine,
     publicUrl: urls.public,
     ...(spiffe !== undefined && { spiffeBundleUrl: spiffe.url }),
+    ...(telemetryUrl !== undefined && { telemetryUrl }),
     adminSocket: admin.path,
   }
 }
@@ -146,13 +159,14 @@ const REVOKING: ReadonlySet<ChangeKind> = new Set(['node.banned', 'node.evicted'
 /** An agent needs a handful; one that has gone wrong must not take those of all others. */
 const MAX_CONNECTIONS_PER_AGENT = 64
 
-async function openMachineListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
+async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings) {
   const { trustDomain, machine } = config
   const hub = new SyncHub(parts.store, Math.random)
   closers.add(() => hub.closeAll())
   const app = await createMachineApp({
     ...parts,
     hub,
+    observers: { ...observation, continuesTraces: true },
     clock,
     trustDomain,
     version: VERSION,
@@ -172,25 +186,25 @@ async function openMachineListener({ config, parts, log, clock, closers }: Surro
     hub.closeAll()
     return listener.stop()
   })
-  return listener
+  return { listener, hub }
 }
 
-async function openPublicListener({ config, parts, log, clock, closers }: Surroundings): Promise<TlsListener> {
-  const isReady = async () => {
-    try {
-      await Promise.all(AUTHORITY_KINDS.map((kind) => parts.authorities.active(kind)))
-      await parts.store.revision()
-      return true
-    } catch {
-      return false
-    }
-  }
+async function openPublicListener({
+  config,
+  parts,
+  log,
+  clock,
+  closers,
+  observation,
+}: Surroundings): Promise<TlsListener> {
   const { jwtIssuer } = config.svids
   const app = await createPublicApp({
     bundles: parts.bundles,
     trustDomain: config.trustDomain,
     issuer: jwtIssuer === undefined ? undefined : parseIssuerUrl(jwtIssuer),
-    isReady,
+    // Strangers learn no reasons.
+    isReady: async () => (await parts.readiness.report()).ready,
+    observers: observation,
     log: log.child({ listener: 'public' }),
     version: VERSION,
   })

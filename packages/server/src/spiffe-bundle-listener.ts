@@ -5,6 +5,7 @@ import { createSpiffeBundleApp } from './http/public/spiffe-bundle-app.ts'
 import { createOwnIdentity } from './own-identity.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import type { ServerParts } from './server-parts.ts'
+import type { Observation } from './telemetry/observation.ts'
 import { TlsListener } from './tls/tls-listener.ts'
 import { VERSION } from './version.ts'
 
@@ -14,6 +15,7 @@ export interface SpiffeBundleSurroundings {
   readonly log: Logger
   readonly clock: Clock
   readonly closers: Closers
+  readonly observation: Observation
 }
 
 export interface SpiffeBundleListener {
@@ -30,12 +32,13 @@ export interface SpiffeBundleListener {
 export async function openSpiffeBundleListener(
   surroundings: SpiffeBundleSurroundings,
 ): Promise<SpiffeBundleListener | undefined> {
-  const { config, parts, log, clock, closers } = surroundings
+  const { config, parts, log, clock, closers, observation } = surroundings
   const { spiffeEndpoint: address } = config.bundle
   if (address === undefined) return undefined
   const app = await createSpiffeBundleApp({
     bundles: parts.bundles,
     trustDomain: config.trustDomain,
+    observers: observation,
     log: log.child({ listener: 'spiffe-bundle' }),
     version: VERSION,
   })

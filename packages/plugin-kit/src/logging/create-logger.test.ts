@@ -38,12 +38,27 @@ describe('createLogger', () => {
     const { log, parsed } = capture()
     const child = log.child({ part: 'socket' })
     child.debug({}, 'before')
-    log.setLevel('debug')
+    log.levels.set({ level: 'debug' })
     child.debug({}, 'during')
-    log.setLevel('silent')
+    log.levels.set({ level: 'silent' })
     child.error({}, 'after')
-    expect(log.level).toBe('silent')
+    expect(log.levels.report().level).toBe('silent')
     expect(parsed().map((line) => line['msg'])).toEqual(['during'])
+  })
+
+  it('changes the level of one component and of what is made from it', () => {
+    const { log, parsed } = capture()
+    const component = log.child({ component: 'issuance' })
+    const part = component.child({ entryId: 'e' })
+    const other = log.child({ listener: 'machine' })
+    const plugin = log.child({ plugin: 'unix' })
+    log.levels.set({ level: 'debug', component: 'issuance' })
+    for (const each of [log, component, part, other, plugin]) each.debug({}, 'said')
+    expect(parsed().map(({ component, entryId }) => [component, entryId])).toEqual([
+      ['issuance', undefined],
+      ['issuance', 'e'],
+    ])
+    expect(log.levels.report().components.map(({ name }) => name)).toEqual(['issuance', 'machine', 'unix'])
   })
 
   it('adds the fields of the program and of every child', () => {

@@ -1,13 +1,12 @@
 /** The log every program opens once and hands to its parts. */
 import { type DestinationStream, type Logger as Pino, pino } from 'pino'
 import { isPlainObject } from '../config/schema-view.ts'
+import { type Clock, systemClock } from '../plugin/clock.ts'
+import { type LogLevel, LogLevels } from './log-levels.ts'
 import { toLogValue } from './log-value.ts'
 import type { Logger } from './logger.ts'
 import { redactText } from './redact.ts'
 import { formatLogLine } from './text-format.ts'
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export interface LoggerOptions {
   /** Quietest level that is still written, default `info`. */
@@ -22,12 +21,16 @@ export interface LoggerOptions {
   readonly colour?: boolean
   /** Milliseconds since the Unix epoch, for the time of a line. Default: the system clock. */
   readonly nowMilliseconds?: () => number
+  /** For levels that are set for a time only. Default: the system clock. */
+  readonly clock?: Clock
 }
 
-/** A log whose level can change while the program runs; children follow it. */
+/**
+ * A log whose levels can change while the program runs. A child whose fields name a `component`, `listener` or `plugin` is
+ * that component, and so are its children; any other child is part of what it was made from.
+ */
 export interface AdjustableLogger extends Logger {
-  readonly level: LogLevel
-  setLevel(level: LogLevel): void
+  readonly levels: LogLevels
 }
 
 /**
@@ -35,7 +38,7 @@ export interface AdjustableLogger extends Logger {
  * secret: fields with secret names, and credentials inside any text at any depth, error messages included, are blanked.
  */
 export function createLogger(options: LoggerOptions = {}): AdjustableLogger {
-  const threshold = { level: options.level ?? 'info' }
+  const levels = new LogLevels(options.level ?? 'info', options.clock ?? systemClock)
   const now = options.nowMilliseconds ?? Date.now
   const sink = pino(
     {
@@ -47,22 +50,24 @@ export function createLogger(options: LoggerOptions = {}): AdjustableLogger {
     destinationOf(options),
   )
   const fields = options.fields === undefined ? {} : cleanFields(options.fields)
-  return new RootLogger(sink.child(fields), threshold)
+  return new RedactingLogger(sink.child(fields), levels, undefined)
 }
 
 const RESERVED: ReadonlySet<string> = new Set(['time', 'level', 'msg'])
 
-interface Threshold {
-  level: LogLevel
-}
+/** Fields that say which part of the program writes. */
+const COMPONENT_FIELDS = ['component', 'listener', 'plugin'] as const
 
-class RedactingLogger implements Logger {
+class RedactingLogger implements AdjustableLogger {
   readonly #sink: Pino
-  protected readonly threshold: Threshold
+  readonly levels: LogLevels
+  readonly #component: string | undefined
 
-  constructor(sink: Pino, threshold: Threshold) {
+  constructor(sink: Pino, levels: LogLevels, component: string | undefined) {
     this.#sink = sink
-    this.threshold = threshold
+    this.levels = levels
+    this.#component = component
+    if (component !== undefined) levels.addComponent(component)
   }
 
   debug(fields: object, message: string): void {
@@ -82,23 +87,25 @@ class RedactingLogger implements Logger {
   }
 
   child(fields: Record<string, unknown>): Logger {
-    return new RedactingLogger(this.#sink.child(cleanFields(fields)), this.threshold)
+    return new RedactingLogger(
+      this.#sink.child(cleanFields(fields)),
+      this.levels,
+      componentOf(fields) ?? this.#component,
+    )
   }
 
   #write(level: Exclude<LogLevel, 'silent'>, fields: object, message: string): void {
-    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.threshold.level)) return
+    if (!this.levels.isWritten(level, this.#component)) return
     this.#sink[level](cleanFields(fields), redactText(message))
   }
 }
 
-class RootLogger extends RedactingLogger implements AdjustableLogger {
-  get level(): LogLevel {
-    return this.threshold.level
+function componentOf(fields: Record<string, unknown>): string | undefined {
+  for (const name of COMPONENT_FIELDS) {
+    const value = fields[name]
+    if (typeof value === 'string') return value
   }
-
-  setLevel(level: LogLevel): void {
-    this.threshold.level = level
-  }
+  return undefined
 }
 
 /** An error given in place of fields is the field `error`. Reserved names move aside instead of forging a line's head. */

@@ -58,6 +58,8 @@ export function createAudit(log: Logger) {
       write('federation.updated', federation),
     federationDeleted: (federation: { trustDomain: string }) => write('federation.deleted', federation),
     federatedBundleRefused: (refusal: { trustDomain: string; code: string }) => write('bundle.refused', refusal),
+    logLevelChanged: (change: { level: string; component?: string; forSeconds?: number }) =>
+      write('log_level.changed', { logLevel: change.level, part: change.component, forSeconds: change.forSeconds }),
     federatedBundleChanged: (bundle: { trustDomain: string; sequence?: number }) => write('bundle.changed', bundle),
   }
 }

@@ -1,4 +1,5 @@
 /** The server's configuration file: the reference documentation is made from these descriptions and defaults. */
+import { TracingSettings, telemetrySettings } from '@countersign/telemetry'
 import { type Static, Type } from 'typebox'
 
 const DAY = 86_400
@@ -106,6 +107,8 @@ export const ServerConfigFile = Type.Object({
     maxItems: 32,
     description: 'how nodes may prove where they run',
   }),
+  telemetry: Type.Optional(telemetrySettings(9441)),
+  tracing: Type.Optional(TracingSettings),
   log: Type.Object(
     {
       level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {

@@ -4,6 +4,7 @@ import { errorCode, type JsonObject } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
 import type { BundleStore } from '../store/bundle-store.ts'
 import type { FederationEndpoint, FederationStore } from '../store/federation-store.ts'
+import type { ServerRecorder } from '../telemetry/server-recorder.ts'
 import { AddressPolicy } from './address-policy.ts'
 import { authenticationOf } from './authentication-of.ts'
 import { parseBundleDocument } from './bundle-document.ts'
@@ -23,6 +24,7 @@ export interface FederationsOptions {
   /** 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number
   readonly trustDomain: string
+  readonly recorder?: Pick<ServerRecorder, 'bundleRefreshed'>
 }
 
 /** For one attempt as a whole. */
@@ -154,7 +156,7 @@ export class Federations {
   }
 
   async #refresh(trustDomain: string, ended: AbortSignal): Promise<Federation> {
-    const { store, clock, log, audit } = this.#options
+    const { store, clock, log, audit, recorder } = this.#options
     const federation = await this.#require(trustDomain)
     const { bundleEndpointUrl: url } = federation
     let isFailed = false
@@ -164,6 +166,7 @@ export class Federations {
       const document = await this.#fetchInTime({ url, authentication, addresses }, ended)
       const bundle = parseBundleDocument(trustDomain, document)
       if (await store.recordFetched(federation, bundle, ended)) this.#reportBundle(trustDomain, bundle)
+      recorder?.bundleRefreshed({ trustDomain })
     } catch (error) {
       if (ended.aborted) return this.#require(trustDomain)
       const code = errorCode(error)
@@ -173,6 +176,7 @@ export class Federations {
       const { message, detail } = error as FederationError
       log.warn({ trustDomain, code, detail }, 'bundle of a federated trust domain was not refreshed')
       audit.federatedBundleRefused({ trustDomain, code })
+      recorder?.bundleRefreshed({ trustDomain, code })
       await store.recordFailure(trustDomain, url, { code, message, detail }, clock.now())
     }
     const hint = (await this.#options.bundles.get(trustDomain))?.bundle.spiffe_refresh_hint

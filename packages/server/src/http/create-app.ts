@@ -3,6 +3,7 @@ import { parseJsonObject, WorkloadIdentityError } from '@countersign/protocol'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
 import { HttpError } from './http-error.ts'
+import { observeRequests, type RequestObservers } from './observe-requests.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.ts'
 
 export interface AppOptions {
@@ -15,6 +16,7 @@ export interface AppOptions {
   readonly version: string
   /** Runs before anything else for every request, whatever its path; throws to refuse it. */
   readonly guard?: (request: FastifyRequest) => Promise<void>
+  readonly observers?: RequestObservers | undefined
 }
 
 export const MAX_BODY_BYTES = 256 * 1024
@@ -26,7 +28,7 @@ const MAX_PARAMETER_CHARACTERS = 1024
  * It has no listener of its own: `app.routing` is given to one.
  */
 export async function createApp(options: AppOptions, routes: (app: FastifyInstance) => void): Promise<FastifyInstance> {
-  const { guard } = options
+  const { guard, observers } = options
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -38,6 +40,7 @@ export async function createApp(options: AppOptions, routes: (app: FastifyInstan
   })
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   acceptOnlyJson(app)
+  const spans = observers && observeRequests(app, options.name, observers)
   app.setErrorHandler((error, request, reply) => {
     logFailure(options.log, request, error)
     return sendProblem(reply, error)
@@ -45,7 +48,9 @@ export async function createApp(options: AppOptions, routes: (app: FastifyInstan
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
-  if (guard !== undefined) app.addHook('onRequest', guard)
+  if (guard !== undefined) {
+    app.addHook('onRequest', (request) => spans?.run(request, () => guard(request)) ?? guard(request))
+  }
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, new HttpError('ERR_HTTP_NOT_FOUND', 'no such resource')),
   )

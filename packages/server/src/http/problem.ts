@@ -24,6 +24,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ERR_STORE_UNWRITABLE: 503,
   ERR_AUTHORITY_NONE_ACTIVE: 503,
   ERR_AUTHORITY_NOT_FOUND: 404,
+  ERR_LOG_COMPONENT: 404,
 }
 
 const STATUS_BY_AREA: Readonly<Record<string, number>> = {

@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '@countersign/plugin-kit'
 import { Kysely, type Transaction } from 'kysely'
+import { type StoreObserver, UNOBSERVED } from '../telemetry/observed-store.ts'
 import { ChangeFeed, type ChangeKind, type StoreChange } from './change-feed.ts'
 import type { Schema } from './schema.ts'
 import { openDatabase } from './sqlite-database.ts'
@@ -26,16 +27,18 @@ export class Store {
   readonly #database: DatabaseSync
   readonly #db: Kysely<Schema>
   readonly #clock: Clock
+  readonly #observe: StoreObserver
 
-  private constructor(database: DatabaseSync, clock: Clock) {
+  private constructor(database: DatabaseSync, clock: Clock, observe: StoreObserver) {
     this.#database = database
     this.#db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database) })
     this.#clock = clock
+    this.#observe = observe
   }
 
   /** @throws StoreError as `openDatabase` does */
-  static open(path: string, clock: Clock): Store {
-    return new Store(openDatabase(path), clock)
+  static open(path: string, clock: Clock, observe: StoreObserver = UNOBSERVED): Store {
+    return new Store(openDatabase(path), clock, observe)
   }
 
   /**
@@ -46,7 +49,12 @@ export class Store {
    * @throws StoreError `ERR_STORE_UNWRITABLE` when the disk is full or read-only; nothing is changed then
    */
   change<T>(work: (change: ChangeTransaction) => Promise<T>): Promise<T> {
+    return this.#observe('change', (begun) => this.#change(work, begun))
+  }
+
+  #change<T>(work: (change: ChangeTransaction) => Promise<T>, begun: () => void): Promise<T> {
     return this.#db.connection().execute(async (connection) => {
+      begun()
       const changes: StoreChange[] = []
       const result = await connection.transaction().execute((db) => {
         const now = this.#clock.now()
@@ -64,16 +72,32 @@ export class Store {
 
   /** Writes what is no change of state (when something was last tried): no revision, no announcement. */
   note<T>(work: (db: Transaction<Schema>) => Promise<T>): Promise<T> {
-    return this.#db.transaction().execute(work)
+    return this.#observe('note', (begun) => this.#db.transaction().execute((db) => begin(begun, work, db)))
   }
 
   /** Runs `work` on one consistent view of the store. */
   read<T>(work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
-    return this.#db.transaction().setAccessMode('read only').execute(work)
+    const transaction = this.#db.transaction().setAccessMode('read only')
+    return this.#observe('read', (begun) => transaction.execute((db) => begin(begun, work, db)))
   }
 
   revision(): Promise<number> {
     return this.read(currentRevision)
+  }
+
+  /**
+   * Writes what is there already, to find out whether it could be written.
+   *
+   * @throws StoreError `ERR_STORE_UNWRITABLE`
+   */
+  async writeNothing(): Promise<void> {
+    await this.note((db) =>
+      db
+        .updateTable('revision')
+        .set((row) => ({ value: row('value', '+', 0) }))
+        .where('id', '=', 1)
+        .execute(),
+    )
   }
 
   /** Waits for the transaction that is running, if any, then closes the file. Later calls fail. */
@@ -83,6 +107,11 @@ export class Store {
     await this.#db.destroy()
     if (this.#database.isOpen) this.#database.close()
   }
+}
+
+function begin<Access, T>(begun: () => void, work: (access: Access) => Promise<T>, access: Access): Promise<T> {
+  begun()
+  return work(access)
 }
 
 export async function currentRevision(db: Snapshot): Promise<number> {

@@ -1,3 +1,4 @@
+import { LogLevels } from '@countersign/plugin-kit'
 import { FakeClock } from '@countersign/testing'
 import { onTestFinished } from 'vitest'
 import { parseServerConfig } from '../config/server-config.ts'
@@ -11,6 +12,8 @@ export interface TestServer {
   readonly server: RunningServer
   readonly clock: FakeClock
   readonly log: RecordingLogger
+  /** Of a log with the component `federation`. */
+  readonly logLevels: LogLevels
   readonly dataDir: string
   admin(path: string, call?: Call): Promise<Reply>
   /** An agent that attested. */
@@ -39,13 +42,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const dataDir = options.dataDir ?? (await temporaryFolder())
   const clock = options.clock ?? new FakeClock()
   const log = new RecordingLogger()
-  const server = await startServer(testConfig(dataDir, options.config), { log, clock })
+  const logLevels = new LogLevels('info', clock)
+  logLevels.addComponent('federation')
+  const server = await startServer(testConfig(dataDir, options.config), { log, clock, logLevels })
   onTestFinished(() => server.stop())
   const admin = (path: string, call?: Call) => callSocket(server.adminSocket, path, call)
   return {
     server,
     clock,
     log,
+    logLevels,
     dataDir,
     admin,
     async attestedAgent(agentPath) {

@@ -6,7 +6,7 @@ import type { BundleStore } from '../../store/bundle-store.ts'
 import type { NodeOf } from './node-of.ts'
 
 export interface AttestationRoutesOptions {
-  readonly attestation: NodeAttestation
+  readonly attestation: Pick<NodeAttestation, 'attest' | 'renew'>
   readonly bundles: BundleStore
   readonly trustDomain: string
 }

@@ -11,7 +11,7 @@ import type { WorkloadIssuance } from '../../issuance/workload-issuance.ts'
 import type { NodeOf } from './node-of.ts'
 
 export interface IssuanceRoutesOptions {
-  readonly issuance: WorkloadIssuance
+  readonly issuance: Pick<WorkloadIssuance, 'issueX509' | 'issueWit' | 'issueJwt'>
 }
 
 export function addIssuanceRoutes(app: FastifyInstance, nodeOf: NodeOf, { issuance }: IssuanceRoutesOptions): void {

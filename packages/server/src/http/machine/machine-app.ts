@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthenticatedNode } from '../../attestation/node-attestation.ts'
 import type { NodeAuthentication } from '../../attestation/node-authentication.ts'
 import { createApp } from '../create-app.ts'
+import type { RequestObservers } from '../observe-requests.ts'
 import { type AttestationRoutesOptions, addAttestationRoutes } from './attestation-routes.ts'
 import { addIssuanceRoutes, type IssuanceRoutesOptions } from './issuance-routes.ts'
 import type { NodeOf } from './node-of.ts'
@@ -15,6 +16,7 @@ export interface MachineAppOptions
     IssuanceRoutesOptions,
     SyncRoutesOptions,
     TaintRoutesOptions {
+  readonly observers?: RequestObservers
   readonly authentication: NodeAuthentication
   readonly log: Logger
   readonly version: string
@@ -24,7 +26,7 @@ const ATTEST = '/v1/agent/attest'
 
 /** What agents ask of a server. Everything but attestation needs the certificate of a node in good standing. */
 export function createMachineApp(options: MachineAppOptions): Promise<FastifyInstance> {
-  const { log, version, authentication } = options
+  const { log, version, observers, authentication } = options
   const nodes = new WeakMap<FastifyRequest, AuthenticatedNode>()
   const guard = async (request: FastifyRequest) => {
     if (request.routeOptions.url === ATTEST) return
@@ -36,7 +38,7 @@ export function createMachineApp(options: MachineAppOptions): Promise<FastifyIns
     return node
   }
   const description = 'What agents ask of a server, over HTTPS with their own X509-SVID as client certificate.'
-  return createApp({ log, version, name: 'machine', description, openapi: true, guard }, (app) => {
+  return createApp({ log, version, observers, name: 'machine', description, openapi: true, guard }, (app) => {
     addAttestationRoutes(app, ATTEST, nodeOf, options)
     addIssuanceRoutes(app, nodeOf, options)
     addSyncRoutes(app, nodeOf, options)

@@ -23,6 +23,13 @@ export class SyncHub {
     this.#unsubscribe = store.feed.subscribe((change) => this.#onChange(change))
   }
 
+  /** How many streams are open. */
+  get size(): number {
+    let size = 0
+    for (const streams of this.#streams.values()) size += streams.size
+    return size
+  }
+
   add(agentId: string, stream: SyncStream): void {
     const streams = this.#streams.get(agentId) ?? new Set()
     this.#streams.set(agentId, streams.add(stream))

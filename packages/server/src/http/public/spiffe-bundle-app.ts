@@ -1,18 +1,20 @@
 import type { Logger } from '@countersign/plugin-kit'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from '../create-app.ts'
+import type { RequestObservers } from '../observe-requests.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 
 export interface SpiffeBundleAppOptions extends Omit<BundleRoutesOptions, 'issuer'> {
+  readonly observers?: RequestObservers
   readonly log: Logger
   readonly version: string
 }
 
 /** The bundle endpoint of profile `https_spiffe`: the same documents, shown under the server's own X509-SVID. */
 export function createSpiffeBundleApp(options: SpiffeBundleAppOptions): Promise<FastifyInstance> {
-  const { log, version } = options
+  const { log, version, observers } = options
   const description = 'Public keys of the trust domain, by profile https_spiffe.'
-  return createApp({ log, version, name: 'spiffe-bundle', description, openapi: true }, (app) => {
+  return createApp({ log, version, observers, name: 'spiffe-bundle', description, openapi: true }, (app) => {
     // The issuer's own paths belong to its own host.
     addBundleRoutes(app, { ...options, issuer: undefined })
   })
