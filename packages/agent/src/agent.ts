@@ -1,4 +1,5 @@
-import { type Clock, type Logger, type PluginContext, systemClock } from '@countersign/plugin-kit'
+import { type Clock, type Logger, type LogLevels, type PluginContext, systemClock } from '@countersign/plugin-kit'
+import { TelemetryListener } from '@countersign/telemetry'
 import { AgentError } from './agent-error.ts'
 import { AgentSession } from './attestation/agent-session.ts'
 import { newerBundle, readBootstrapBundle } from './attestation/bootstrap-bundle.ts'
@@ -19,6 +20,10 @@ import type { AgentIdentity } from './state/agent-identity.ts'
 import { AgentState } from './state/agent-state.ts'
 import { applySync } from './state/apply-sync.ts'
 import { StateStore } from './state/state-store.ts'
+import { canServe, createAgentReadiness } from './telemetry/agent-readiness.ts'
+import { HealthTeller } from './telemetry/health-teller.ts'
+import { type AgentObservation, openObservation } from './telemetry/observation.ts'
+import { readGauges } from './telemetry/read-gauges.ts'
 import { CallerResolver } from './workload-api/caller.ts'
 import { PushSchedule } from './workload-api/push-schedule.ts'
 import { createWorkloadApiServer } from './workload-api/workload-api-server.ts'
@@ -28,6 +33,8 @@ export interface StartAgentOptions {
   readonly clock?: Clock
   /** From 0 up to 1; spreads renewals and retries. */
   readonly random?: () => number
+  /** Of that log, for operators to change. */
+  readonly logLevels?: LogLevels
 }
 
 export interface RunningAgent {
@@ -36,6 +43,8 @@ export interface RunningAgent {
   readonly socketPath: string
   /** Of the operator's socket, unless it is switched off. */
   readonly operatorSocketPath: string | undefined
+  /** For scrapers and probes, when the configuration has it. */
+  readonly telemetryUrl: string | undefined
   /** Where the Broker API listens on TCP, if it does. */
   readonly brokerPort: number | undefined
   /** How many are open on the socket. */
@@ -49,10 +58,12 @@ export interface RunningAgent {
  *
  * @throws AgentError `ERR_AGENT_PEER_CREDENTIALS`, `ERR_AGENT_SOCKET_*` when a socket cannot be served safely
  * @throws AgentError `ERR_AGENT_BROKER_ADDRESS` when the Broker API cannot listen where it is told to
+ * @throws TelemetryError `ERR_TELEMETRY_ADDRESS`, `ERR_TELEMETRY_PACKAGE`
  * @throws AgentError `ERR_AGENT_BOOTSTRAP_BUNDLE` when the agent would not know whom to believe
  */
 export async function startAgent(config: AgentConfig, options: StartAgentOptions): Promise<RunningAgent> {
-  const { log, clock = systemClock, random = Math.random } = options
+  const { log, clock = systemClock, random = Math.random, logLevels } = options
+  const observation = await openObservation(config, log)
   const store = await StateStore.open(config.dataDir, log)
   const trust = new OwnTrust(config.trustDomain, log)
   await loadTrust(config, store, trust)
@@ -65,8 +76,16 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     identity: () => session?.identity,
     clock,
     timeoutMs: config.server.timeout * 1000,
+    observation,
   })
-  const issuer = new Issuer({ server, clock, log, random, maxCredentials: config.limits.credentials })
+  const issuer = new Issuer({
+    server,
+    clock,
+    log: log.child({ component: 'issuance' }),
+    random,
+    maxCredentials: config.limits.credentials,
+    observation,
+  })
   const tainted = new TaintedCredentials({
     issuer,
     trustDomain: config.trustDomain,
@@ -97,7 +116,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     }),
     clock,
     random,
-    log,
+    log: log.child({ component: 'session' }),
     syncIntervalSeconds: config.server.syncInterval,
     identity,
     onSync: (own, sync) => {
@@ -112,31 +131,60 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
   })
 
   const identityNow = () => session?.identity
-  const api = await openWorkloadApi(config, { state, issuer, clock, random, log, plugin, identity: identityNow })
+  const health = {
+    ...{ state, clock, identity: identityNow, contact: session.contact },
+    hasValidCredentials: () => issuer.hasValid,
+  }
+  const readiness = createAgentReadiness(health)
+  const api = await openWorkloadApi(config, {
+    ...{ state, issuer, clock, random, log, plugin, observation, identity: identityNow },
+    canServe: () => canServe(health),
+  })
   const { connections } = api
-  const parts = { state, issuer, session, connections, clock, log, plugin }
+  const parts = { state, issuer, session, connections, clock, log, plugin, readiness, logLevels }
   const operator = await openOperatorSocket(config, parts).catch(async (error: unknown) => {
     await api.close()
     throw error
   })
+  const telemetry = await openTelemetry(config, observation, { ...parts, load: api.load }).catch(
+    async (error: unknown) => {
+      await operator?.close()
+      await api.close()
+      throw error
+    },
+  )
   const stopping = new AbortController()
   const running = session.run(stopping.signal)
   return {
     agentId: () => session.identity?.agentId,
     socketPath: config.socket,
     operatorSocketPath: operator?.path,
+    telemetryUrl: telemetry?.url,
     brokerPort: api.brokerPort,
     connections: () => api.connections(),
     async stop() {
       stopping.abort()
       tainted.stop()
+      await telemetry?.close()
       await operator?.close()
       await api.close()
       server.close()
       await running
       await store.settled()
+      await observation.tracing.close()
     },
   }
+}
+
+async function openTelemetry(
+  { telemetry }: AgentConfig,
+  { metrics }: AgentObservation,
+  sources: Parameters<typeof readGauges>[1] & { readonly log: Logger },
+): Promise<TelemetryListener | undefined> {
+  if (telemetry === undefined || metrics === undefined) return undefined
+  readGauges(metrics, sources)
+  const { readiness, log } = sources
+  return TelemetryListener.open(telemetry, { metrics, readiness, log: log.child({ component: 'telemetry' }) })
 }
 
 async function loadTrust(config: AgentConfig, store: StateStore, trust: OwnTrust): Promise<void> {
@@ -197,27 +245,34 @@ interface WorkloadApiParts {
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
   readonly identity: () => AgentIdentity | undefined
+  readonly observation: AgentObservation
+  /** Whether programs can be given identities now. */
+  readonly canServe: () => boolean
 }
 
 async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
-  const { state, issuer, clock, random, log, plugin } = parts
+  const { state, issuer, clock, random, plugin, observation } = parts
+  const log = parts.log.child({ component: 'workload-api' })
   const attestation = new WorkloadAttestation({
     attestors: config.plugins.workloadAttestors.map(({ name, create }) => ({ name, attestor: create(plugin(name)) })),
     clock,
     log,
     timeoutMs: config.attestation.timeout * 1000,
     cacheSeconds: config.attestation.cache,
+    observation,
   })
   const { explain } = new NoIdentityLog(clock, log)
+  const { streams: total, streamsPerUser: perUid } = config.limits
+  const streams = new ConnectionCounter({ total, perUid })
   const callers = new CallerResolver({
     state,
     attestation,
     clock,
-    streams: new ConnectionCounter({ total: config.limits.streams, perUid: config.limits.streamsPerUser }),
+    streams,
     peerOf: (key) => listener.peer(key),
     explain,
   })
-  const pushes = new PushSchedule({ clock, random })
+  const pushes = new PushSchedule({ clock, random, stopwatch: observation.recorder.stopwatch })
   state.subscribe(() => pushes.announce())
   issuer.subscribe((entryIds) => pushes.announceEntries(entryIds))
   const context = {
@@ -229,11 +284,9 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
     trustDomain: config.trustDomain,
     clock,
     log: new LimitedLogger(log, clock),
+    observation,
   }
   const api = createWorkloadApiServer(context, config.sds)
-  const tellHealth = () => api.health.setServing(state.view.status === 'ready')
-  state.subscribe(tellHealth)
-  tellHealth()
   const memory = new MemoryRelease(clock)
   const listener: Listener = await Listener.open({
     path: config.socket,
@@ -246,13 +299,18 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
       api.serve(connection)
     },
   })
+  const health = new HealthTeller(api.health, parts.canServe, clock)
+  const forget = state.subscribe(() => health.look())
   const close = async () => {
     memory.close()
+    forget()
+    health.stop()
     await listener.close()
     api.close()
   }
   const connections = () => listener.connections
-  if (config.broker === undefined) return { connections, brokerPort: undefined, close }
+  const load = () => ({ connections: connections(), streams: streams.total, attestations: attestation.load })
+  if (config.broker === undefined) return { connections, load, brokerPort: undefined, close }
   const { broker } = config
   // Loaded for those who have brokers only: its gRPC library takes as much memory as eighty idle programs.
   const { openBrokerApi } = await import('./broker/open-broker-api.ts')
@@ -263,6 +321,7 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   })
   return {
     connections,
+    load,
     brokerPort: brokerApi.port,
     async close() {
       await Promise.all([brokerApi.close(), close()])

@@ -4,3 +4,4 @@ export { type AgentConfig, loadAgentConfig, parseAgentConfig } from './config/ag
 export { AgentConfigFile } from './config/agent-config-schema.ts'
 export type { AgentPlugins, ChosenPlugin } from './config/agent-plugins.ts'
 export { ServerCallError, type ServerCallErrorCode } from './server-client/server-call-error.ts'
+export { AGENT_METRICS } from './telemetry/agent-metrics.ts'

@@ -19,6 +19,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_OPERATOR_SOCKET_ANSWER:
     "check that --operator-socket names an agent's operator socket, not its Workload API, and that both have the same version",
   ERR_OPERATOR_PEER: 'run this command as root or as the user that runs the agent',
+  ERR_LOG_COMPONENT: '`log-level get` lists the components',
   ERR_OPERATOR_NO_PROCESS:
     "give the pid as the agent's host counts it: a program in a container has another one there, which `lsns -t pid` or the container engine tells",
   ERR_OPERATOR_PROCESS_GONE: 'find the pid again: the program may have been started anew',
@@ -31,6 +32,10 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_CLI_FILE_MALFORMED: 'check that this is the file you meant; `countersign inspect FILE` says what it holds',
   ERR_CLI_FILE_NOT_WRITABLE: 'name a folder that you may write to',
   ERR_CLI_INTERNAL: 'this is a fault of countersign itself: please report it with the command you ran',
+
+  ERR_TELEMETRY_ADDRESS: 'name a free address of this host in `telemetry`',
+  ERR_TELEMETRY_PACKAGE:
+    'install the package beside countersign, or remove `tracing` from the configuration: docs/guides/observability.md',
 
   ERR_CONFIG_NOT_FOUND: 'name the configuration file with --config',
   ERR_CONFIG_SYNTAX: 'the file must be YAML; check indentation near the line named',

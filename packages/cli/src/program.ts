@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import type { CommandContext } from './command-context.ts'
 import { addAgentExplain } from './commands/agent-explain.ts'
+import { addAgentHealth } from './commands/agent-health.ts'
+import { addAgentLogLevelGet } from './commands/agent-log-level-get.ts'
+import { addAgentLogLevelReset } from './commands/agent-log-level-reset.ts'
+import { addAgentLogLevelSet } from './commands/agent-log-level-set.ts'
 import { addAgentRun } from './commands/agent-run.ts'
 import { addAgentStatus } from './commands/agent-status.ts'
 import { addAgentValidate } from './commands/agent-validate.ts'
@@ -35,6 +39,10 @@ import { addJwtFetch } from './commands/jwt-fetch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
 import { addNodeEvict } from './commands/node-evict.ts'
 import { addNodeList } from './commands/node-list.ts'
+import { addServerHealth } from './commands/server-health.ts'
+import { addServerLogLevelGet } from './commands/server-log-level-get.ts'
+import { addServerLogLevelReset } from './commands/server-log-level-reset.ts'
+import { addServerLogLevelSet } from './commands/server-log-level-set.ts'
 import { addServerRun } from './commands/server-run.ts'
 import { addServerValidate } from './commands/server-validate.ts'
 import { addTokenCreate } from './commands/token-create.ts'
@@ -51,13 +59,13 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'server',
     does: "a trust domain's server",
     example: 'server run --config server.yaml',
-    verbs: [addServerRun, addServerValidate],
+    verbs: [addServerRun, addServerValidate, addServerHealth, addServerLogLevel],
   },
   {
     name: 'agent',
     does: 'the agent of one host',
     example: 'agent run --config agent.yaml',
-    verbs: [addAgentRun, addAgentValidate, addAgentStatus, addAgentExplain],
+    verbs: [addAgentRun, addAgentValidate, addAgentStatus, addAgentHealth, addAgentExplain, addAgentLogLevel],
   },
   {
     name: 'entry',
@@ -123,6 +131,18 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     verbs: [addConformanceRun, addConformanceWorkloadApi],
   },
 ]
+
+function addServerLogLevel(parent: Command, context: CommandContext): void {
+  const about = { does: 'what the running server logs', example: 'server log-level set debug --for 10m' }
+  const group = addGroup(parent, 'log-level', about)
+  for (const add of [addServerLogLevelGet, addServerLogLevelSet, addServerLogLevelReset]) add(group, context)
+}
+
+function addAgentLogLevel(parent: Command, context: CommandContext): void {
+  const about = { does: 'what the running agent logs', example: 'agent log-level set debug --for 10m' }
+  const group = addGroup(parent, 'log-level', about)
+  for (const add of [addAgentLogLevelGet, addAgentLogLevelSet, addAgentLogLevelReset]) add(group, context)
+}
 
 /** Verbs without a noun. */
 const VERBS: readonly AddCommand[] = [addDemo, addVerify, addInspect]

@@ -20,7 +20,8 @@ export { openMetrics } from './metrics/open-metrics.ts'
 export { type Stopwatch, stoppedStopwatch, systemStopwatch } from './stopwatch.ts'
 export { TelemetryError, type TelemetryErrorCode } from './telemetry-error.ts'
 export { TracingSettings, telemetrySettings } from './telemetry-settings.ts'
-export { openTracing, type TracedProgram } from './tracing/open-tracing.ts'
+export { openTracing } from './tracing/open-tracing.ts'
+export type { TracedProgram } from './tracing/traced-program.ts'
 export {
   endWith,
   NO_TRACING,

@@ -9,8 +9,10 @@ import {
   type WorkloadAttestor,
 } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
+import { traced } from '@countersign/telemetry'
 import { FairQueue } from '../fair-queue.ts'
 import { LogLimit } from '../log-limit.ts'
+import { type AgentObservation, UNOBSERVED } from '../telemetry/observation.ts'
 
 export interface NamedWorkloadAttestor {
   readonly name: string
@@ -24,6 +26,7 @@ export interface WorkloadAttestationOptions {
   readonly timeoutMs: number
   /** How long what was found about a process is believed. Short: a process can become another program at any time. */
   readonly cacheSeconds: number
+  readonly observation?: AgentObservation
 }
 
 interface Finding {
@@ -52,6 +55,11 @@ export class WorkloadAttestation {
     this.#queue = new FairQueue(QUEUE, options.clock)
   }
 
+  /** Programs that are looked at, and that wait for it. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#queue.running, waiting: this.#queue.waiting }
+  }
+
   /**
    * What is true of the process now. All attestors must answer: with one of them missing, identities would seem to have
    * been withdrawn that were not.
@@ -77,11 +85,25 @@ export class WorkloadAttestation {
     const finding: Finding = { selectors: Promise.resolve([]), at: undefined }
     finding.selectors = this.#queue.run(peer.uid, () => {
       finding.at = clock.now()
-      return this.#ask(peer)
+      return this.#observed(peer)
     })
     this.#findings.set(peer, finding)
     finding.selectors.catch(() => this.#findings.delete(peer))
     return finding.selectors
+  }
+
+  async #observed(peer: PeerProcess): Promise<readonly Selector[]> {
+    const { recorder, tracing } = this.#options.observation ?? UNOBSERVED
+    const seconds = recorder.stopwatch()
+    const attributes = { 'process.pid': peer.pid, 'countersign.uid': peer.uid }
+    try {
+      const selectors = await traced(tracing, 'workload.attest', attributes, () => this.#ask(peer))
+      recorder.attested(seconds())
+      return selectors
+    } catch (error) {
+      recorder.attested(seconds(), errorCode(error) ?? '')
+      throw error
+    }
   }
 
   async #ask(peer: PeerProcess): Promise<readonly Selector[]> {

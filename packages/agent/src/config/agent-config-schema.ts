@@ -1,4 +1,5 @@
 /** The agent's configuration file: the reference documentation is made from these descriptions and defaults. */
+import { TracingSettings, telemetrySettings } from '@countersign/telemetry'
 import { type Static, Type } from 'typebox'
 import { BrokerSettings } from './broker-config-schema.ts'
 
@@ -99,6 +100,8 @@ export const AgentConfigFile = Type.Object({
     { default: {} },
   ),
   broker: Type.Optional(BrokerSettings),
+  telemetry: Type.Optional(telemetrySettings(9442)),
+  tracing: Type.Optional(TracingSettings),
   log: Type.Object(
     {
       level: Type.Union([Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error')], {

@@ -44,6 +44,8 @@ export interface GrpcServerOptions {
   readonly maxRequestBytes: number
   readonly clock: Clock
   readonly log: Logger
+  /** Told of each call that is over, with its status. */
+  readonly onCallEnd?: (path: string, status: number) => void
 }
 
 /**

@@ -20,6 +20,7 @@ export interface CallStart {
   readonly maxRequestBytes: number
   readonly clock: Clock
   readonly log: Logger
+  readonly onCallEnd?: (path: string, status: number) => void
 }
 
 /**
@@ -34,16 +35,18 @@ export abstract class ServerCall extends EventEmitter {
   readonly #stream: ServerHttp2Stream
   readonly #method: GrpcMethod<unknown, unknown>
   readonly #log: Logger
+  readonly #onCallEnd: CallStart['onCallEnd']
   readonly #host: string
   /** How the call ends, once that is known. */
   #ending: GrpcFailure | typeof GrpcStatus.OK | undefined
   #cancelDeadline: (() => void) | undefined
 
-  constructor({ stream, headers, method, maxRequestBytes, clock, log }: CallStart) {
+  constructor({ stream, headers, method, maxRequestBytes, clock, log, onCallEnd }: CallStart) {
     super()
     this.#stream = stream
     this.#method = method
     this.#log = log
+    this.#onCallEnd = onCallEnd
     this.#host = headers[':authority'] ?? ''
     const encoding = headers['grpc-encoding']?.toString()
     this.reader = new MessageReader({ maxBytes: maxRequestBytes, encoding })
@@ -56,6 +59,11 @@ export abstract class ServerCall extends EventEmitter {
 
   get hasEnded(): boolean {
     return this.#ending !== undefined
+  }
+
+  get #status(): number {
+    if (this.#ending === undefined) return GrpcStatus.CANCELLED
+    return typeof this.#ending === 'object' ? this.#ending.code : this.#ending
   }
 
   /** Whether there is nobody to answer, or nothing more to say. */
@@ -158,6 +166,7 @@ export abstract class ServerCall extends EventEmitter {
 
   #closed(): void {
     this.#cancelDeadline?.()
+    this.#onCallEnd?.(this.#method.path, this.#status)
     if (!this.hasEnded) this.emit('cancelled')
     this.emit('close')
   }

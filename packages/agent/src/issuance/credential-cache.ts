@@ -2,6 +2,7 @@ import type { Clock, Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
 import { AgentError } from '../agent-error.ts'
 import { LogLimit } from '../log-limit.ts'
+import type { FetchOutcome } from '../telemetry/agent-recorder.ts'
 import { renewalTime } from './renewal-time.ts'
 
 export interface Expiring {
@@ -17,6 +18,8 @@ export interface CredentialCacheOptions {
   readonly maxEntries: number
   /** What is kept, for the log. */
   readonly kind: string
+  /** Told what came of each attempt. */
+  readonly onFetch?: (kind: string, outcome: FetchOutcome, code?: string) => void
 }
 
 interface Slot<Credential extends Expiring> {
@@ -59,6 +62,15 @@ export class CredentialCache<Credential extends Expiring> {
 
   get size(): number {
     return this.#slots.size
+  }
+
+  /** Whether there is a credential that has not ended. */
+  get hasValid(): boolean {
+    const now = this.#options.clock.now()
+    for (const { current } of this.#slots.values()) {
+      if (current !== undefined && current.credential.expiresAt > now) return true
+    }
+    return false
   }
 
   /** Called with the keys of credentials that replaced others, or are to be replaced. @returns stops telling */
@@ -146,10 +158,11 @@ export class CredentialCache<Credential extends Expiring> {
   }
 
   async #fetchOnce(key: string, slot: Slot<Credential>, fetch: () => Promise<Credential>): Promise<Credential> {
-    const { clock, random } = this.#options
+    const { clock, random, kind, onFetch } = this.#options
     try {
       const credential = await fetch()
       const isRenewal = slot.current !== undefined
+      onFetch?.(kind, isRenewal ? 'renewed' : 'issued')
       slot.current = { credential, renewAt: renewalTime(clock.now(), credential.expiresAt, random()) }
       slot.failures = 0
       slot.retryAt = 0
@@ -162,9 +175,10 @@ export class CredentialCache<Credential extends Expiring> {
       // Nothing to keep for later: a slot that only holds a failure would push out good ones.
       if (slot.current === undefined && this.#slots.get(key) === slot) this.#slots.delete(key)
       const code = errorCode(error)
+      onFetch?.(kind, 'failed', code ?? '')
       const admitted = this.#logLimit.admit(String(code))
       if (admitted !== undefined) {
-        const fields = { kind: this.#options.kind, code, retryInSeconds: Math.ceil(delay), ...admitted }
+        const fields = { kind, code, retryInSeconds: Math.ceil(delay), ...admitted }
         this.#options.log.warn(fields, 'credential could not be fetched')
       }
       throw error

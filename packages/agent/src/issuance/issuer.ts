@@ -3,9 +3,11 @@ import type { Entry } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { decodeBase64, type SpiffeBundle, thumbprintInput } from '@countersign/protocol'
 import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
+import { traced } from '@countersign/telemetry'
 import { AgentError } from '../agent-error.ts'
 import { FairQueue } from '../fair-queue.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
+import { type AgentObservation, UNOBSERVED } from '../telemetry/observation.ts'
 import { type Cached, CredentialCache } from './credential-cache.ts'
 import { isChainSignedBy, isTokenSignedBy } from './signed-by.ts'
 
@@ -43,6 +45,7 @@ export interface IssuerOptions {
   readonly log: Logger
   readonly random: () => number
   readonly maxCredentials: number
+  readonly observation?: AgentObservation
 }
 
 /** A program asks for what it likes, such as JWT-SVIDs for ever new audiences, but only in the name of its own entries. */
@@ -52,12 +55,15 @@ const QUEUE = { running: 128, runningPerOwner: 32, waiting: 8192, waitingPerOwne
 export class Issuer {
   readonly #server: ServerClient
   readonly #queue: FairQueue<string>
+  readonly #observation: AgentObservation
   readonly #x509: CredentialCache<WorkloadX509Svid>
   readonly #wit: CredentialCache<WorkloadWitSvid>
   readonly #jwt: CredentialCache<WorkloadJwtSvid>
 
   constructor(options: IssuerOptions) {
-    const cache = (kind: string) => ({ ...options, maxEntries: options.maxCredentials, kind })
+    this.#observation = options.observation ?? UNOBSERVED
+    const onFetch = this.#observation.recorder.credentialFetched
+    const cache = (kind: string) => ({ ...options, maxEntries: options.maxCredentials, kind, onFetch })
     this.#server = options.server
     this.#queue = new FairQueue(QUEUE, options.clock)
     this.#x509 = new CredentialCache(cache('x509-svid'))
@@ -70,10 +76,15 @@ export class Issuer {
     return { x509: this.#x509.size, jwt: this.#jwt.size, wit: this.#wit.size }
   }
 
+  /** Whether any program could be given something without the server. */
+  get hasValid(): boolean {
+    return this.#x509.hasValid || this.#jwt.hasValid || this.#wit.hasValid
+  }
+
   x509Svid(entry: Entry): Promise<Cached<WorkloadX509Svid>> {
     const key = keyOf(entry, entry.x509SvidTtl, entry.dnsNames)
     return this.#x509.get(key, () =>
-      this.#queue.run(entry.id, async () => {
+      this.#fetch('x509-svid', entry, async () => {
         const signingKey = generateSigningKey('ES256')
         const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entry.id, signingKey.publicJwk)
         rejectOther(entry, spiffeId)
@@ -85,7 +96,7 @@ export class Issuer {
   witSvid(entry: Entry): Promise<Cached<WorkloadWitSvid>> {
     const key = keyOf(entry, entry.witTtl)
     return this.#wit.get(key, () =>
-      this.#queue.run(entry.id, async () => {
+      this.#fetch('wit-svid', entry, async () => {
         const signingKey = generateSigningKey('ES256')
         const { spiffeId, token, expiresAt } = await this.#server.issueWitSvid(entry.id, signingKey.publicJwk)
         rejectOther(entry, spiffeId)
@@ -97,12 +108,22 @@ export class Issuer {
   jwtSvid(entry: Entry, audience: readonly string[]): Promise<Cached<WorkloadJwtSvid>> {
     const key = keyOf(entry, entry.jwtSvidTtl, audience)
     return this.#jwt.get(key, () =>
-      this.#queue.run(entry.id, async () => {
+      this.#fetch('jwt-svid', entry, async () => {
         const { spiffeId, token, expiresAt } = await this.#server.issueJwtSvid(entry.id, audience)
         rejectOther(entry, spiffeId)
         return { spiffeId, token, expiresAt }
       }),
     )
+  }
+
+  /** In turn, and as a span that the wait for the turn is part of. */
+  #fetch<T>(kind: string, { id, spiffeId }: Entry, fetch: () => Promise<T>): Promise<T> {
+    const attributes = {
+      'countersign.credential.kind': kind,
+      'countersign.entry_id': id,
+      'countersign.spiffe_id': spiffeId,
+    }
+    return traced(this.#observation.tracing, 'credential.fetch', attributes, () => this.#queue.run(id, fetch))
   }
 
   /** Tells of X509-SVIDs and WIT-SVIDs that were renewed, or are to be, whose entries they are of. @returns stops telling */

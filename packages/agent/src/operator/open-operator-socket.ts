@@ -1,5 +1,6 @@
 import type { AgentStatus } from '@countersign/api'
-import type { Clock, Logger, PluginContext } from '@countersign/plugin-kit'
+import type { Clock, Logger, LogLevels, PluginContext } from '@countersign/plugin-kit'
+import type { Readiness } from '@countersign/telemetry'
 import type { AgentSession } from '../attestation/agent-session.ts'
 import type { AgentConfig } from '../config/agent-config.ts'
 import { AttestorFindings } from '../explain/attestor-findings.ts'
@@ -15,6 +16,8 @@ export interface OperatorParts {
   readonly issuer: Issuer
   readonly session: Pick<AgentSession, 'identity' | 'contact'>
   readonly connections: () => number
+  readonly readiness: Readiness
+  readonly logLevels: LogLevels | undefined
   readonly clock: Clock
   readonly log: Logger
   readonly plugin: (name: string) => PluginContext
@@ -41,6 +44,11 @@ export async function openOperatorSocket(
   const http = createOperatorApi({
     log,
     readStatus: () => readStatus(config, parts, startedAt),
+    readHealth: async () => {
+      const { ready, checks } = await parts.readiness.report()
+      return { ready, checks: [...checks] }
+    },
+    logLevels: parts.logLevels,
     async explain(pid, asker) {
       rejectOtherPidNamespace(asker)
       return explainProcess(await findProcess(pid), { state, attestors, clock, trustDomain: config.trustDomain })

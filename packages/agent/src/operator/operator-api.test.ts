@@ -112,4 +112,53 @@ describe('operator API', () => {
     expect(off.agent.operatorSocketPath).toBeUndefined()
     expect(existsSync(socket)).toBe(false)
   })
+
+  it('says whether the agent can serve', async () => {
+    const world = await startReadyWorld()
+    expect((await ask(world, '/v1/health')).body).toEqual({
+      ready: true,
+      checks: [
+        { name: 'registration', status: 'ok' },
+        { name: 'identity', status: 'ok' },
+        { name: 'server', status: 'ok' },
+      ],
+    })
+  })
+
+  it('changes what is logged, for a time', async () => {
+    const world = await startReadyWorld()
+    const path = world.config.operator.socket
+    const change = JSON.stringify({ level: 'debug', component: 'issuance', forSeconds: 60 })
+    const { status, body } = await askOperator(path, '/v1/log-level', 'PUT', change)
+    expect([status, body.components]).toEqual([
+      200,
+      [{ name: 'issuance', level: 'debug', until: world.clock.now() + 60 }],
+    ])
+    expect(world.log.with('operator changes what is logged')).toMatchObject([
+      { fields: { logLevel: 'debug', part: 'issuance' } },
+    ])
+    expect((await ask(world, '/v1/log-level')).body.level).toBe('info')
+    await askOperator(path, '/v1/log-level/reset', 'POST', '{}')
+    expect(world.logLevels.levelOf('issuance')).toBe('info')
+  })
+
+  it.each([
+    ['a component that is not there', '{"level":"debug","component":"nobody"}'],
+    ['a level that is none', '{"level":"loud"}'],
+    ['a member twice', '{"level":"debug","level":"error"}'],
+    ['a member that is not known', '{"level":"debug","colour":"red"}'],
+    ['more than it reads', `{"level":"debug","component":"${'a'.repeat(5000)}"}`],
+    ['nothing', ''],
+  ])('refuses to change to %s', async (_, text) => {
+    const world = await startReadyWorld()
+    const reply = await askOperator(world.config.operator.socket, '/v1/log-level', 'PUT', text)
+    expect([reply.status, reply.body.code]).toEqual([400, 'ERR_OPERATOR_REQUEST'])
+    expect(world.logLevels.report().level).toBe('info')
+  })
+
+  it('tells which methods a resource takes', async () => {
+    const world = await startReadyWorld()
+    const reply = await ask(world, '/v1/log-level', 'DELETE')
+    expect([reply.status, reply.headers['allow']]).toEqual([405, 'GET, PUT'])
+  })
 })

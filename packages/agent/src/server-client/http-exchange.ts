@@ -17,6 +17,8 @@ export interface Exchange {
   readonly timeoutMs: number
   readonly signal?: AbortSignal
   readonly accept: string
+  /** Besides those of HTTP itself. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
@@ -40,6 +42,7 @@ function sendOnly(exchange: Exchange): Promise<IncomingMessage> {
   const body = exchange.body === undefined ? undefined : Buffer.from(JSON.stringify(exchange.body))
   return new Promise((resolve, reject) => {
     const headers = {
+      ...exchange.headers,
       accept,
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }),
     }

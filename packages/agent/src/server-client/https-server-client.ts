@@ -11,11 +11,13 @@ import {
   X509SvidResponse,
 } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
-import type { PublicJwk } from '@countersign/protocol'
+import { errorCode, type PublicJwk } from '@countersign/protocol'
+import { endWith } from '@countersign/telemetry'
 import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import type { AgentIdentity } from '../state/agent-identity.ts'
+import { type AgentObservation, UNOBSERVED } from '../telemetry/observation.ts'
 import { CallSlots } from './call-slots.ts'
 import { EventStreamParser } from './event-stream.ts'
 import { type Exchange, readBody, send, toConnectionError } from './http-exchange.ts'
@@ -31,6 +33,7 @@ export interface HttpsServerClientOptions {
   readonly identity: () => AgentIdentity | undefined
   readonly clock: Clock
   readonly timeoutMs: number
+  readonly observation?: AgentObservation
 }
 
 const MAX_BODY_BYTES = 1024 * 1024
@@ -139,14 +142,26 @@ export class HttpsServerClient implements ServerClient {
     return parseAs(schema, await readBody(response, clock, timeoutMs, maxBytes))
   }
 
-  #send(
+  async #send(
     method: Exchange['method'],
     path: string,
     options: Partial<Exchange> & Pick<Exchange, 'accept'>,
   ): Promise<IncomingMessage> {
-    const { clock, timeoutMs, url } = this.#options
+    const { clock, timeoutMs, url, observation = UNOBSERVED } = this.#options
+    const { recorder, tracing } = observation
     const agent = options.agent ?? this.#identifiedAgent('control')
-    return send({ url: new URL(path, url), method, clock, timeoutMs, ...options, agent })
+    const seconds = recorder.stopwatch()
+    const attributes = { 'http.request.method': method, 'url.path': path }
+    try {
+      const response = await endWith(tracing.begin(`${method} ${path}`, { kind: 'client', attributes }), () =>
+        send({ url: new URL(path, url), method, clock, timeoutMs, ...options, agent, headers: tracing.headers() }),
+      )
+      recorder.serverAsked({ route: path, seconds: seconds() })
+      return response
+    } catch (error) {
+      recorder.serverAsked({ route: path, code: errorCode(error) ?? '', seconds: seconds() })
+      throw error
+    }
   }
 
   #identifiedAgent(purpose: Purpose): ServerTlsAgent {

@@ -1,6 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AgentNodeAttestor, AttestationError, type PeerProcess, type Selector } from '@countersign/plugin-kit'
+import {
+  type AgentNodeAttestor,
+  AttestationError,
+  LogLevels,
+  type PeerProcess,
+  type Selector,
+} from '@countersign/plugin-kit'
 import { FakeClock } from '@countersign/testing'
 import { connectWorkloadApi, type WorkloadApiClient } from '@countersign/workload-api'
 import { expect, onTestFinished, vi } from 'vitest'
@@ -18,6 +24,8 @@ export interface World {
   readonly server: FakeServer
   readonly clock: FakeClock
   readonly log: RecordingLogger
+  /** Of a log with the component `issuance`. */
+  readonly logLevels: LogLevels
   readonly folder: string
   /** What every program turns out to be; set `fail` to make attestation fail. */
   readonly programs: {
@@ -111,11 +119,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     ...options.config,
   }
-  const start = () => startAgent(config, { log, clock, random: () => 0.5 })
+  const logLevels = new LogLevels('info', clock)
+  logLevels.addComponent('issuance')
+  const start = () => startAgent(config, { log, clock, random: () => 0.5, logLevels })
   const world: World = {
     server,
     clock,
     log,
+    logLevels,
     folder,
     programs,
     config,

@@ -17,6 +17,10 @@ import type { ServiceContext } from './service-context.ts'
 
 /** The server's side of a call whose other side reads when told to. */
 class FakeCall extends EventEmitter {
+  getPath(): string {
+    return '/SpiffeWorkloadAPI/FetchX509Bundles'
+  }
+
   readonly metadata = new Metadata()
   readonly request = { $typeName: 'X509BundlesRequest' }
   readonly written: X509BundlesResponse[] = []

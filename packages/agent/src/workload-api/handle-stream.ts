@@ -5,6 +5,7 @@ import {
   type Received,
   type ServerStreamingCall,
 } from '@countersign/workload-api/server'
+import { denialReason } from '../telemetry/denial-reason.ts'
 import { type Caller, requireSecurityHeader, Sight } from './caller.ts'
 import { invalidArgument, type RpcError, toRpcError } from './rpc-error.ts'
 import type { ServiceContext } from './service-context.ts'
@@ -64,6 +65,7 @@ class WorkloadStream<Request, Schema extends DescMessage> extends SnapshotStream
   protected override giving(): void {}
 
   protected override refuse(cause: unknown): RpcError {
+    this.#context.observation?.recorder.denied(denialReason(cause))
     return toRpcError(cause, this.#context.log)
   }
 }

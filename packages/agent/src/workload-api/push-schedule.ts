@@ -1,4 +1,5 @@
 import type { Clock } from '@countersign/plugin-kit'
+import { type Stopwatch, stoppedStopwatch } from '@countersign/telemetry'
 
 /** A stream that is to be told of changes. */
 export interface Follower {
@@ -20,6 +21,7 @@ export interface PushScheduleOptions {
   readonly clock: Clock
   /** From 0 up to 1. */
   readonly random: () => number
+  readonly stopwatch?: Stopwatch
 }
 
 /** This many are told at once. More would all be attested, and ask the server, in the same moment. */
@@ -45,9 +47,15 @@ export class PushSchedule {
   readonly #alarms = new Map<number, Alarm>()
   readonly #waiting = new Map<Follower, { readonly atMs: number; readonly cancel: () => void }>()
 
-  constructor({ clock, random }: PushScheduleOptions) {
+  readonly #stopwatch: Stopwatch
+  /** Seconds since streams were last told of something. */
+  sinceTold: () => number
+
+  constructor({ clock, random, stopwatch = stoppedStopwatch }: PushScheduleOptions) {
     this.#clock = clock
     this.#random = random
+    this.#stopwatch = stopwatch
+    this.sinceTold = stopwatch()
   }
 
   get followers(): number {
@@ -110,6 +118,7 @@ export class PushSchedule {
   }
 
   #tell(followers: readonly Follower[]): void {
+    if (followers.length > 0) this.sinceTold = this.#stopwatch()
     const isWide = followers.length > AT_ONCE
     const spreadMs = Math.min(MAX_SPREAD_MS, (followers.length / FOLLOWERS_PER_SECOND) * 1000)
     for (const each of followers) {

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import type { Issuer } from '../issuance/issuer.ts'
 import type { AgentState } from '../state/agent-state.ts'
+import type { AgentObservation } from '../telemetry/observation.ts'
 import type { CallerResolver } from './caller.ts'
 import type { PushSchedule } from './push-schedule.ts'
 
@@ -15,6 +16,7 @@ export interface AnswerContext {
   readonly trustDomain: string
   readonly clock: Clock
   readonly log: Logger
+  readonly observation?: AgentObservation
 }
 
 /** What the handlers of the Workload API work with. */

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { endWith } from '@countersign/telemetry'
 import type { Received, ServerStreamingCall } from '@countersign/workload-api/server'
+import { UNOBSERVED } from '../telemetry/observation.ts'
 import type { Caller, Sight } from './caller.ts'
 import type { Follower } from './push-schedule.ts'
 import type { RpcError } from './rpc-error.ts'
@@ -113,7 +115,8 @@ export abstract class SnapshotStream<Request, Schema extends DescMessage> implem
       let freshUntil = Number.POSITIVE_INFINITY
       while (this.#isRaised && !this.#isClosed) {
         this.#isRaised = false
-        freshUntil = await this.#send()
+        const { tracing } = this.#context.observation ?? UNOBSERVED
+        freshUntil = await endWith(tracing.begin(this.call.getPath(), { kind: 'server' }), () => this.#send())
       }
       const { clock, pushes } = this.#context
       pushes.wakeAt(this, Math.max(clock.now() + MIN_PAUSE_SECONDS, freshUntil))
@@ -132,6 +135,8 @@ export abstract class SnapshotStream<Request, Schema extends DescMessage> implem
     const sentHash = hash('sha256', toBinary(this.#schema, message), 'base64')
     if (sentHash !== this.#sentHash) {
       await this.#write(message)
+      // The first is no push: nothing had changed.
+      if (this.#sentHash !== '') this.#context.observation?.recorder.pushed(this.#context.pushes.sinceTold())
       this.#sentHash = sentHash
     }
     return freshUntil

@@ -155,7 +155,7 @@ describe('the other codes', () => {
     await stream.next()
     cancel.abort()
     await expect(stream.next()).rejects.toMatchObject({ code: 'ERR_WORKLOAD_API_CANCELLED' })
-    await eventually(() => world.clock.pendingTimers < 6, 'the timer of the stream is gone')
+    await eventually(() => world.clock.pendingTimers < 7, 'the timer of the stream is gone')
     expect(world.log.records.slice(before).filter(({ level }) => level !== 'debug')).toEqual([])
   })
 

@@ -48,6 +48,7 @@ export function createWorkloadApiServer(context: ServiceContext, sds: SdsSetting
     maxRequestBytes: MAX_DISCOVERY_REQUEST_BYTES,
     clock: context.clock,
     log: context.log,
+    onCallEnd: (path, status) => context.observation?.recorder.callEnded(path, status),
   })
   const health = new HealthService(['', SpiffeWorkloadAPI.typeName, SecretDiscoveryService.typeName])
   const files = [

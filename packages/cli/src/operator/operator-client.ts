@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { AdminSocketError } from '../admin/admin-socket-error.ts'
-import { exchange } from '../admin/exchange.ts'
+import { type Exchange, exchange } from '../admin/exchange.ts'
 import { readAnswer } from '../admin/read-answer.ts'
 import type { CommandContext } from '../command-context.ts'
 import { asOperatorSocketError } from './operator-socket-error.ts'
@@ -29,12 +29,21 @@ export function addOperatorSocketOption(command: Command): Command {
  *
  * @throws AdminProblem for a refusal, OperatorSocketError `ERR_OPERATOR_SOCKET_*`
  */
-export async function askAgent<T>(context: CommandContext, options: OperatorOptions, path: string): Promise<T> {
+export function askAgent<T>(context: CommandContext, options: OperatorOptions, path: string): Promise<T> {
+  return callAgent(context, options, { method: 'GET', path })
+}
+
+/** As `askAgent`, for what changes something. */
+export async function callAgent<T>(
+  context: CommandContext,
+  options: OperatorOptions,
+  call: Pick<Exchange, 'method' | 'path' | 'body'>,
+): Promise<T> {
   const fromEnvironment = context.env['COUNTERSIGN_OPERATOR_SOCKET'] || DEFAULT_OPERATOR_SOCKET
   const socketPath = options.operatorSocket ?? fromEnvironment
   const limits = { timeoutSeconds: TIMEOUT_SECONDS, maxBodyBytes: MAX_BODY_BYTES }
   try {
-    return readAnswer(await exchange({ socketPath, method: 'GET', path, ...limits })) as T
+    return readAnswer(await exchange({ socketPath, ...call, ...limits })) as T
   } catch (error) {
     throw error instanceof AdminSocketError ? asOperatorSocketError(socketPath, error) : error
   }

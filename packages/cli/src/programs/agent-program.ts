@@ -8,13 +8,15 @@ export const agentProgram: Program = {
     const config = await loadAgentConfig(configPath, env)
     return {
       async start() {
-        const agent = await startAgent(config, { log: createLogger({ ...config.log, fields: { program: 'agent' } }) })
+        const log = createLogger({ ...config.log, fields: { program: 'agent' } })
+        const agent = await startAgent(config, { log, logLevels: log.levels })
         return {
           summary: [
             ['agent id', agent.agentId() ?? 'not attested yet'],
             ['workload API', `unix://${agent.socketPath}`],
             ...brokerAddresses(config.broker, agent.brokerPort).map((address) => ['broker API', address] as const),
             ['operator socket', agent.operatorSocketPath ?? 'off'],
+            ...(agent.telemetryUrl === undefined ? [] : [['telemetry', agent.telemetryUrl] as const]),
           ],
           stop: () => agent.stop(),
         }

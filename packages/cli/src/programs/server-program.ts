@@ -7,9 +7,8 @@ export const serverProgram: Program = {
     const config = await loadServerConfig(configPath, env)
     return {
       async start() {
-        const server = await startServer(config, {
-          log: createLogger({ ...config.log, fields: { program: 'server' } }),
-        })
+        const log = createLogger({ ...config.log, fields: { program: 'server' } })
+        const server = await startServer(config, { log, logLevels: log.levels })
         return {
           summary: [
             ['trust domain', server.trustDomain],
@@ -17,6 +16,7 @@ export const serverProgram: Program = {
             ['public API', server.publicUrl],
             ...(server.spiffeBundleUrl === undefined ? [] : [['SPIFFE bundle', server.spiffeBundleUrl] as const]),
             ['admin socket', server.adminSocket],
+            ...(server.telemetryUrl === undefined ? [] : [['telemetry', server.telemetryUrl] as const]),
           ],
           stop: () => server.stop(),
         }

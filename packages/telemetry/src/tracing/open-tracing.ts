@@ -1,14 +1,6 @@
-import type { Logger } from '@countersign/plugin-kit'
 import type { TracingSettings } from '../telemetry-settings.ts'
+import type { TracedProgram } from './traced-program.ts'
 import { NO_TRACING, type Tracing } from './tracing.ts'
-
-export interface TracedProgram {
-  /** `service.name` of its spans. */
-  readonly name: string
-  readonly version: string
-  readonly trustDomain: string
-  readonly log: Logger
-}
 
 /** Where the OpenTelemetry API keeps what an SDK has registered, whichever copy of the API is asked. */
 const REGISTERED = Symbol.for('opentelemetry.js.api.1')

@@ -3,7 +3,7 @@ import { TelemetryError } from '../telemetry-error.ts'
 import type { TracingSettings } from '../telemetry-settings.ts'
 import { ApiTracing } from './api-tracing.ts'
 import { LoggingExporter } from './logging-exporter.ts'
-import type { TracedProgram } from './open-tracing.ts'
+import type { TracedProgram } from './traced-program.ts'
 import type { Tracing } from './tracing.ts'
 
 /** Optional peer dependencies of this package, each loaded by its name. */
