@@ -18,12 +18,19 @@ import {
   checkConformancePage,
   formatConformancePage,
 } from './docs/conformance-page.ts'
+import { checkDashboards } from './docs/dashboards.ts'
 import { readErrorCodes } from './docs/error-codes.ts'
 import { checkErrorReference, ERROR_REFERENCE, formatErrorReference } from './docs/error-reference.ts'
 import { checkForbiddenWords } from './docs/forbidden-words.ts'
 import { checkLinks } from './docs/links.ts'
 import { samePage } from './docs/markdown.ts'
 import { checkMentionedCommands } from './docs/mentioned-commands.ts'
+import {
+  checkMetricsReference,
+  formatMetricsReference,
+  METRICS_REFERENCE,
+  type MetricProgram,
+} from './docs/metrics-reference.ts'
 import { checkPluginReadmes } from './docs/plugin-readmes.ts'
 import { checkRepositoryPaths } from './docs/repository-paths.ts'
 import { repositoryTree, type Tree } from './docs/tree.ts'
@@ -34,6 +41,7 @@ export function checkDocs(
   tree: Tree,
   configPages: readonly ConfigPage[],
   conformanceGroups: readonly ConformanceGroup[] = [],
+  metricPrograms: readonly MetricProgram[] = [],
 ): Problem[] {
   const { areas, problems } = readErrorCodes(tree)
   return [
@@ -41,6 +49,12 @@ export function checkDocs(
     ...checkErrorReference(readOrEmpty(tree, ERROR_REFERENCE), areas),
     ...configPages.flatMap((page) => checkConfigReference(page, readOrEmpty(tree, page.file))),
     ...(conformanceGroups.length === 0 ? [] : checkConformancePage(tree, conformanceGroups)),
+    ...(metricPrograms.length === 0
+      ? []
+      : [
+          ...checkMetricsReference(metricPrograms, readOrEmpty(tree, METRICS_REFERENCE)),
+          ...checkDashboards(tree, metricPrograms),
+        ]),
     ...checkMentionedCommands(tree),
     ...checkLinks(tree),
     ...checkPluginReadmes(tree),
@@ -54,6 +68,7 @@ export function generatePages(
   tree: Tree,
   configPages: readonly ConfigPage[],
   conformanceGroups: readonly ConformanceGroup[] = [],
+  metricPrograms: readonly MetricProgram[] = [],
 ): ReadonlyMap<string, string> {
   const { areas } = readErrorCodes(tree)
   return new Map([
@@ -62,6 +77,7 @@ export function generatePages(
     ...(conformanceGroups.length === 0
       ? []
       : [[CONFORMANCE_PAGE, formatConformancePage(tree, conformanceGroups)] as const]),
+    ...(metricPrograms.length === 0 ? [] : [[METRICS_REFERENCE, formatMetricsReference(metricPrograms)] as const]),
   ])
 }
 
@@ -79,6 +95,15 @@ async function readConfigPages(): Promise<ConfigPage[]> {
   ]
 }
 
+async function readMetricPrograms(): Promise<MetricProgram[]> {
+  const { SERVER_METRICS } = await import('@countersign/server')
+  const { AGENT_METRICS } = await import('@countersign/agent')
+  return [
+    { program: 'Server', metrics: SERVER_METRICS },
+    { program: 'Agent', metrics: AGENT_METRICS },
+  ]
+}
+
 /** A schema of the programs is JSON Schema with more types. */
 function jsonOf(schema: object): ConfigSchema {
   return JSON.parse(JSON.stringify(schema))
@@ -87,14 +112,15 @@ function jsonOf(schema: object): ConfigSchema {
 if (import.meta.main) {
   const root = resolve(import.meta.dirname, '..')
   const configPages = await readConfigPages()
+  const metricPrograms = await readMetricPrograms()
   const { CHECK_GROUPS } = await import('countersign/conformance/workload-api')
   if (process.argv.includes('--write')) {
     const tree = repositoryTree(root)
-    for (const [path, text] of generatePages(tree, configPages, CHECK_GROUPS)) {
+    for (const [path, text] of generatePages(tree, configPages, CHECK_GROUPS, metricPrograms)) {
       if (samePage(readOrEmpty(tree, path), text)) continue
       mkdirSync(dirname(join(root, path)), { recursive: true })
       writeFileSync(join(root, path), text)
     }
   }
-  reportProblems('documentation', checkDocs(repositoryTree(root), configPages, CHECK_GROUPS))
+  reportProblems('documentation', checkDocs(repositoryTree(root), configPages, CHECK_GROUPS, metricPrograms))
 }

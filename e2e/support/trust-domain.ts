@@ -13,9 +13,15 @@ export class TrustDomain {
   readonly agentConfig = join(this.folder, 'agent.yaml')
   readonly adminSocket = join(this.folder, 'server', 'admin.sock')
   readonly workloadSocket = join(this.folder, 'agent', 'workload.sock')
+  readonly operatorSocket = join(this.folder, 'agent', 'operator.sock')
   readonly #programs: Program[] = []
 
-  private constructor(name: string, ports: { readonly machine: number; readonly public: number }, settings: string) {
+  private constructor(
+    name: string,
+    ports: { readonly machine: number; readonly public: number },
+    settings: string,
+    agentSettings: string,
+  ) {
     this.name = name
     mkdirSync(join(this.folder, 'server'))
     mkdirSync(join(this.folder, 'agent'))
@@ -35,13 +41,13 @@ server: { url: https://127.0.0.1:${ports.machine} }
 bootstrapBundle: ./bundle.json
 nodeAttestor: { name: join-token, config: { tokenFile: ./join-token } }
 socket: ./agent/workload.sock
-`,
+${agentSettings}`,
     )
   }
 
-  /** @param settings more lines for the server's configuration */
-  static async create(name = 'example.org', settings = ''): Promise<TrustDomain> {
-    return new TrustDomain(name, { machine: await freePort(), public: await freePort() }, settings)
+  /** @param settings more lines for the server's configuration; `agentSettings` for the agent's */
+  static async create(name = 'example.org', settings = '', agentSettings = ''): Promise<TrustDomain> {
+    return new TrustDomain(name, { machine: await freePort(), public: await freePort() }, settings, agentSettings)
   }
 
   get endpoint(): string {

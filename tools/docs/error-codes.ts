@@ -15,7 +15,7 @@ export interface ErrorArea {
 
 const CODE = /^ERR_[A-Z0-9]+(?:_[A-Z0-9]+)+$/
 /** Codes of Node, which product code may look at. */
-const FOREIGN = /^ERR_(?:HTTP2|TLS|SSL|OSSL|STREAM|CRYPTO)_/
+const FOREIGN = /^ERR_(?:HTTP2|TLS|SSL|OSSL|STREAM|CRYPTO|MODULE)_/
 
 /**
  * Every union of error codes in product code, with the class that takes it as its parameter. Also problems of the
