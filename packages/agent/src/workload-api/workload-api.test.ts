@@ -77,6 +77,28 @@ describe('health', () => {
     const answer = await rawClient(world).call(healthMethods.check.path, {})
     expect(healthMethods.check.responseDeserialize(answer as Buffer)).toMatchObject({ status: 2 })
   })
+
+  it('tells that it serves no more when all that it held has ended, and writes nothing to the log for it', async () => {
+    const world = await startReadyWorld(withEntries(web))
+    await reader(world.client().fetchX509Svid()).next()
+    const { call } = rawClient(world)
+    const check = async () => {
+      const answer = await call(healthMethods.check.path, {})
+      return healthMethods.check.responseDeserialize(answer as Buffer).status
+    }
+    await world.server.down()
+    await eventually(
+      () => world.log.with('connection to the server is lost, valid identities are still served').length > 0,
+    )
+    expect(await check()).toBe(1)
+    world.clock.jump(3600)
+    await world.clock.advance(5)
+    const before = world.log.records.length
+    for (let asked = 0; asked < 20; asked++) expect(await check()).toBe(2)
+    expect(world.log.records.slice(before).filter(({ message }) => /health|gRPC|workload API/.test(message))).toEqual(
+      [],
+    )
+  })
 })
 
 describe('a request that is not what it should be', () => {
