@@ -28,11 +28,8 @@ const FUNCTIONS = new Set(
 
 /** Every expression of the dashboards and alerts: an unknown name would be an empty panel, or an alert that never comes. */
 export function checkDashboards(tree: Tree, programs: readonly MetricProgram[]): Problem[] {
-  const known: Readonly<Record<string, MetricFacts>> = Object.assign(
-    {},
-    FOREIGN,
-    ...programs.map(({ metrics }) => metrics),
-  )
+  const own = programs.flatMap(({ metrics }) => Object.entries(metrics))
+  const known = { ...FOREIGN, ...Object.fromEntries(own) }
   return readExpressions(tree).flatMap(({ file, place, expression }) =>
     problemsIn(expression, known).map((problem) => ({
       file,
@@ -45,7 +42,9 @@ export function checkDashboards(tree: Tree, programs: readonly MetricProgram[]):
 export function readExpressions(tree: Tree): readonly PlacedExpression[] {
   const files = tree.paths.filter((path) => path.startsWith(FOLDER))
   return files.flatMap((file) => {
-    const value: unknown = file.endsWith('.json') ? JSON.parse(tree.read(file)) : parseConfigText(tree.read(file), {})
+    const value: unknown = file.endsWith('.json')
+      ? JSON.parse(tree.read(file))
+      : parseConfigText(tree.read(file), file, {})
     return expressionsIn(value, '').map((each) => ({ file, ...each }))
   })
 }

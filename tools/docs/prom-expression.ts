@@ -20,7 +20,7 @@ const GROUPING = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'grou
 const WORDS = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan', 'atan2'])
 
 export function namesIn(expression: string): ExpressionNames {
-  const tokens = expression.match(TOKEN) ?? []
+  const tokens: readonly string[] = expression.match(TOKEN) ?? []
   const selectors: NamedSelector[] = []
   const groupings: string[] = []
   const functions: string[] = []

@@ -1,5 +1,4 @@
 import { type Clock, type Logger, type LogLevels, type PluginContext, systemClock } from '@countersign/plugin-kit'
-import { TelemetryListener } from '@countersign/telemetry'
 import { AgentError } from './agent-error.ts'
 import { AgentSession } from './attestation/agent-session.ts'
 import { newerBundle, readBootstrapBundle } from './attestation/bootstrap-bundle.ts'
@@ -23,7 +22,7 @@ import { StateStore } from './state/state-store.ts'
 import { canServe, createAgentReadiness } from './telemetry/agent-readiness.ts'
 import { HealthTeller } from './telemetry/health-teller.ts'
 import { type AgentObservation, openObservation } from './telemetry/observation.ts'
-import { readGauges } from './telemetry/read-gauges.ts'
+import { openTelemetryListener } from './telemetry/open-telemetry-listener.ts'
 import { CallerResolver } from './workload-api/caller.ts'
 import { PushSchedule } from './workload-api/push-schedule.ts'
 import { createWorkloadApiServer } from './workload-api/workload-api-server.ts'
@@ -146,7 +145,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     await api.close()
     throw error
   })
-  const telemetry = await openTelemetry(config, observation, { ...parts, load: api.load }).catch(
+  const telemetry = await openTelemetryListener(config, observation, { ...parts, load: api.load }).catch(
     async (error: unknown) => {
       await operator?.close()
       await api.close()
@@ -174,17 +173,6 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
       await observation.tracing.close()
     },
   }
-}
-
-async function openTelemetry(
-  { telemetry }: AgentConfig,
-  { metrics }: AgentObservation,
-  sources: Parameters<typeof readGauges>[1] & { readonly log: Logger },
-): Promise<TelemetryListener | undefined> {
-  if (telemetry === undefined || metrics === undefined) return undefined
-  readGauges(metrics, sources)
-  const { readiness, log } = sources
-  return TelemetryListener.open(telemetry, { metrics, readiness, log: log.child({ component: 'telemetry' }) })
 }
 
 async function loadTrust(config: AgentConfig, store: StateStore, trust: OwnTrust): Promise<void> {

@@ -93,7 +93,7 @@ export const AgentConfigFile = Type.Object({
         Type.String({
           minLength: 1,
           description:
-            "Unix socket for `countersign agent status` and `explain`, open to root and the agent's user; default operator.sock in dataDir",
+            "Unix socket for `countersign agent status`, `health`, `explain` and `log-level`, open to root and the agent's user; default operator.sock in dataDir",
         }),
       ),
     },

@@ -10,7 +10,7 @@ import { healthMethods, type WorkloadApiClient, workloadApiMethods } from '@coun
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { entry } from '../test-support/fake-server.ts'
-import { reader, startReadyWorld, startWorld, type World } from '../test-support/running-agent.ts'
+import { eventually, reader, startReadyWorld, startWorld, type World } from '../test-support/running-agent.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
 
 const web = entry('e1', '/web')
