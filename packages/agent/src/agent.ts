@@ -302,7 +302,8 @@ async function openWorkloadApi(config: AgentConfig, parts: WorkloadApiParts) {
   const { broker } = config
   // Loaded for those who have brokers only: its gRPC library takes as much memory as eighty idle programs.
   const { openBrokerApi } = await import('./broker/open-broker-api.ts')
-  const opening = openBrokerApi({ ...parts, ...context, log, config: broker, attestation, explain })
+  const brokerLog = parts.log.child({ component: 'broker' })
+  const opening = openBrokerApi({ ...parts, ...context, log: brokerLog, config: broker, attestation, explain })
   const brokerApi = await opening.catch(async (error) => {
     await close()
     throw error

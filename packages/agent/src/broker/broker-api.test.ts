@@ -38,6 +38,7 @@ describe('the Broker API', () => {
     expect(Object.keys(federatedBundles)).toEqual(['spiffe://partner.example'])
     expect(world.log.with('broker request answered').map(({ fields }) => fields)).toEqual([
       {
+        component: 'broker',
         broker: BROKER_ID,
         remote: 'unix',
         method: '/spiffe.broker.API/SubscribeToX509SVID',
