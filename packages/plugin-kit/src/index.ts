@@ -25,4 +25,6 @@ export { KeyManagerError, type KeyManagerErrorCode } from './plugin/key-manager-
 export { isKeyName, requireKeyName } from './plugin/key-name.ts'
 export type { AgentNodeAttestor, AttestedNode, NodeAttestorHost, ServerNodeAttestor } from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
+export type { CaRequest, IssuedCa, TokenKey, UpstreamAuthority, UpstreamBundle } from './plugin/upstream-authority.ts'
+export { UpstreamAuthorityError, type UpstreamAuthorityErrorCode } from './plugin/upstream-authority-error.ts'
 export type { PeerProcess, WorkloadAttestor } from './plugin/workload-attestor.ts'

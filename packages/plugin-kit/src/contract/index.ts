@@ -6,4 +6,5 @@ export {
   describeServerNodeAttestor,
   type ServerNodeAttestorFixture,
 } from './node-attestor.ts'
+export { describeUpstreamAuthority, type UpstreamAuthorityFixture } from './upstream-authority.ts'
 export { describeWorkloadAttestor, type WorkloadAttestorFixture } from './workload-attestor.ts'
