@@ -94,7 +94,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     renewOwn: () => session?.renewSoon(),
     report: (report) => server.reportTainted(report),
   })
-  const target = { state, trust, issuer, tainted, log }
+  const target = { state, trust, issuer, tainted, log, now: () => clock.now() }
 
   const { dataDir, configDir } = config
   const plugin = (name: string): PluginContext => ({ clock, log: log.child({ plugin: name }), dataDir, configDir })

@@ -17,9 +17,13 @@ export {
   AuthorityKind,
   AuthorityList,
   AuthorityReference,
+  AuthorityRequestView,
   AuthorityView,
+  ImportAuthority,
   PrepareAuthority,
+  RootView,
   TaintProgress,
+  UpstreamView,
 } from './authority.ts'
 export {
   BundleDocument,
@@ -38,6 +42,10 @@ export { LogLevelChange, LogLevelReset, LogLevels } from './log-level.ts'
 export {
   AgentCredential,
   AttestRequest,
+  DownstreamBundle,
+  DownstreamCa,
+  DownstreamCaRequest,
+  DownstreamKeys,
   JwtSvidRequest,
   JwtSvidResponse,
   RenewRequest,

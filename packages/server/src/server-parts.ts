@@ -1,7 +1,7 @@
 /** Puts together what a server is made of, before anything can reach it from outside. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Logger } from '@countersign/plugin-kit'
+import type { Clock, Logger, PluginContext } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { Readiness } from '@countersign/telemetry'
 import { JoinTokens } from './attestation/join-tokens.ts'
@@ -10,30 +10,39 @@ import { NodeAuthentication } from './attestation/node-authentication.ts'
 import { type Audit, createAudit } from './audit/audit.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
+import { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
+import { DownstreamAuthorities } from './downstream/downstream-authorities.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
 import { resolveHost } from './federation/resolve-address.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
+import { AuthorityImports } from './issuance/authority-imports.ts'
 import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
 import { CrlPublisher } from './issuance/crl-publisher.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
+import { UpstreamFollower } from './issuance/upstream-follower.ts'
+import { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
 import { ServerError } from './server-error.ts'
+import { AuthorityRequestStore } from './store/authority-request-store.ts'
 import { AuthorityStore } from './store/authority-store.ts'
 import { BundleStore } from './store/bundle-store.ts'
 import { CertificateStore } from './store/certificate-store.ts'
 import { CrlStore } from './store/crl-store.ts'
+import { DownstreamEntries } from './store/downstream-entries.ts'
+import { DownstreamKeyStore } from './store/downstream-key-store.ts'
 import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
 import { NodeStore } from './store/node-store.ts'
 import { Store } from './store/store.ts'
 import { TaintReportStore } from './store/taint-report-store.ts'
+import { UpstreamStore } from './store/upstream-store.ts'
 import type { Observation } from './telemetry/observation.ts'
 import { observeAttestation } from './telemetry/observed-attestation.ts'
 import { observeAudit } from './telemetry/observed-audit.ts'
@@ -50,6 +59,11 @@ export interface ServerParts {
   readonly authorities: Authorities
   readonly crls: CrlPublisher
   readonly lifeCycle: AuthorityLifeCycle
+  readonly imports: AuthorityImports
+  readonly upstream: UpstreamLink | undefined
+  readonly downstream: DownstreamAuthorities
+  readonly downstreamAuthentication: DownstreamAuthentication
+  readonly downstreamKeys: DownstreamKeyStore
   readonly taintReports: TaintReportStore
   readonly issuer: SvidIssuer
   readonly registration: Registration
@@ -95,8 +109,24 @@ export async function openServerParts(
     jwt: config.authorities.jwtTtl,
     wit: config.authorities.witTtl,
   }
+  const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint))
+  const downstreamKeys = new DownstreamKeyStore(store, authorityStore)
+  const upstreamLog = log.child({ component: 'upstream' })
+  const upstream = await openUpstream(
+    config,
+    {
+      store: new UpstreamStore(store, authorityStore),
+      downstreamKeys,
+      clock,
+      log: upstreamLog,
+      context: plugin('upstream-authority'),
+    },
+    closers,
+  )
   const authorityParts = {
-    store: new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint)),
+    store: authorityStore,
+    requests: new AuthorityRequestStore(store),
+    upstream,
     keyManager,
     factory: new AuthorityFactory({
       keyManager,
@@ -105,12 +135,17 @@ export async function openServerParts(
       trustDomain,
       lifetimeSeconds,
       jwtAlgorithm: config.authorities.jwtAlgorithm,
+      upstream,
     }),
     audit,
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
   }
   const authorities = await Authorities.open({ ...authorityParts, log: log.child({ component: 'authorities' }) })
+  if (upstream !== undefined) {
+    const follower = new UpstreamFollower({ link: upstream, authorities, clock, log: upstreamLog })
+    closers.add(() => follower.stop())
+  }
   const crls = new CrlPublisher({
     store: new CrlStore(store),
     factory: authorityParts.factory,
@@ -120,6 +155,8 @@ export async function openServerParts(
   await crls.publishDue()
   const taintReports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
+  const imports = new AuthorityImports({ ...authorityParts, authorities, crypto, trustDomain })
+  const certificates = new CertificateStore(store)
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
@@ -147,6 +184,9 @@ export async function openServerParts(
     authorities,
     crls,
     lifeCycle,
+    imports,
+    upstream,
+    downstreamKeys,
     taintReports,
     issuer,
     joinTokens,
@@ -185,7 +225,7 @@ export async function openServerParts(
       new WorkloadIssuance({
         entries,
         issuer,
-        certificates: new CertificateStore(store),
+        certificates,
         audit,
         clock,
         defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
@@ -194,7 +234,56 @@ export async function openServerParts(
     ),
     states: new SyncStates(store, trustDomain),
     readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
+    downstreamAuthentication: new DownstreamAuthentication({
+      entries: new DownstreamEntries(store),
+      audit,
+      clock,
+      crypto,
+      trustDomain,
+      authorities: () => authorities.list(),
+    }),
+    downstream: new DownstreamAuthorities({
+      authorities,
+      certificates,
+      bundles,
+      keys: downstreamKeys,
+      crypto,
+      clock,
+      audit,
+      trustDomain,
+      caTtlSeconds: config.downstream.caTtl,
+      pathLength: config.downstream.pathLength,
+      keyTtlSeconds: MAX_KEY_TTL_SECONDS,
+    }),
   }
+}
+
+/** As long as any key of ours may be configured to sign. */
+const MAX_KEY_TTL_SECONDS = 3650 * 86_400
+
+interface UpstreamSurroundings {
+  readonly store: UpstreamStore
+  readonly downstreamKeys: DownstreamKeyStore
+  readonly context: PluginContext
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** A server that has no upstream any more publishes no more of it than its authorities need. */
+async function openUpstream(
+  { plugins, trustDomain }: ServerConfig,
+  { store, downstreamKeys, context, clock, log }: UpstreamSurroundings,
+  closers: Closers,
+): Promise<UpstreamLink | undefined> {
+  if (plugins.upstreamAuthority === undefined) {
+    await store.forget()
+    return undefined
+  }
+  const { name, create } = plugins.upstreamAuthority
+  const upstream = create(context)
+  closers.add(() => upstream.close())
+  const keys = () => downstreamKeys.list()
+  return UpstreamLink.open({ upstream, name, store, downstreamKeys: keys, crypto: nodeCrypto, clock, log, trustDomain })
 }
 
 async function createDataDir(path: string): Promise<void> {

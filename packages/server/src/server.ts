@@ -130,6 +130,10 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
       { name: 'rotate authorities', run: () => parts.authorities.tick() },
       { name: 'publish revocation lists', run: () => parts.crls.publishDue() },
       { name: 'forget expired certificates', run: () => parts.crls.forgetExpired() },
+      {
+        name: 'forget keys of servers below that are over',
+        run: () => parts.downstreamKeys.removeEnded(clock.now()),
+      },
       { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
       { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },

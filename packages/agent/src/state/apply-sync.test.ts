@@ -26,7 +26,7 @@ function start() {
   const issuer = { forget } as unknown as Issuer
   const tainted: SyncState['tainted'][] = []
   const target = {
-    ...{ state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log },
+    ...{ state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log, now },
     tainted: { apply: (each: SyncState['tainted']) => void tainted.push(each) },
   }
   const apply = (bundles: SyncState['bundles'], overrides: Partial<SyncState> = {}) =>

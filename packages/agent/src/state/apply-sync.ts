@@ -13,11 +13,13 @@ export interface SyncTarget {
   readonly issuer: Issuer
   readonly tainted: Pick<TaintedCredentials, 'apply'>
   readonly log: Logger
+  /** Epoch seconds. */
+  readonly now: () => number
 }
 
 /** Makes the server's word what the Workload API answers from. */
 export function applySync(target: SyncTarget, agentId: string, sync: SyncState): void {
-  const { state, trust, issuer, tainted, log } = target
+  const { state, trust, issuer, tainted, log, now } = target
   if (sync.trustDomain !== trust.trustDomain) {
     log.error({ trustDomain: sync.trustDomain }, 'server speaks of another trust domain, ignored')
     return
@@ -36,7 +38,7 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   const after = bundles.get(trust.trustDomain) ?? before
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
-  const crls = after === undefined ? [] : believedCrls(sync.crls, after, log)
+  const crls = after === undefined ? [] : believedCrls(sync, after, { log, now: now() })
   state.apply(agentId, sync.revision, sync.entries, bundles, crls)
   tainted.apply(sync.tainted)
 }

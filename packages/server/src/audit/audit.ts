@@ -2,7 +2,7 @@
 import type { Entry } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 
-export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'wit-svid' | 'agent-svid' | 'server-svid'
+export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'wit-svid' | 'agent-svid' | 'server-svid' | 'downstream-ca'
 
 export interface IssuedCredential {
   readonly kind: CredentialKind
@@ -38,6 +38,7 @@ export function createAudit(log: Logger) {
     credentialIssued: (credential: IssuedCredential) => write('credential.issued', credential),
     credentialRefused: (refusal: { agentId: string; entryId: string; code: string }) =>
       write('credential.refused', refusal),
+    downstreamRefused: (refusal: { spiffeId: string; code: string }) => write('downstream.refused', refusal),
     nodeAttested: (node: { agentId: string; attestor: string; serial: string }) => write('node.attested', node),
     nodeAttestationRefused: (refusal: RefusedAttestation) => write('node.attestation_refused', refusal),
     nodeRenewed: (node: { agentId: string; serial: string }) => write('node.renewed', node),

@@ -102,6 +102,23 @@ export const ServerConfigFile = Type.Object({
     default: { name: 'disk' },
     description: 'where signing keys are kept',
   }),
+  upstreamAuthority: Type.Optional(
+    Type.Object(PluginChoice.properties, {
+      description: 'what signs the certificate authorities of this server; without it they are roots themselves',
+    }),
+  ),
+  downstream: Type.Object(
+    {
+      caTtl: seconds(DAY, 60, 3650 * DAY, 'longest lifetime of the certificate authority of a server below this one'),
+      pathLength: Type.Integer({
+        minimum: 0,
+        maximum: 5,
+        default: 0,
+        description: 'how many levels of servers may stand below a server that stands below this one',
+      }),
+    },
+    { default: {} },
+  ),
   nodeAttestors: Type.Array(PluginChoice, {
     default: [{ name: 'join-token' }],
     maxItems: 32,

@@ -8,7 +8,8 @@ import { ServerConfigFile } from './server-config-schema.ts'
 import { parsePluginChoices, type ServerPlugins } from './server-plugins.ts'
 
 /** The whole configuration, checked, with defaults filled in and absolute paths. */
-export interface ServerConfig extends Omit<ServerConfigFile, 'admin' | 'keyManager' | 'nodeAttestors'> {
+export interface ServerConfig
+  extends Omit<ServerConfigFile, 'admin' | 'keyManager' | 'nodeAttestors' | 'upstreamAuthority'> {
   readonly admin: { readonly socket: string }
   readonly plugins: ServerPlugins
 }
@@ -37,7 +38,7 @@ export async function loadServerConfig(
  * @throws ConfigError `ERR_CONFIG_UNKNOWN_KEY`, `ERR_CONFIG_INVALID`
  */
 export function parseServerConfig(value: unknown, baseDir: string): ServerConfig {
-  const { admin, keyManager, nodeAttestors, ...file } = parseConfig(ServerConfigFile, value)
+  const { admin, keyManager, nodeAttestors, upstreamAuthority, ...file } = parseConfig(ServerConfigFile, value)
   rejectTrustDomain(file.trustDomain)
   rejectIssuer(file.svids.jwtIssuer)
   rejectHost('machine.advertisedHost', file.machine.advertisedHost)
@@ -59,7 +60,7 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
       ...(file.public.keyFile !== undefined && { keyFile: resolve(baseDir, file.public.keyFile) }),
     },
     admin: { socket },
-    plugins: parsePluginChoices(keyManager, nodeAttestors),
+    plugins: parsePluginChoices({ keyManager, nodeAttestors, upstreamAuthority }, baseDir),
   }
 }
 

@@ -10,9 +10,11 @@ import {
   type PluginType,
   type PluginTypes,
   type ServerNodeAttestor,
+  type UpstreamAuthority,
 } from '@countersign/plugin-kit'
+import diskUpstream from '@countersign/upstream-authority-disk'
 
-const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken])
+const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken, diskUpstream])
 
 /** A plugin whose configuration was checked, not created yet. */
 export type ChosenPlugin<Plugin> = (context: PluginContext) => Plugin
@@ -21,6 +23,13 @@ export interface ServerPlugins {
   readonly keyManager: ChosenPlugin<KeyManager>
   /** By the name that agents give. */
   readonly nodeAttestors: ReadonlyMap<string, ChosenPlugin<ServerNodeAttestor>>
+  readonly upstreamAuthority?: { readonly name: string; readonly create: ChosenPlugin<UpstreamAuthority> }
+}
+
+export interface PluginChoices {
+  readonly keyManager: PluginChoice
+  readonly nodeAttestors: readonly PluginChoice[]
+  readonly upstreamAuthority?: PluginChoice | undefined
 }
 
 interface PluginChoice {
@@ -28,20 +37,37 @@ interface PluginChoice {
   readonly config?: unknown
 }
 
-/** @throws ConfigError `ERR_CONFIG_INVALID` for an unknown or repeated name, or as the plugin's own parser */
-export function parsePluginChoices(keyManager: PluginChoice, nodeAttestors: readonly PluginChoice[]): ServerPlugins {
+/**
+ * @param configDir relative paths in a plugin's configuration start here
+ * @throws ConfigError `ERR_CONFIG_INVALID` for an unknown or repeated name, or as the plugin's own parser
+ */
+export function parsePluginChoices(choices: PluginChoices, configDir: string): ServerPlugins {
+  const { keyManager, nodeAttestors, upstreamAuthority } = choices
   const chosen = new Map<string, ChosenPlugin<ServerNodeAttestor>>()
   for (const choice of nodeAttestors) {
     if (chosen.has(choice.name)) {
       throw new ConfigError('ERR_CONFIG_INVALID', `"nodeAttestors" names "${choice.name}" twice`)
     }
-    chosen.set(choice.name, choose('node-attestor-server', choice))
+    chosen.set(choice.name, choose('node-attestor-server', choice, configDir))
   }
-  return { keyManager: choose('key-manager', keyManager), nodeAttestors: chosen }
+  return {
+    keyManager: choose('key-manager', keyManager, configDir),
+    nodeAttestors: chosen,
+    ...(upstreamAuthority !== undefined && {
+      upstreamAuthority: {
+        name: upstreamAuthority.name,
+        create: choose('upstream-authority', upstreamAuthority, configDir),
+      },
+    }),
+  }
 }
 
-function choose<Type extends PluginType>(type: Type, choice: PluginChoice): ChosenPlugin<PluginTypes[Type]> {
+function choose<Type extends PluginType>(
+  type: Type,
+  choice: PluginChoice,
+  configDir: string,
+): ChosenPlugin<PluginTypes[Type]> {
   const descriptor = CATALOG.resolve(type, choice.name)
   const config = descriptor.parseConfig(choice.config)
-  return (context) => descriptor.create(config, context)
+  return (context) => descriptor.create(config, { ...context, configDir })
 }

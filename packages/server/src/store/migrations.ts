@@ -130,4 +130,31 @@ export const MIGRATIONS: readonly string[] = [
     der TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE authorities ADD COLUMN upstream TEXT;
+
+  CREATE TABLE upstream_bundle (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    document TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE authority_requests (
+    id TEXT PRIMARY KEY,
+    key_name TEXT NOT NULL UNIQUE,
+    csr TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE downstream_keys (
+    kid TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('jwt', 'wit')),
+    holder TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    public_jwk TEXT NOT NULL,
+    not_after INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX downstream_keys_by_holder ON downstream_keys (holder);
+  `,
 ]

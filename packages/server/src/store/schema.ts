@@ -76,6 +76,30 @@ export interface AuthorityRow {
   /** JSON of a token signing key's public half. */
   readonly public_jwk: string | null
   readonly tainted_at: number | null
+  /** JSON: what stands above a certificate authority that was signed from above. */
+  readonly upstream: string | null
+}
+
+/** A certificate authority's key for which somebody has yet to bring a certificate. */
+export interface AuthorityRequestRow {
+  readonly id: string
+  readonly key_name: string
+  /** Base64 PKCS #10. */
+  readonly csr: string
+  readonly created_at: number
+  readonly ends_at: number
+}
+
+/** A token signing key of a server below this one. */
+export interface DownstreamKeyRow {
+  readonly kid: string
+  readonly kind: string
+  /** SPIFFE ID of the server below. */
+  readonly holder: string
+  /** The node on which it ran. */
+  readonly agent_id: string
+  readonly public_jwk: string
+  readonly not_after: number
 }
 
 /** What is left of an authority that was revoked: its key is gone. */
@@ -140,4 +164,8 @@ export interface Schema {
   readonly taint_reports: TaintReportRow
   readonly certificates: CertificateRow
   readonly crls: CrlRow
+  /** What the upstream said last: JSON. */
+  readonly upstream_bundle: { readonly id: number; readonly document: string; readonly updated_at: number }
+  readonly authority_requests: AuthorityRequestRow
+  readonly downstream_keys: DownstreamKeyRow
 }
