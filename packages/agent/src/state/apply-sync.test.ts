@@ -87,7 +87,7 @@ describe('applySync', () => {
     const clock = new FakeClock(now())
     const issuer = new Issuer({ server, clock, log, random: () => 0.5, maxCredentials: 10 })
     const tainted = { apply: () => {} }
-    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, tainted, log }
+    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, tainted, log, now }
     const apply = (...authorities: TestAuthority[]) =>
       applySync(target, AGENT_ID, {
         revision: 1,

@@ -12,9 +12,10 @@ import {
   type ServerNodeAttestor,
   type UpstreamAuthority,
 } from '@countersign/plugin-kit'
+import countersignUpstream from '@countersign/upstream-authority-countersign'
 import diskUpstream from '@countersign/upstream-authority-disk'
 
-const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken, diskUpstream])
+const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken, countersignUpstream, diskUpstream])
 
 /** A plugin whose configuration was checked, not created yet. */
 export type ChosenPlugin<Plugin> = (context: PluginContext) => Plugin
