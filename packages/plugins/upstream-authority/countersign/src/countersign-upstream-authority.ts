@@ -12,6 +12,9 @@ import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { type UpperAnswer, UpperServer, type UpperServerOptions } from './upper-server.ts'
 
+/** The server above takes no longer wish. */
+const MAX_TTL_SECONDS = 3650 * 86_400
+
 /** Another Countersign server of the same trust domain signs the CAs of this one. */
 export class CountersignUpstreamAuthority implements UpstreamAuthority {
   readonly #server: UpperServer
@@ -23,7 +26,7 @@ export class CountersignUpstreamAuthority implements UpstreamAuthority {
   }
 
   async issueCa({ csr, trustDomain, lifetimeSeconds }: CaRequest): Promise<IssuedCa> {
-    const body: DownstreamCaRequest = { csr: encodeBase64(csr), ttl: lifetimeSeconds }
+    const body: DownstreamCaRequest = { csr: encodeBase64(csr), ttl: Math.min(lifetimeSeconds, MAX_TTL_SECONDS) }
     const answer = await this.#server.call({ method: 'POST', path: '/v1/downstream/ca', body })
     if (answer.trustDomain !== trustDomain) {
       throw new UpstreamAuthorityError(

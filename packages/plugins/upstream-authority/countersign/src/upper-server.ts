@@ -27,6 +27,13 @@ export interface UpperAnswer {
 const TIMEOUT_MS = 10_000
 /** A bundle of many roots and keys. */
 const MAX_ANSWER_BYTES = 1024 * 1024
+/** What an operator can do about it. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  ERR_DOWNSTREAM_NOT_ENTITLED:
+    'server above refused: its entry for this server needs the flag downstream, on a node in good standing',
+  ERR_DOWNSTREAM_PATH_LENGTH: 'server above refused: path lengths leave no room for this server',
+  ERR_DOWNSTREAM_KEY_TAKEN: 'server above refused: a token key has the name of one that is known already',
+}
 const SERVER_PATH = '/countersign/server'
 
 /** The server above: spoken to by nothing but its own identity in the trust domain, with the one of this server. */
@@ -52,10 +59,10 @@ export class UpperServer {
     const { status, text } = await this.#exchange(call, tls)
     if (status >= 500) throw unreachable(`status ${status} ${codeIn(text)}`)
     if (status < 200 || status >= 300) {
-      const message =
-        'server above refused: its entry for this server needs the flag downstream, on a node in good standing'
-      const detail = `status ${status} ${codeIn(text)}`
-      throw new UpstreamAuthorityError('ERR_UPSTREAM_AUTHORITY_REFUSED', message, { detail })
+      const code = codeIn(text)
+      throw new UpstreamAuthorityError('ERR_UPSTREAM_AUTHORITY_REFUSED', REFUSALS[code] ?? 'server above refused', {
+        detail: `status ${status} ${code}`,
+      })
     }
     return { value: text === '' ? undefined : parse(text), trustDomain }
   }
