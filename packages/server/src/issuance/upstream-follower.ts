@@ -22,7 +22,8 @@ export class UpstreamFollower {
 
   constructor(options: UpstreamFollowerOptions) {
     this.#options = options
-    this.#schedule()
+    // What else is believed above should be here before the first agent is.
+    this.#schedule(0)
   }
 
   /** Resolves when nothing is asked any more. */
@@ -32,10 +33,10 @@ export class UpstreamFollower {
     await this.#round
   }
 
-  #schedule(): void {
-    this.#cancel = this.#options.clock.schedule(FOLLOW_SECONDS * 1000, () => {
+  #schedule(seconds: number): void {
+    this.#cancel = this.#options.clock.schedule(seconds * 1000, () => {
       this.#round = this.#follow().finally(() => {
-        if (!this.#isStopped) this.#schedule()
+        if (!this.#isStopped) this.#schedule(FOLLOW_SECONDS)
       })
     })
   }
