@@ -92,6 +92,10 @@ const BY_CODE: Readonly<Record<string, string>> = {
 /** For codes with no line of their own: the area tells where to look. */
 const BY_AREA: readonly (readonly [prefix: string, hint: string])[] = [
   ['ERR_CONFIG_', 'correct the configuration, then run `validate` again'],
+  [
+    'ERR_UPSTREAM_AUTHORITY_',
+    '`countersign authority list` says how the upstream does; its plugin is in the configuration',
+  ],
   ['ERR_AUTHORITY_', '`countersign authority list` shows every key, its state and who still uses it'],
   ['ERR_IDENTIFIER_', 'an identifier looks like spiffe://example.org/service/name'],
   ['ERR_ENDPOINT_', 'an address looks like unix:///run/countersign/workload.sock'],

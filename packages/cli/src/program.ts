@@ -10,6 +10,7 @@ import { addAgentRun } from './commands/agent-run.ts'
 import { addAgentStatus } from './commands/agent-status.ts'
 import { addAgentValidate } from './commands/agent-validate.ts'
 import { addAuthorityActivate } from './commands/authority-activate.ts'
+import { addAuthorityImport } from './commands/authority-import.ts'
 import { addAuthorityList } from './commands/authority-list.ts'
 import { addAuthorityPrepare } from './commands/authority-prepare.ts'
 import { addAuthorityRevoke } from './commands/authority-revoke.ts'
@@ -95,7 +96,14 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'authority',
     does: 'the keys that a trust domain signs with',
     example: 'authority list',
-    verbs: [addAuthorityList, addAuthorityPrepare, addAuthorityActivate, addAuthorityTaint, addAuthorityRevoke],
+    verbs: [
+      addAuthorityList,
+      addAuthorityPrepare,
+      addAuthorityImport,
+      addAuthorityActivate,
+      addAuthorityTaint,
+      addAuthorityRevoke,
+    ],
   },
   {
     name: 'federation',

@@ -137,8 +137,15 @@ export class AuthorityLifeCycle {
    * @throws AuthorityError `ERR_AUTHORITY_NOT_TAINTED`, `ERR_AUTHORITY_STILL_USED` unless forced
    */
   revoke(id: string, { force = false }: StepOptions = {}): Promise<AuthorityView> {
-    const { authorities, store, keyManager } = this.#options
+    const { authorities, store, requests, keyManager, clock } = this.#options
     return authorities.run(async () => {
+      const request = (await requests.list()).find((each) => each.id === id)
+      if (request !== undefined) {
+        // Published nowhere: there is nothing to wait for, and nothing to remember.
+        await requests.remove(id)
+        await keyManager.deleteKey(request.keyName)
+        return { ...requestView(request), state: 'revoked', revokedAt: clock.now() }
+      }
       const present = await store.list()
       const revoked = (await store.listRevoked()).find((each) => each.id === id)
       const authority = present.find((each) => each.id === id)
