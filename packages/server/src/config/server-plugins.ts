@@ -14,8 +14,16 @@ import {
 } from '@countersign/plugin-kit'
 import countersignUpstream from '@countersign/upstream-authority-countersign'
 import diskUpstream from '@countersign/upstream-authority-disk'
+import spireUpstream from '@countersign/upstream-authority-spire'
 
-const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken, countersignUpstream, diskUpstream])
+const CATALOG = new PluginCatalog([
+  diskKeyManager,
+  memoryKeyManager,
+  joinToken,
+  countersignUpstream,
+  diskUpstream,
+  spireUpstream,
+])
 
 /** A plugin whose configuration was checked, not created yet. */
 export type ChosenPlugin<Plugin> = (context: PluginContext) => Plugin
