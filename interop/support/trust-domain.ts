@@ -26,6 +26,8 @@ export interface InteropTrustDomain {
   readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
   /** One call of the server's admin API. @throws Error for anything but a 2xx answer */
   readonly admin: <T>(method: AdminMethod, path: string, body?: unknown) => Promise<T>
+  /** Of the server, for its command. */
+  readonly adminSocket: string
   /** The end of both logs, for a failure. */
   readonly logTail: () => Promise<string>
 }
@@ -73,6 +75,7 @@ export async function startTrustDomain(
     return {
       name,
       agentId: joinToken.agentId,
+      adminSocket,
       endpointSocket: `unix://${workloadSocket}`,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
       spiffeBundleEndpointUrl: new URL('/bundle', listeners.spiffeBundle).href,

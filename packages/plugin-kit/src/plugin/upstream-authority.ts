@@ -64,7 +64,7 @@ export interface UpstreamAuthority {
    *   upstream can
    * @throws UpstreamAuthorityError
    */
-  publishTokenKeys?(keys: readonly TokenKey[]): Promise<void>
+  readonly publishTokenKeys?: ((keys: readonly TokenKey[]) => Promise<void>) | undefined
   /** Ends connections. */
   close(): Promise<void>
 }

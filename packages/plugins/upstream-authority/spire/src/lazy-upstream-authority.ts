@@ -1,11 +1,16 @@
 import type { CaRequest, IssuedCa, TokenKey, UpstreamAuthority, UpstreamBundle } from '@countersign/plugin-kit'
 
+/** An upstream of the same trust domain. */
+export interface TrustDomainUpstream extends UpstreamAuthority {
+  publishTokenKeys(keys: readonly TokenKey[]): Promise<void>
+}
+
 /** One that serves the trust domain, loaded when it is first asked: servers without it need no gRPC. */
 export class LazyUpstreamAuthority implements UpstreamAuthority {
-  readonly #load: () => Promise<Required<UpstreamAuthority>>
-  #loaded: Promise<Required<UpstreamAuthority>> | undefined
+  readonly #load: () => Promise<TrustDomainUpstream>
+  #loaded: Promise<TrustDomainUpstream> | undefined
 
-  constructor(load: () => Promise<Required<UpstreamAuthority>>) {
+  constructor(load: () => Promise<TrustDomainUpstream>) {
     this.#load = load
   }
 
@@ -25,7 +30,7 @@ export class LazyUpstreamAuthority implements UpstreamAuthority {
     await (await this.#loaded)?.close()
   }
 
-  #upstream(): Promise<Required<UpstreamAuthority>> {
+  #upstream(): Promise<TrustDomainUpstream> {
     this.#loaded ??= this.#load()
     return this.#loaded
   }
