@@ -6,6 +6,7 @@ import { type Peer, Peers } from '../spire/peers.ts'
 import { startSpireAgent } from '../spire/spire-agent.ts'
 import { buildSpire } from '../spire/spire-build.ts'
 import { SpireServer, tailOf } from '../spire/spire-server.ts'
+import { until } from '../spire/until.ts'
 import { missingProgram } from '../support/debian-package.ts'
 import type { InteropSuite } from '../support/interop-suite.ts'
 import { checkCertificates } from './certificates.ts'
@@ -16,8 +17,10 @@ import { checkSharedBundle } from './shared-bundle.ts'
 import { checkTraffic } from './traffic.ts'
 
 const TRUST_DOMAIN = 'shared.example'
+const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
 const SDK_PROGRAM = fileURLToPath(new URL('../spire/programs/peer.ts', import.meta.url))
 const SVID_TTL_SECONDS = 60
+const PATIENCE_MS = 60_000
 
 /** A real SPIRE server signs the CA of ours: one trust domain, workloads of both. */
 export const suite: InteropSuite = {
@@ -62,6 +65,13 @@ export const suite: InteropSuite = {
     const ttl = ['-x509SVIDTTL', String(SVID_TTL_SECONDS), '-jwtSVIDTTL', String(SVID_TTL_SECONDS)]
     await register('/spire-sdk', workloadNode, ...ttl)
     await register('/spire-go', binaries.peer, ...ttl)
+
+    // As an operator would: the server is started when its agent knows it.
+    const fetch = [COMMAND, 'x509', 'fetch', '--socket', agent.endpointSocket]
+    await until('identity of our server', PATIENCE_MS, async () => {
+      const { exitCode } = await processes.run(serverNode, fetch, { timeoutMs: PATIENCE_MS })
+      return exitCode === 0 || undefined
+    })
 
     const failedBefore = report.failed
     try {

@@ -1,8 +1,9 @@
 /** Upstream authority `spire`: a SPIRE server of the same trust domain, above this one. */
-import { ConfigError, definePlugin, parseConfig, type UpstreamAuthority } from '@countersign/plugin-kit'
+import { ConfigError, definePlugin, type Logger, parseConfig, type UpstreamAuthority } from '@countersign/plugin-kit'
 import { parseEndpointAddress } from '@countersign/workload-api/server'
-import { LazyUpstreamAuthority } from './lazy-upstream-authority.ts'
+import { LazyUpstreamAuthority, type TrustDomainUpstream } from './lazy-upstream-authority.ts'
 import { SpireConfig } from './spire-config.ts'
+import type { SpireServerOptions } from './spire-server.ts'
 
 const PATH = 'upstreamAuthority.config'
 
@@ -20,9 +21,10 @@ export default definePlugin({
     return parsed
   },
   create: (config, { clock, log }): UpstreamAuthority =>
-    new LazyUpstreamAuthority(async () => {
-      const { SpireServer } = await import('./spire-server.ts')
-      const { SpireUpstreamAuthority } = await import('./spire-upstream-authority.ts')
-      return new SpireUpstreamAuthority(new SpireServer({ ...config, clock }), log)
-    }),
+    new LazyUpstreamAuthority(() => load({ ...config, clock }, log)),
 })
+
+async function load(options: SpireServerOptions, log: Logger): Promise<TrustDomainUpstream> {
+  const { openSpireUpstreamAuthority } = await import('./spire-upstream-authority.ts')
+  return openSpireUpstreamAuthority(options, log)
+}

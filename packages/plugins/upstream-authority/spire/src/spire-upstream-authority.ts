@@ -18,7 +18,7 @@ import {
 import { NewDownstreamX509CARequestSchema } from './gen/spire/api/server/svid/v1/svid_pb.ts'
 import type { Bundle } from './gen/spire/api/types/bundle_pb.ts'
 import { isUnimplemented, toUpstreamError } from './spire-failure.ts'
-import { bundleMethods, type SpireServer, svidMethods } from './spire-server.ts'
+import { bundleMethods, SpireServer, type SpireServerOptions, svidMethods } from './spire-server.ts'
 
 /** What the field of the request holds. */
 const MAX_TTL_SECONDS = 2 ** 31 - 1
@@ -119,6 +119,11 @@ export class SpireUpstreamAuthority implements UpstreamAuthority {
       return []
     }
   }
+}
+
+/** @throws EndpointError for an address of a Workload API that is none */
+export function openSpireUpstreamAuthority(options: SpireServerOptions, log: Logger): SpireUpstreamAuthority {
+  return new SpireUpstreamAuthority(new SpireServer(options), log)
 }
 
 interface PublishedKey {
