@@ -20,6 +20,7 @@ describe('parseServerConfig', () => {
       authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, jwtAlgorithm: 'ES256' },
       svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600 },
       bundle: { refreshHint: 60 },
+      downstream: { caTtl: 86_400, pathLength: 0 },
       log: { level: 'info' },
     })
     expect([...plugins.nodeAttestors.keys()]).toEqual(['join-token'])
@@ -51,11 +52,42 @@ describe('parseServerConfig', () => {
     [{ public: { keyFile: 'k.pem' } }, 'ERR_CONFIG_INVALID'],
     [{ admin: { socket: 'a'.repeat(108) } }, 'ERR_CONFIG_INVALID'],
     [{ keyManager: { name: 'hsm' } }, 'ERR_CONFIG_INVALID'],
+    [{ upstreamAuthority: { name: 'vault' } }, 'ERR_CONFIG_INVALID'],
+    [{ upstreamAuthority: { name: 'disk' } }, 'ERR_CONFIG_INVALID'],
+    [{ upstreamAuthority: { name: 'disk', config: { certfile: 'a' } } }, 'ERR_CONFIG_UNKNOWN_KEY'],
+    [
+      { upstreamAuthority: { name: 'countersign', config: { serverUrl: 'http://a', workloadApi: 'unix:///a' } } },
+      'ERR_CONFIG_INVALID',
+    ],
+    [
+      { upstreamAuthority: { name: 'countersign', config: { serverUrl: 'https://a', workloadApi: '/a' } } },
+      'ERR_CONFIG_INVALID',
+    ],
+    [
+      { upstreamAuthority: { name: 'spire', config: { serverAddress: 'a', workloadApi: 'unix:///a' } } },
+      'ERR_CONFIG_INVALID',
+    ],
+    [
+      { upstreamAuthority: { name: 'spire', config: { serverAddress: 'a:8081', workloadApi: 'a' } } },
+      'ERR_CONFIG_INVALID',
+    ],
+    [{ downstream: { pathLength: 6 } }, 'ERR_CONFIG_INVALID'],
     [{ nodeAttestors: [{ name: 'tpm' }] }, 'ERR_CONFIG_INVALID'],
     [{ nodeAttestors: [{ name: 'join-token' }, { name: 'join-token' }] }, 'ERR_CONFIG_INVALID'],
     [{ log: { level: 'verbose' } }, 'ERR_CONFIG_INVALID'],
   ])('refuses %j', async (change, code) => {
     await expectCode(() => parse(change), code)
+  })
+
+  it('takes each kind of upstream', () => {
+    const workloadApi = 'unix:///run/agent.sock'
+    for (const [name, config] of [
+      ['disk', { certFile: 'ca.pem', keyFile: 'ca.key' }],
+      ['countersign', { serverUrl: 'https://upper.example:8441', workloadApi }],
+      ['spire', { serverAddress: '[::1]:8081', workloadApi }],
+    ] as const) {
+      expect(parse({ upstreamAuthority: { name, config } }).plugins.upstreamAuthority?.name).toBe(name)
+    }
   })
 
   it('takes an issuer as it is written, and one without TLS only on this machine', () => {

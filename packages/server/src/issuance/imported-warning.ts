@@ -12,7 +12,7 @@ const LAST_CHANCE = 1 / 6
 export class ImportedWarning {
   readonly #clock: Clock
   readonly #log: Logger
-  #saidAt = Number.NEGATIVE_INFINITY
+  #said = { at: Number.NEGATIVE_INFINITY, isLate: false }
 
   constructor(clock: Clock, log: Logger) {
     this.#clock = clock
@@ -24,16 +24,16 @@ export class ImportedWarning {
     const active = authorities.find(({ state }) => state === 'active')
     if (active?.upstream?.isImported !== true) return false
     const now = this.#clock.now()
-    if (now < this.#saidAt + REPEAT_SECONDS) return true
-    this.#saidAt = now
-    const left = active.notAfter - now
+    const isLate = active.notAfter - now < (active.notAfter - active.notBefore) * LAST_CHANCE
+    if (now < this.#said.at + REPEAT_SECONDS && isLate === this.#said.isLate) return true
+    this.#said = { at: now, isLate }
     const fields = {
       authorityId: active.id,
       tooLateAt: new Date(active.notAfter * 1000).toISOString(),
       needs: 'countersign authority prepare x509 --csr-file, then countersign authority import',
     }
     const text = 'certificate authority was signed by hand and needs a successor'
-    if (left < (active.notAfter - active.notBefore) * LAST_CHANCE) this.#log.error(fields, text)
+    if (isLate) this.#log.error(fields, text)
     else this.#log.warn(fields, text)
     return true
   }

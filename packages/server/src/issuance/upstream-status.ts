@@ -13,6 +13,8 @@ interface Failure {
   readonly message: string
   readonly since: number
   reportedAt: number
+  /** Whether it was the last chance when it was reported. */
+  isLast: boolean
 }
 
 /** How the upstream has done lately, for operators: early enough, and with the time when it will be too late. */
@@ -41,13 +43,21 @@ export class UpstreamStatus {
     const message = error instanceof Error ? error.message : ''
     const before = this.#failures.get(what)
     const isSame = before?.code === code
-    const failure: Failure = { code, message, since: before?.since ?? now, reportedAt: before?.reportedAt ?? 0 }
+    const failure: Failure = {
+      code,
+      message,
+      since: before?.since ?? now,
+      reportedAt: before?.reportedAt ?? 0,
+      isLast: before?.isLast ?? false,
+    }
     this.#failures.set(what, failure)
-    if (isSame && now < failure.reportedAt + REPEAT_SECONDS) return
+    const isLast = active !== undefined && isLate(active, now)
+    if (isSame && now < failure.reportedAt + REPEAT_SECONDS && isLast === before?.isLast) return
     failure.reportedAt = now
+    failure.isLast = isLast
     const detail = error instanceof WorkloadIdentityError ? error.detail : undefined
     const fields = { upstream: this.#name, what, code, reason: message, detail, ...deadlineOf(active) }
-    if (active !== undefined && isLate(active, now)) this.#log.error(fields, TEXT[what])
+    if (isLast) this.#log.error(fields, TEXT[what])
     else this.#log.warn(fields, TEXT[what])
   }
 

@@ -30,6 +30,10 @@ describe('machine listener', () => {
     ['POST', '/v1/agent/jwt-svids'],
     ['POST', '/v1/agent/wit-svids'],
     ['POST', '/v1/agent/tainted'],
+    ['POST', '/v1/downstream/ca'],
+    ['GET', '/v1/downstream/bundle'],
+    ['PUT', '/v1/downstream/keys'],
+    ['DELETE', '/v1/downstream/keys'],
     ['GET', '/v1/openapi.json'],
     ['DELETE', '/v1/agent/sync'],
     ['GET', '/v1/entries'],
@@ -224,6 +228,9 @@ describe('machine listener', () => {
       '/v1/agent/tainted',
       '/v1/agent/wit-svids',
       '/v1/agent/x509-svids',
+      '/v1/downstream/bundle',
+      '/v1/downstream/ca',
+      '/v1/downstream/keys',
     ])
     expect(Object.keys(body.paths['/v1/agent/sync'])).toEqual(['get'])
   })
