@@ -126,7 +126,7 @@ describe('a server below', () => {
     expect(upper.log.events('downstream.refused').at(-1)).toMatchObject({ spiffeId: LOWER })
   })
 
-  it('is refused once its entry has ended', async () => {
+  it('gets no CA beyond the end of its entry', async () => {
     const ending = await createEntry(upper, agent, {
       ...{ spiffeId: 'spiffe://example.org/nested/us', downstream: true, expiresAt: clock.now() + 1000 },
     })
