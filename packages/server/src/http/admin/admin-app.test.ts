@@ -100,7 +100,9 @@ describe('admin socket', () => {
     expect(Object.keys((await admin('/v1/openapi.json')).body.paths).sort()).toEqual([
       '/v1/authorities',
       '/v1/authorities/activate',
+      '/v1/authorities/import',
       '/v1/authorities/prepare',
+      '/v1/authorities/request',
       '/v1/authorities/revoke',
       '/v1/authorities/taint',
       '/v1/bundles',
