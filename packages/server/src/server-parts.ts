@@ -1,7 +1,7 @@
 /** Puts together what a server is made of, before anything can reach it from outside. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Logger, PluginContext } from '@countersign/plugin-kit'
+import type { Clock, Logger } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { Readiness } from '@countersign/telemetry'
 import { JoinTokens } from './attestation/join-tokens.ts'
@@ -10,8 +10,9 @@ import { NodeAuthentication } from './attestation/node-authentication.ts'
 import { type Audit, createAudit } from './audit/audit.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
-import { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
-import { DownstreamAuthorities } from './downstream/downstream-authorities.ts'
+import type { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
+import type { DownstreamAuthorities } from './downstream/downstream-authorities.ts'
+import { openDownstream } from './downstream/open-downstream.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
 import { resolveHost } from './federation/resolve-address.ts'
@@ -20,10 +21,11 @@ import { AuthorityFactory } from './issuance/authority-factory.ts'
 import { AuthorityImports } from './issuance/authority-imports.ts'
 import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
 import { CrlPublisher } from './issuance/crl-publisher.ts'
+import { openUpstream } from './issuance/open-upstream.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { UpstreamFollower } from './issuance/upstream-follower.ts'
-import { UpstreamLink } from './issuance/upstream-link.ts'
+import type { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
@@ -34,7 +36,6 @@ import { AuthorityStore } from './store/authority-store.ts'
 import { BundleStore } from './store/bundle-store.ts'
 import { CertificateStore } from './store/certificate-store.ts'
 import { CrlStore } from './store/crl-store.ts'
-import { DownstreamEntries } from './store/downstream-entries.ts'
 import { DownstreamKeyStore } from './store/downstream-key-store.ts'
 import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
@@ -234,56 +235,11 @@ export async function openServerParts(
     ),
     states: new SyncStates(store, trustDomain),
     readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
-    downstreamAuthentication: new DownstreamAuthentication({
-      entries: new DownstreamEntries(store),
-      audit,
-      clock,
-      crypto,
-      trustDomain,
-      authorities: () => authorities.list(),
-    }),
-    downstream: new DownstreamAuthorities({
-      authorities,
-      certificates,
-      bundles,
+    ...openDownstream(config, {
+      ...{ store, authorities, certificates, bundles, audit, clock },
       keys: downstreamKeys,
-      crypto,
-      clock,
-      audit,
-      trustDomain,
-      caTtlSeconds: config.downstream.caTtl,
-      pathLength: config.downstream.pathLength,
-      keyTtlSeconds: MAX_KEY_TTL_SECONDS,
     }),
   }
-}
-
-/** As long as any key of ours may be configured to sign. */
-const MAX_KEY_TTL_SECONDS = 3650 * 86_400
-
-interface UpstreamSurroundings {
-  readonly store: UpstreamStore
-  readonly downstreamKeys: DownstreamKeyStore
-  readonly context: PluginContext
-  readonly clock: Clock
-  readonly log: Logger
-}
-
-/** A server that has no upstream any more publishes no more of it than its authorities need. */
-async function openUpstream(
-  { plugins, trustDomain }: ServerConfig,
-  { store, downstreamKeys, context, clock, log }: UpstreamSurroundings,
-  closers: Closers,
-): Promise<UpstreamLink | undefined> {
-  if (plugins.upstreamAuthority === undefined) {
-    await store.forget()
-    return undefined
-  }
-  const { name, create } = plugins.upstreamAuthority
-  const upstream = create(context)
-  closers.add(() => upstream.close())
-  const keys = () => downstreamKeys.list()
-  return UpstreamLink.open({ upstream, name, store, downstreamKeys: keys, crypto: nodeCrypto, clock, log, trustDomain })
 }
 
 async function createDataDir(path: string): Promise<void> {
