@@ -11,6 +11,8 @@ import { parsePluginChoices, type ServerPlugins } from './server-plugins.ts'
 export interface ServerConfig extends Omit<ServerConfigFile, 'admin' | 'keyManager' | 'nodeAttestors'> {
   readonly admin: { readonly socket: string }
   readonly plugins: ServerPlugins
+  /** Where relative paths in the settings of plugins start. */
+  readonly configDir: string
 }
 
 /** What the kernel takes as the path of a Unix socket. unix(7) */
@@ -60,6 +62,7 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
     },
     admin: { socket },
     plugins: parsePluginChoices(keyManager, nodeAttestors),
+    configDir: resolve(baseDir),
   }
 }
 
