@@ -1,6 +1,7 @@
 /** The plugins this server is built with, and the choice among them that a configuration makes. */
 import diskKeyManager from '@countersign/key-manager-disk'
 import memoryKeyManager from '@countersign/key-manager-memory'
+import pkcs11KeyManager from '@countersign/key-manager-pkcs11'
 import joinToken from '@countersign/node-attestor-join-token/server'
 import {
   ConfigError,
@@ -12,7 +13,7 @@ import {
   type ServerNodeAttestor,
 } from '@countersign/plugin-kit'
 
-const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken])
+const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, pkcs11KeyManager, joinToken])
 
 /** A plugin whose configuration was checked, not created yet. */
 export type ChosenPlugin<Plugin> = (context: PluginContext) => Plugin
