@@ -167,7 +167,8 @@ describe('a connection', () => {
     const stream = reader(client.subscribeToX509Svid(referToPid(workload.pid)))
     await stream.next()
     world.server.change(() => world.server.set({ federated: [partner.bundle()] }))
-    await expect(client.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })).resolves.toBeDefined()
+    const { svids } = await client.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })
+    expect(svids.map(({ spiffeId }) => spiffeId)).toEqual(['spiffe://example.org/shop/web'])
     world.server.change(() => world.server.set({ federated: [later.bundle()] }))
     await expect(stream.next()).rejects.toMatchObject({
       code: expect.stringMatching(/UNAVAILABLE|DISCONNECTED|FAILED|UNAUTHENTICATED/),
