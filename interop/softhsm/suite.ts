@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { AuthorityList, AuthorityView, TrustDomainBundle } from '@countersign/api'
 import { connectWorkloadApi, type WorkloadApiClient } from '@countersign/workload-api'
 import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
@@ -16,6 +17,9 @@ const TRUST_DOMAIN = 'softhsm.example'
 const PROGRAM = `spiffe://${TRUST_DOMAIN}/program`
 const AUDIENCE = 'https://orders.example'
 const TIMEOUT_MS = 60_000
+const CONTRACT_TIMEOUT_MS = 300_000
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
 const SAFE = ['sensitive', 'always sensitive', 'never extractable']
 
 /** A whole server whose signing keys are in SoftHSM; OpenSC says what is in the token, openssl and jose what was signed. */
@@ -28,6 +32,7 @@ export const suite: InteropSuite = {
   },
 
   async run(context) {
+    await checkContract(context)
     const token = await SoftToken.create(context.processes, context.temporaryFolder)
     const machine = { host: '127.0.0.1', port: await freePort() }
     const domain = await context.startTrustDomain(TRUST_DOMAIN, { server: { keyManager: token.keyManager, machine } })
@@ -44,6 +49,17 @@ export const suite: InteropSuite = {
       client.close()
     }
   },
+}
+
+/** The plugin's own tests, which are skipped where there is no SoftHSM. */
+async function checkContract({ processes, report }: SuiteContext): Promise<void> {
+  const args = [VITEST, 'run', '--project', 'unit', 'packages/plugins/key-manager/pkcs11']
+  const env = { NO_COLOR: '1' }
+  const options = { cwd: ROOT, env, timeoutMs: CONTRACT_TIMEOUT_MS }
+  const { exitCode, stdout } = await processes.run(process.execPath, args, options)
+  const count = /^\s*Tests\s+(.*)$/m.exec(stdout)?.[1] ?? stdout.slice(-500)
+  const ok = exitCode === 0 && !count.includes('skipped')
+  report.add({ check: 'plugin keeps the key manager contract', ok, detail: count })
 }
 
 async function checkToken(
