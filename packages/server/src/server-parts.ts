@@ -87,13 +87,13 @@ export async function openServerParts(
   { log, clock, observation }: { readonly log: Logger; readonly clock: Clock; readonly observation: Observation },
   closers: Closers,
 ): Promise<ServerParts> {
-  const { trustDomain, dataDir, svids } = config
+  const { trustDomain, dataDir, configDir, svids } = config
   const crypto = nodeCrypto
   await createDataDir(dataDir)
   const { recorder, tracing } = observation
   const store = Store.open(join(dataDir, 'server.db'), clock, observeStore(recorder, tracing))
   closers.add(() => store.close())
-  const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
+  const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir, configDir, trustDomain })
   const audit = observeAudit(createAudit(log), recorder)
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
@@ -105,6 +105,7 @@ export async function openServerParts(
     tracing,
     clock,
   })
+  closers.add(() => keyManager.close())
   const lifetimeSeconds = {
     x509: config.authorities.x509Ttl,
     jwt: config.authorities.jwtTtl,

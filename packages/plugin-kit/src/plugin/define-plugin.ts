@@ -24,6 +24,8 @@ export interface PluginContext {
   readonly dataDir: string
   /** Absolute path of the config file's folder, which relative paths in a plugin's configuration resolve against. */
   readonly configDir?: string
+  /** Name of the trust domain that a server is of. */
+  readonly trustDomain?: string
 }
 
 /**

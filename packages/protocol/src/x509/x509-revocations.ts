@@ -1,4 +1,4 @@
-import { type CryptoBackend, type Eventual, whenFailed, whenReady } from '../keys/crypto-backend.ts'
+import { type CryptoBackend, type Eventual, isLater, whenFailed, whenReady } from '../keys/crypto-backend.ts'
 import type { Certificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
 import { verifyCrl } from './crl.ts'
@@ -42,14 +42,23 @@ export class X509Revocations {
   static read(crls: readonly Uint8Array[], anchors: X509Anchors): Eventual<X509Revocations> {
     const serials = new Map<string, Set<string>>()
     const refused: RefusedCrl[] = []
-    /** A recursion instead of a loop, so that a synchronous backend needs no promises. */
-    const readFrom = (index: number): Eventual<X509Revocations> => {
-      const crl = crls[index]
-      if (crl === undefined) return new X509Revocations(serials, refused)
-      return whenReady(addList(crl, anchors, serials), (error) => {
-        if (error !== undefined) refused.push({ crl, error })
-        return readFrom(index + 1)
-      })
+    /** A loop as long as answers come at once: whoever sends the lists also says how many there are. */
+    const readFrom = (start: number): Eventual<X509Revocations> => {
+      for (let index = start; index < crls.length; index++) {
+        const crl = crls[index] as Uint8Array
+        const note = (error: CertificateError | undefined) => {
+          if (error !== undefined) refused.push({ crl, error })
+        }
+        const added = addList(crl, anchors, serials)
+        if (isLater(added)) {
+          return whenReady(added, (error) => {
+            note(error)
+            return readFrom(index + 1)
+          })
+        }
+        note(added)
+      }
+      return new X509Revocations(serials, refused)
     }
     return readFrom(0)
   }

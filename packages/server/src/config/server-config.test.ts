@@ -14,6 +14,7 @@ describe('parseServerConfig', () => {
     expect(config).toEqual({
       trustDomain: 'example.org',
       dataDir: '/etc/countersign/data',
+      configDir: '/etc/countersign',
       machine: { host: '0.0.0.0', port: 8441 },
       public: { host: '0.0.0.0', port: 8443 },
       admin: { socket: '/etc/countersign/data/admin.sock' },

@@ -12,6 +12,8 @@ export interface ServerConfig
   extends Omit<ServerConfigFile, 'admin' | 'keyManager' | 'nodeAttestors' | 'upstreamAuthority'> {
   readonly admin: { readonly socket: string }
   readonly plugins: ServerPlugins
+  /** Where relative paths in the settings of plugins start. */
+  readonly configDir: string
 }
 
 /** What the kernel takes as the path of a Unix socket. unix(7) */
@@ -61,6 +63,7 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
     },
     admin: { socket },
     plugins: parsePluginChoices({ keyManager, nodeAttestors, upstreamAuthority }, baseDir),
+    configDir: resolve(baseDir),
   }
 }
 

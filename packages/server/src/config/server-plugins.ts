@@ -1,6 +1,7 @@
 /** The plugins this server is built with, and the choice among them that a configuration makes. */
 import diskKeyManager from '@countersign/key-manager-disk'
 import memoryKeyManager from '@countersign/key-manager-memory'
+import pkcs11KeyManager from '@countersign/key-manager-pkcs11'
 import joinToken from '@countersign/node-attestor-join-token/server'
 import {
   ConfigError,
@@ -19,6 +20,7 @@ import spireUpstream from '@countersign/upstream-authority-spire'
 const CATALOG = new PluginCatalog([
   diskKeyManager,
   memoryKeyManager,
+  pkcs11KeyManager,
   joinToken,
   countersignUpstream,
   diskUpstream,

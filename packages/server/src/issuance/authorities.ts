@@ -199,12 +199,16 @@ export class Authorities {
     }
   }
 
-  /** A crash between making a key and recording it leaves the key alone. */
+  /** A crash between making a key and recording it leaves the key alone. So does a lost data folder, which is no reason. */
   async #removeOrphanKeys(): Promise<void> {
     const { store, requests, keyManager, log } = this.#options
     const referenced = new Set([...(await store.list()), ...(await requests.list())].map(({ keyName }) => keyName))
     for (const name of await keyManager.listKeys()) {
       if (referenced.has(name) || !OWN_KEY_NAME.test(name)) continue
+      if (keyManager.isShared) {
+        log.warn({ keyName: name }, 'key manager holds a key that no authority refers to; it may be deleted by hand')
+        continue
+      }
       log.info({ keyName: name }, 'removing a key that no authority refers to')
       await keyManager.deleteKey(name)
     }
