@@ -58,6 +58,30 @@ describe('HttpsServerClient', () => {
     await expect(client.sync()).rejects.toMatchObject({ code })
   })
 
+  it('asks for no more credentials until the server wants to be asked again', async () => {
+    let isBusy = true
+    const { client, server, clock } = await start((request, response) => {
+      if (!isBusy || request.url !== '/v1/agent/jwt-svids') return false
+      response.writeHead(429, { 'retry-after': '3' }).end('{}')
+      return true
+    })
+    const token = client.issueJwtSvid('e1', ['a']).then(
+      () => 'issued',
+      (error) => error.code,
+    )
+    await eventually(() => server.count('POST /v1/agent/jwt-svids') === 1 && clock.pendingTimers > 0)
+    const late = client.issueJwtSvid('e1', ['b']).catch((error) => error.code)
+    await clock.advance(2)
+    expect(server.count('POST /v1/agent/jwt-svids')).toBe(1)
+    // Its own calls are not held back.
+    expect(await client.sync()).toMatchObject({ trustDomain: TRUST_DOMAIN })
+    isBusy = false
+    await eventually(() => server.count('POST /v1/agent/jwt-svids') === 1)
+    await clock.advance(1)
+    await Promise.all([token, late])
+    expect(server.count('POST /v1/agent/jwt-svids')).toBe(3)
+  })
+
   it('takes a server whose clock is a little ahead', async () => {
     const { client, server, clock } = await start()
     await server.down()
