@@ -120,6 +120,23 @@ export interface CrlRow {
   readonly der: string
 }
 
+/** A role that somebody was given. */
+export interface RoleGrantRow {
+  readonly id: string
+  readonly created_at: number
+  /** Canonical text of the subject: equal subjects have equal keys. */
+  readonly subject: string
+  /** The SPIFFE ID that the subject is, or that an issuer's `sub` names. */
+  readonly identity: string | null
+  readonly role: string
+  readonly prefix: string
+  readonly parents: string
+  readonly federates_with: string | null
+  readonly dns_names: string | null
+  readonly max_ttl: number | null
+  readonly expires_at: number | null
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -140,4 +157,5 @@ export interface Schema {
   readonly taint_reports: TaintReportRow
   readonly certificates: CertificateRow
   readonly crls: CrlRow
+  readonly role_grants: RoleGrantRow
 }
