@@ -60,3 +60,12 @@ export {
   X509SvidResponse,
 } from './machine.ts'
 export { AgentStatus, AttestorFinding, NearEntry, NextStep, ProcessExplanation } from './operator.ts'
+export {
+  NewRoleGrant,
+  PathPrefix,
+  ROLES,
+  Role,
+  RoleGrant,
+  RoleGrantList,
+  RoleSubject,
+} from './role-grant.ts'

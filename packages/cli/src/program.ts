@@ -40,6 +40,10 @@ import { addJwtFetch } from './commands/jwt-fetch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
 import { addNodeEvict } from './commands/node-evict.ts'
 import { addNodeList } from './commands/node-list.ts'
+import { addRoleGrant } from './commands/role-grant.ts'
+import { addRoleList } from './commands/role-list.ts'
+import { addRoleRevoke } from './commands/role-revoke.ts'
+import { addRoleShow } from './commands/role-show.ts'
 import { addServerHealth } from './commands/server-health.ts'
 import { addServerLogLevelGet } from './commands/server-log-level-get.ts'
 import { addServerLogLevelReset } from './commands/server-log-level-reset.ts'
@@ -104,6 +108,12 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
       addAuthorityTaint,
       addAuthorityRevoke,
     ],
+  },
+  {
+    name: 'role',
+    does: 'roles of administrators: who may do what below which path',
+    example: 'role grant registrar --prefix /team-a --workload spiffe://example.org/team-a/ci',
+    verbs: [addRoleGrant, addRoleList, addRoleShow, addRoleRevoke],
   },
   {
     name: 'federation',

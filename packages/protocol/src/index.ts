@@ -81,6 +81,11 @@ export { jwkThumbprint } from './keys/thumbprint.ts'
 export { type BoundTokens, WptBuilder, type WptContent } from './presentation/build-wpt.ts'
 export { CredentialError, type CredentialErrorCode } from './verification/credential-error.ts'
 export { JwtSvidVerifier, type VerifiedJwtSvid } from './verification/jwt-svid-verifier.ts'
+export {
+  OidcTokenVerifier,
+  type OidcTokenVerifierOptions,
+  type VerifiedOidcToken,
+} from './verification/oidc-token-verifier.ts'
 export { ProofError, type ProofErrorCode } from './verification/proof-error.ts'
 export {
   InProcessReplayMemory,

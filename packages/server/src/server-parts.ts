@@ -8,6 +8,9 @@ import { JoinTokens } from './attestation/join-tokens.ts'
 import { NodeAttestation } from './attestation/node-attestation.ts'
 import { NodeAuthentication } from './attestation/node-authentication.ts'
 import { type Audit, createAudit } from './audit/audit.ts'
+import { Administrators } from './authorization/administrators.ts'
+import { TokenAuthentication } from './authorization/oidc/token-authentication.ts'
+import { RoleGrants } from './authorization/role-grants.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
 import type { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
@@ -22,6 +25,7 @@ import { AuthorityImports } from './issuance/authority-imports.ts'
 import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
 import { CrlPublisher } from './issuance/crl-publisher.ts'
 import { openUpstream } from './issuance/open-upstream.ts'
+import { IssuanceRate } from './issuance/issuance-rate.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { UpstreamFollower } from './issuance/upstream-follower.ts'
@@ -41,6 +45,7 @@ import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
 import { NodeStore } from './store/node-store.ts'
+import { RoleGrantStore } from './store/role-grant-store.ts'
 import { Store } from './store/store.ts'
 import { TaintReportStore } from './store/taint-report-store.ts'
 import { UpstreamStore } from './store/upstream-store.ts'
@@ -74,6 +79,10 @@ export interface ServerParts {
   readonly issuance: Pick<WorkloadIssuance, 'issueX509' | 'issueWit' | 'issueJwt'>
   readonly federations: Federations
   readonly states: SyncStates
+  readonly certificates: CertificateStore
+  readonly administrators: Administrators
+  readonly roleGrants: RoleGrants
+  readonly tokens: TokenAuthentication
   /** Whether all of this works. Parts may add checks of their own. */
   readonly readiness: Readiness
 }
@@ -165,10 +174,11 @@ export async function openServerParts(
   const attestors = new Map(
     [...config.plugins.nodeAttestors].map(([name, create]) => [name, create(plugin(name))] as const),
   )
+  const fetchBundle = createBundleFetcher(resolveHost)
   const federations = new Federations({
     store: new FederationStore(store),
     bundles,
-    fetchBundle: createBundleFetcher(resolveHost),
+    fetchBundle,
     audit,
     recorder,
     log: log.child({ component: 'federation' }),
@@ -178,9 +188,22 @@ export async function openServerParts(
   })
   closers.add(() => federations.stop())
 
+  const certificates = new CertificateStore(store)
+
   return {
     store,
     nodes,
+    certificates,
+    administrators: new Administrators({ store, clock, trustDomain }),
+    roleGrants: new RoleGrants({
+      store: new RoleGrantStore(store),
+      audit,
+      clock,
+      newId: () => entryIds.next(),
+      trustDomain,
+      issuers: config.admin.oidc,
+    }),
+    tokens: new TokenAuthentication({ issuers: config.admin.oidc, fetch: fetchBundle, clock, log }),
     bundles,
     audit,
     authorities,
@@ -228,6 +251,7 @@ export async function openServerParts(
         entries,
         issuer,
         certificates,
+        rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
         audit,
         clock,
         defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },

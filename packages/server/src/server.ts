@@ -1,16 +1,14 @@
-import { createServer } from 'node:http'
+import type { ServerStatus } from '@countersign/api'
 import { type Clock, type Logger, type LogLevels, systemClock } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
-import { createAdminApp } from './http/admin/admin-app.ts'
-import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
 import { createPublicApp } from './http/public/public-app.ts'
-import { listenOnSocket } from './http/unix-socket.ts'
 import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
+import { type Admin, openAdmin } from './open-admin.ts'
 import { createOwnIdentity } from './own-identity.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
@@ -88,10 +86,19 @@ export async function startServer(config: ServerConfig, options: StartServerOpti
 }
 
 async function openListeners(surroundings: Surroundings): Promise<Omit<RunningServer, 'stop'>> {
-  const { config, parts, log, clock, closers, observation, logLevels } = surroundings
+  const { config, parts, log, clock, closers } = surroundings
   const { trustDomain } = config
   const startedAt = clock.now()
-  const { listener: machine, hub } = await openMachineListener(surroundings)
+  const listening = Promise.withResolvers<ServerStatus['listeners']>()
+  const readStatus = async () => ({
+    trustDomain,
+    version: VERSION,
+    revision: await parts.store.revision(),
+    startedAt,
+    listeners: await listening.promise,
+  })
+  const admin = await openAdmin(surroundings, readStatus)
+  const { listener: machine, hub } = await openMachineListener(surroundings, admin)
   const open = await openPublicListener(surroundings)
   const spiffe = await openSpiffeBundleListener(surroundings)
 
@@ -99,30 +106,12 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     machine: httpsUrl(reachableHosts(config.machine.advertisedHost, config.machine.host), machine.port),
     public: httpsUrl(reachableHosts(config.public.host, config.machine.advertisedHost), open.port),
   }
-  const listeners = {
+  listening.resolve({
     ...urls,
     admin: config.admin.socket,
     ...(spiffe !== undefined && { spiffeBundle: spiffe.url }),
-  }
-  const readStatus = async () => ({
-    trustDomain,
-    version: VERSION,
-    revision: await parts.store.revision(),
-    startedAt,
-    listeners,
   })
-  const adminApp = await createAdminApp({
-    ...parts,
-    readStatus,
-    logLevels,
-    observers: observation,
-    log: log.child({ listener: 'admin' }),
-    version: VERSION,
-  })
-  closers.add(() => adminApp.close())
-  const adminServer = createServer(SERVER_LIMITS, (request, response) => adminApp.routing(request, response))
-  const admin = await listenOnSocket(adminServer, config.admin.socket)
-  closers.add(() => admin.stop())
+  const adminSocket = await admin.listen()
 
   await parts.federations.start()
   const maintenance = new Maintenance({
@@ -154,7 +143,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     publicUrl: urls.public,
     ...(spiffe !== undefined && { spiffeBundleUrl: spiffe.url }),
     ...(telemetryUrl !== undefined && { telemetryUrl }),
-    adminSocket: admin.path,
+    adminSocket,
   }
 }
 
@@ -163,7 +152,7 @@ const REVOKING: ReadonlySet<ChangeKind> = new Set(['node.banned', 'node.evicted'
 /** An agent needs a handful; one that has gone wrong must not take those of all others. */
 const MAX_CONNECTIONS_PER_AGENT = 64
 
-async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings) {
+async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings, admin: Admin) {
   const { trustDomain, machine } = config
   const hub = new SyncHub(parts.store, Math.random)
   closers.add(() => hub.closeAll())
@@ -178,7 +167,7 @@ async function openMachineListener({ config, parts, log, clock, closers, observa
   })
   closers.add(() => app.close())
   const listener = await TlsListener.open({
-    app,
+    app: admin.besides(app),
     host: machine.host,
     port: machine.port,
     credential: createOwnIdentity(config, parts, clock),

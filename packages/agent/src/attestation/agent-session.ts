@@ -34,6 +34,8 @@ export interface AgentSessionOptions {
 type Ending = 'refused' | 'unaccepted' | 'expired'
 
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
+/** A server that ends a stream in good order may have something to say to this agent: that it is banned, for example. */
+const AFTER_ORDERLY_END = { firstMs: 250, maxMs: 30_000 }
 /** Evidence is judged and audited each time, so it is offered less often than a connection is tried. */
 const ATTESTATION_BACKOFF = { firstMs: 1_000, maxMs: 120_000 }
 
@@ -192,7 +194,7 @@ export class AgentSession {
       this.#lost(failure)
       const ending = endingOf(failure)
       if (ending !== undefined) return ending
-      const delayMs = retryDelayMs(failures, BACKOFF, random)
+      const delayMs = retryDelayMs(failures, failure === undefined ? AFTER_ORDERLY_END : BACKOFF, random)
       failures += 1
       log.warn(
         { server: serverUrl, ...describe(failure), retryInSeconds: Math.ceil(delayMs / 1000) },

@@ -8,6 +8,9 @@ import { loadServerConfig, parseServerConfig } from './server-config.ts'
 const minimal = { trustDomain: 'example.org', dataDir: './data' }
 const parse = (change: object = {}) => parseServerConfig({ ...minimal, ...change }, '/etc/countersign')
 
+const ISSUER = 'https://login.example.org'
+const OIDC = { issuer: ISSUER, audience: 'countersign' }
+
 describe('parseServerConfig', () => {
   it('needs a trust domain and a data folder, and has a default for the rest', () => {
     const { plugins, ...config } = parse()
@@ -17,9 +20,14 @@ describe('parseServerConfig', () => {
       configDir: '/etc/countersign',
       machine: { host: '0.0.0.0', port: 8441 },
       public: { host: '0.0.0.0', port: 8443 },
-      admin: { socket: '/etc/countersign/data/admin.sock' },
+      admin: {
+        socket: '/etc/countersign/data/admin.sock',
+        socketAccess: { mode: 0o600 },
+        remote: true,
+        oidc: [],
+      },
       authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, jwtAlgorithm: 'ES256' },
-      svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600 },
+      svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600, issuanceRate: 100, issuanceBurst: 20_000 },
       bundle: { refreshHint: 60 },
       downstream: { caTtl: 86_400, pathLength: 0 },
       log: { level: 'info' },
@@ -52,6 +60,20 @@ describe('parseServerConfig', () => {
     [{ public: { certFile: 'c.pem' } }, 'ERR_CONFIG_INVALID'],
     [{ public: { keyFile: 'k.pem' } }, 'ERR_CONFIG_INVALID'],
     [{ admin: { socket: 'a'.repeat(108) } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { socketMode: '0777' } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { socketMode: '0660' } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { socketGroup: 5 } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { socketMode: '0666', socketGroup: 5 } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: `${ISSUER}?a`, audience: 'a' }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: 'http://localhost', audience: 'a' }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER, audience: 'a', algorithms: ['HS256'] }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER, audience: 'a', algorithms: ['none'] }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER, audience: 'a', algorithms: [] }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER, audience: 'a', claims: [] }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER, audience: 'a', allowedAddresses: ['10/8'] }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [{ issuer: ISSUER, audience: 'a', keysFile: 'k', webRootsFile: 'r' }] } }, 'ERR_CONFIG_INVALID'],
+    [{ admin: { oidc: [OIDC, OIDC] } }, 'ERR_CONFIG_INVALID'],
     [{ keyManager: { name: 'hsm' } }, 'ERR_CONFIG_INVALID'],
     [{ upstreamAuthority: { name: 'vault' } }, 'ERR_CONFIG_INVALID'],
     [{ upstreamAuthority: { name: 'disk' } }, 'ERR_CONFIG_INVALID'],
@@ -95,6 +117,14 @@ describe('parseServerConfig', () => {
     for (const jwtIssuer of ['https://id.example.org/base/', 'http://localhost:8443']) {
       expect(parse({ svids: { jwtIssuer } }).svids.jwtIssuer).toBe(jwtIssuer)
     }
+  })
+
+  it('opens the admin socket to nobody else, and the network to those who have a role, unless it says otherwise', () => {
+    expect(parse({}).admin).toMatchObject({ socketAccess: { mode: 0o600 }, remote: true, oidc: [] })
+    expect(parse({ admin: { socketMode: '0660', socketGroup: 5 } }).admin.socketAccess).toEqual({ mode: 0o660, gid: 5 })
+    expect(parse({ admin: { oidc: [{ ...OIDC, webRootsFile: 'roots.pem' }] } }).admin.oidc).toEqual([
+      { ...OIDC, claims: ['sub'], algorithms: ['RS256', 'ES256'], webRootsFile: '/etc/countersign/roots.pem' },
+    ])
   })
 
   it('names the wrong key and the near one', () => {

@@ -156,5 +156,22 @@ export const MIGRATIONS: readonly string[] = [
     not_after INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX downstream_keys_by_holder ON downstream_keys (holder);
+    `,
+    `
+  CREATE TABLE role_grants (
+    id TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    identity TEXT,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'registrar', 'operator', 'admin')),
+    prefix TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    federates_with TEXT,
+    dns_names TEXT,
+    max_ttl INTEGER,
+    expires_at INTEGER,
+    UNIQUE (subject, role, prefix)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX role_grants_by_identity ON role_grants (identity) WHERE identity IS NOT NULL;
   `,
 ]

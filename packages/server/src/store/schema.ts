@@ -144,6 +144,23 @@ export interface CrlRow {
   readonly der: string
 }
 
+/** A role that somebody was given. */
+export interface RoleGrantRow {
+  readonly id: string
+  readonly created_at: number
+  /** Canonical text of the subject: equal subjects have equal keys. */
+  readonly subject: string
+  /** The SPIFFE ID that the subject is, or that an issuer's `sub` names. */
+  readonly identity: string | null
+  readonly role: string
+  readonly prefix: string
+  readonly parents: string
+  readonly federates_with: string | null
+  readonly dns_names: string | null
+  readonly max_ttl: number | null
+  readonly expires_at: number | null
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -168,4 +185,5 @@ export interface Schema {
   readonly upstream_bundle: { readonly id: number; readonly document: string; readonly updated_at: number }
   readonly authority_requests: AuthorityRequestRow
   readonly downstream_keys: DownstreamKeyRow
+  readonly role_grants: RoleGrantRow
 }
