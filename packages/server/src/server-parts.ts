@@ -188,8 +188,6 @@ export async function openServerParts(
   })
   closers.add(() => federations.stop())
 
-  const certificates = new CertificateStore(store)
-
   return {
     store,
     nodes,

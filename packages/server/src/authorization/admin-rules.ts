@@ -68,6 +68,8 @@ export const ADMIN_RULES: readonly AdminRule[] = [
 
   { route: 'GET /v1/authorities', action: 'authority.list', role: 'viewer', over: 'trust-domain' },
   { route: 'POST /v1/authorities/prepare', action: 'authority.prepare', role: 'admin', over: 'trust-domain' },
+  { route: 'POST /v1/authorities/request', action: 'authority.request', role: 'admin', over: 'trust-domain' },
+  { route: 'POST /v1/authorities/import', action: 'authority.import', role: 'admin', over: 'trust-domain' },
   { route: 'POST /v1/authorities/activate', action: 'authority.activate', role: 'admin', over: 'trust-domain' },
   { route: 'POST /v1/authorities/taint', action: 'authority.taint', role: 'admin', over: 'trust-domain' },
   { route: 'POST /v1/authorities/revoke', action: 'authority.revoke', role: 'admin', over: 'trust-domain' },
