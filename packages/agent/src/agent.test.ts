@@ -26,7 +26,7 @@ describe('an agent that starts', () => {
     await world.agent.stop()
     const folder = world.config.dataDir
     const files = await readdir(folder)
-    expect(files.sort()).toEqual(['agent-svid.json', 'sync.json', 'trust-bundle.json'])
+    expect(files.sort()).toEqual(['agent-svid.json', 'agent.lock', 'seal.key', 'sync.json', 'trust-bundle.json'])
     for (const file of files) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600)
     expect((await stat(folder)).mode & 0o777).toBe(0o711)
   })

@@ -1,4 +1,4 @@
-import type { AgentCredential } from '@countersign/api'
+import type { AgentCredential, NextStep } from '@countersign/api'
 import type { AgentNodeAttestor, Clock } from '@countersign/plugin-kit'
 import { decodeBase64, errorCode, verifyX509Svid } from '@countersign/protocol'
 import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
@@ -25,8 +25,15 @@ export class NodeAttestation {
     this.#options = options
   }
 
-  get attestorName(): string {
-    return this.#options.attestorName
+  /** What an operator has to do when the evidence is not enough. */
+  describeNeed(agentId: string | undefined): NextStep {
+    const { attestor, attestorName, trust } = this.#options
+    const prefix = `spiffe://${trust.trustDomain}/countersign/agent`
+    const agentPath = agentId?.startsWith(`${prefix}/`) ? agentId.slice(prefix.length) : undefined
+    const need = attestor.describeNeed?.(agentPath)
+    if (need === undefined) return { say: `new evidence for node attestor "${attestorName}"` }
+    const { say, command } = need
+    return { say, ...(command === undefined ? {} : { command: [...command] }) }
   }
 
   /**

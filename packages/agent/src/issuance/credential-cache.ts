@@ -173,13 +173,16 @@ export class CredentialCache<Credential extends Expiring> {
    * @param seconds by how much the time is another than the one that passed
    */
   shift(seconds: number): void {
-    for (const slot of this.#slots.values()) {
+    const due: string[] = []
+    for (const [key, slot] of this.#slots) {
       slot.usedAt += seconds
       slot.retryAt = 0
       const { current } = slot
       if (seconds >= 0 || current === undefined) continue
       slot.current = { ...current, renewAt: 0, goodUntil: current.goodUntil + seconds }
+      due.push(key)
     }
+    if (due.length > 0) this.#tell(due)
   }
 
   /** What is kept, the one unused for longest first. */

@@ -20,7 +20,10 @@ describe('lockFolder', () => {
       }),
     )
     release()
-    lockFolder(folder)()
+    const again = lockFolder(folder)
+    release()
+    expect(() => lockFolder(folder)).toThrow(expect.objectContaining({ code: 'ERR_AGENT_STATE_LOCKED' }))
+    again()
     const file = join(folder, 'agent.lock')
     expect(readFileSync(file, 'utf8')).toBe(`${process.pid}\n`)
     expect(statSync(file).mode & 0o777).toBe(0o600)

@@ -33,7 +33,12 @@ export function lockFolder(folder: string): () => void {
   } catch {
     // A full disk: the lock holds all the same.
   }
-  return () => closeSync(fd)
+  let isHeld = true
+  return () => {
+    // Closed twice, the number may be that of another file.
+    if (isHeld) closeSync(fd)
+    isHeld = false
+  }
 }
 
 function openLockFile(path: string): number {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Der, SyncState, Timestamp, TrustDomainBundle, WorkloadId } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
@@ -92,6 +92,18 @@ export class StateStore {
 
   saveSync(state: SyncState): Promise<void> {
     return this.#save(SYNC_FILE, state)
+  }
+
+  /** Forgets what the server said, so that a restart does not serve it. */
+  removeSync(): Promise<void> {
+    this.#waiting.delete(SYNC_FILE)
+    const remove = () =>
+      unlink(join(this.#folder, SYNC_FILE)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+    const removed = this.#writing.then(remove, remove)
+    this.#writing = removed.catch(() => {})
+    return removed
   }
 
   /** Resolves when nothing is being written any more. */

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
  * Replaces a file so that a crash at any instant leaves the old content or the new one, readable by its owner alone.
  * Resolves when the new content is on the disk.
  */
-export async function writePrivateFile(path: string, content: string): Promise<void> {
+export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   const file = await open(temporary, 'wx', 0o600)
   try {

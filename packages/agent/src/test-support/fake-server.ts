@@ -159,7 +159,8 @@ export class FakeServer {
     if (this.override?.(request, response)) return
     const body = await readJson(request)
     if (route === 'POST /v1/agent/attest') return this.#attest(body, response)
-    const agentId = await this.#authenticate(request.socket as TLSSocket)
+    const agentId = await this.#authenticate(request.socket as TLSSocket).catch(() => 'unverified')
+    if (agentId === 'unverified') return problem(response, 403, 'ERR_NODE_CERTIFICATE')
     if (agentId === undefined) return problem(response, 401, 'ERR_NODE_NO_CERTIFICATE')
     if (this.banned) return problem(response, 403, 'ERR_NODE_BANNED')
     switch (route) {
