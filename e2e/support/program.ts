@@ -81,6 +81,15 @@ export class Program {
     await this.finished()
   }
 
+  /** Stops the process as a machine that sleeps does: it does nothing, and time passes. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
   async stop(): Promise<Finished> {
     if (this.#exitCode === undefined) this.#child.kill('SIGTERM')
     return this.finished()
