@@ -1,5 +1,5 @@
 /** What an agent does when it cannot ask its server, and when time is not what it was. */
-import { readdir, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeUnverifiedJws } from '@countersign/protocol'
 import { describe, expect, it } from 'vitest'
@@ -11,6 +11,7 @@ import { TestAuthority } from './test-support/test-authority.ts'
 
 const ATTEST = 'POST /v1/agent/attest'
 const LOST = 'connection to the server is lost, valid identities are still served'
+const TAINTED = 'signing key is tainted, credentials are being replaced'
 const web = [entry('e1', '/web')]
 const UNAVAILABLE = { code: 'ERR_WORKLOAD_API_UNAVAILABLE' }
 
@@ -129,7 +130,31 @@ describe('what happened while the agent was away', () => {
     expect(await fetchAll(world)).toEqual(before)
     await world.server.up(authority)
     await world.clock.advance(5)
-    await eventually(() => world.server.streams === 1)
+    await eventually(() => world.log.with(TAINTED).length > 0)
+    for (const [index, credential] of (await fetchAll(world)).entries()) expect(credential).not.toEqual(before[index])
+  })
+
+  it('a key that was tainted before, when there was no other: what it signed is replaced all the same', async () => {
+    const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web, jwtTtl: 3600 }) })
+    const before = await fetchAll(world)
+    await world.clock.advance(2)
+    // As a crash leaves it: what was written last is from before the taint.
+    const saved = ['credentials.sealed', 'credentials.generation'].map((name) => join(world.config.dataDir, name))
+    for (const file of saved) await copyFile(file, `${file}.copy`)
+    const { authority } = world.server
+    world.server.failing = true
+    world.server.retired = authority
+    world.server.authority = await TestAuthority.create('example.org', () => world.clock.now(), 'next')
+    world.server.change(() => {
+      world.server.tainted = authority.bundle().bundle.keys.map((key, index) => ({ authorityId: `old-${index}`, key }))
+    })
+    await eventually(() => world.log.with(TAINTED).length === 3)
+    expect(await fetchAll(world)).toEqual(before)
+    await world.agent.stop()
+    for (const file of saved) await copyFile(`${file}.copy`, file)
+    world.server.failing = false
+    await world.restart()
+    await eventually(() => world.log.with(TAINTED).length === 6)
     for (const [index, credential] of (await fetchAll(world)).entries()) expect(credential).not.toEqual(before[index])
   })
 
@@ -160,7 +185,8 @@ describe('what happened while the agent was away', () => {
     await world.clock.advance(30)
     await eventually(() => world.log.with('this node cannot prove itself to the server').length > 0)
     await world.agent.stop()
-    expect(await readdir(world.config.dataDir)).not.toContain('sync.json')
+    const files = await readdir(world.config.dataDir)
+    expect(files.filter((name) => ['sync.json', 'credentials.sealed'].includes(name))).toEqual([])
     await world.server.down()
     await world.restart()
     await expectNothing(world)
@@ -281,6 +307,19 @@ describe('a machine that sleeps', () => {
     await next
     await eventually(() => world.server.streams === 1)
     await fetchAll(world)
+  })
+
+  it('takes an identity away whose entry ended in its sleep, server or no server', async () => {
+    const world = await startReadyWorld({
+      prepare: (server) => server.set({ entries: [entry('e1', '/web', { expiresAt: server.clock.now() + 600 })] }),
+    })
+    const stream = reader(world.client().fetchX509Svid())
+    await stream.next()
+    await world.server.down()
+    const withdrawn = expect(stream.next()).rejects.toMatchObject({ code: 'ERR_WORKLOAD_API_DENIED' })
+    world.clock.shift(700)
+    await world.clock.advance(2)
+    await withdrawn
   })
 
   it('renews what is measured by a clock that was set back', async () => {

@@ -94,6 +94,18 @@ describe('an agent that starts', () => {
     })
   })
 
+  it('needs no other token when the answer to its attestation is lost', async () => {
+    const world = await startWorld({
+      tokens: ['good-token', 'good-token', 'good-token'],
+      prepare: (server) => {
+        server.lostAnswers = 2
+      },
+    })
+    for (let seconds = 0; seconds < 10 && world.agent.agentId() === undefined; seconds++) await world.clock.advance(1)
+    await eventually(() => world.agent.agentId() === AGENT_ID)
+    expect(world.server.count(ATTEST)).toBe(3)
+  })
+
   it('refuses to start without anyone to trust', async () => {
     const world = await startWorld()
     const { bootstrapBundle: _, ...config } = world.config

@@ -20,6 +20,8 @@ export interface NodeAttestationOptions {
 /** Gets the agent its identity: by evidence the first time, by the identity itself from then on. */
 export class NodeAttestation {
   readonly #options: NodeAttestationOptions
+  /** The key of an attempt that has not been answered. */
+  #attempt: NodeSigningKey | undefined
 
   constructor(options: NodeAttestationOptions) {
     this.#options = options
@@ -45,8 +47,12 @@ export class NodeAttestation {
   async attest(): Promise<AgentIdentity> {
     const { attestor, attestorName, server } = this.#options
     const evidence = await attestor.gatherEvidence()
-    const key = generateSigningKey('ES256')
-    return this.#adopt(await server.attest({ attestor: attestorName, evidence, publicKey: { ...key.publicJwk } }), key)
+    // The answer may be lost on its way: evidence that is good for one key only is shown again with the same.
+    const key = this.#attempt ?? generateSigningKey('ES256')
+    this.#attempt = key
+    const answer = await server.attest({ attestor: attestorName, evidence, publicKey: { ...key.publicJwk } })
+    this.#attempt = undefined
+    return this.#adopt(answer, key)
   }
 
   /** Replaces the identity by one with a new key. The agent stays who it is. */

@@ -1,5 +1,5 @@
 import { parseSpiffeBundle } from '@countersign/protocol'
-import { FakeClock, settle } from '@countersign/testing'
+import { FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { Issuer } from '../issuance/issuer.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
@@ -117,13 +117,18 @@ describe('CredentialKeeper', () => {
   })
 
   it('writes nothing after a wipe of what was read before it', async () => {
-    const first = await start()
-    await fetchAll(first.issuer)
-    const stopping = first.keeper.stop()
-    await first.keeper.wipe()
-    await stopping
-    await settle()
-    const second = await start(first.folder, first.signing)
+    const { issuer, keeper, clock, writes, folder, signing } = await start()
+    await fetchAll(issuer)
+    const { jwt } = issuer.caches
+    const held = jwt.held.bind(jwt)
+    jwt.held = () => {
+      void keeper.wipe()
+      return held()
+    }
+    await clock.advance(2)
+    await keeper.stop()
+    expect(writes).toEqual([])
+    const second = await start(folder, signing)
     await second.restore()
     expect(second.issuer.sizes).toEqual({ x509: 0, wit: 0, jwt: 0 })
   })

@@ -130,4 +130,7 @@ export const MIGRATIONS: readonly string[] = [
     der TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE join_tokens ADD COLUMN used_key TEXT;
+  `,
 ]
