@@ -104,6 +104,16 @@ describe('an agent that is restarted while its server is away', () => {
     await expectNothing(world)
   })
 
+  it('removes what was kept when it is told to keep nothing from now on', async () => {
+    const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    await fetchAll(world)
+    await world.agent.stop()
+    expect(await readdir(world.config.dataDir)).toContain('credentials.sealed')
+    const agent = await startAgent({ ...world.config, seal: { enabled: false } }, world)
+    await agent.stop()
+    expect((await readdir(world.config.dataDir)).filter((name) => /seal|credentials/.test(name))).toEqual([])
+  })
+
   it('serves without a seal key that it cannot use, keeps nothing in the clear, and says so', async () => {
     const world = await startReadyWorld({
       prepare: (server) => server.set({ entries: web }),
@@ -194,7 +204,8 @@ describe('what happened while the agent was away', () => {
 
   it("the agent's own identity ended: programs are served all the same, and it attests anew when it can", async () => {
     const world = await startReadyWorld({
-      tokens: ['good-token', 'second-token'],
+      // Once while the server is away.
+      tokens: ['good-token', 'second-token', 'second-token'],
       prepare: (server) =>
         server.set({ entries: web, agentTtl: 100, jwtTtl: 3600, tokens: new Set(['good-token', 'second-token']) }),
     })
@@ -204,8 +215,10 @@ describe('what happened while the agent was away', () => {
     await world.clock.advance(101)
     await world.restart()
     expect(await fetchAll(world)).toEqual(before)
-    await world.server.up()
     await eventually(() => world.log.with('agent is not attested yet, will try again').length > 0)
+    await world.server.up()
+    await world.clock.advance(1)
+    await eventually(() => world.server.count(ATTEST) === 2)
     expect(await fetchAll(world)).toEqual(before)
   })
 

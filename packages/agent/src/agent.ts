@@ -14,6 +14,7 @@ import { applyOwnBundle, applySync } from './state/apply-sync.ts'
 import { lockFolder } from './state/folder-lock.ts'
 import { resumeCredentials, resumeIdentity, resumeTrust, resumeView } from './state/resume.ts'
 import { StateStore } from './state/state-store.ts'
+import { removeUnfinished } from './state/write-private-file.ts'
 import { canServe, createAgentReadiness } from './telemetry/agent-readiness.ts'
 import { openObservation } from './telemetry/observation.ts'
 import { openTelemetryListener } from './telemetry/open-telemetry-listener.ts'
@@ -57,6 +58,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
   const store = await StateStore.open(config.dataDir, options.log)
   const unlock = lockFolder(config.dataDir)
   try {
+    await removeUnfinished(config.dataDir)
     return await startLocked(config, store, unlock, options)
   } catch (error) {
     unlock()

@@ -45,14 +45,25 @@ export class NodeAttestation {
    * @throws ServerCallError, AgentError `ERR_AGENT_CREDENTIAL`
    */
   async attest(): Promise<AgentIdentity> {
-    const { attestor, attestorName, server } = this.#options
+    const { attestor, attestorName, server, store } = this.#options
     const evidence = await attestor.gatherEvidence()
-    // The answer may be lost on its way: evidence that is good for one key only is shown again with the same.
-    const key = this.#attempt ?? generateSigningKey('ES256')
-    this.#attempt = key
+    const key = await this.#attemptKey()
     const answer = await server.attest({ attestor: attestorName, evidence, publicKey: { ...key.publicJwk } })
+    const identity = await this.#adopt(answer, key)
     this.#attempt = undefined
-    return this.#adopt(answer, key)
+    await store.removeAttempt().catch(() => {})
+    return identity
+  }
+
+  /** The answer may be lost on its way, or this process killed: evidence that is good for one key is shown with it again. */
+  async #attemptKey(): Promise<NodeSigningKey> {
+    const { store } = this.#options
+    this.#attempt ??= await store.loadAttempt()
+    if (this.#attempt !== undefined) return this.#attempt
+    const key = generateSigningKey('ES256')
+    await store.saveAttempt(key)
+    this.#attempt = key
+    return key
   }
 
   /** Replaces the identity by one with a new key. The agent stays who it is. */

@@ -43,8 +43,13 @@ export async function resumeCredentials(
   { view }: AgentState,
   options: Omit<CredentialKeeperOptions, 'sealed'>,
 ): Promise<ResumedCredentials> {
-  if (!seal.enabled) return { status: () => undefined }
   const { log, agentId } = options
+  if (!seal.enabled) {
+    await SealedCredentials.discard(dataDir).catch((error: NodeJS.ErrnoException) => {
+      log.error({ reason: error.code }, 'stored credentials could not be removed')
+    })
+    return { status: () => undefined }
+  }
   try {
     const keeper = new CredentialKeeper({
       ...options,

@@ -7,7 +7,7 @@ import { AgentError } from '../agent-error.ts'
 import { Seal } from './seal.ts'
 import { writePrivateFile } from './write-private-file.ts'
 
-const OWN_KEY_FILE = 'seal.key'
+export const OWN_KEY_FILE = 'seal.key'
 const KEY_BYTES = 32
 const MAX_KEY_FILE_BYTES = 4096
 const GROUP_OR_OTHERS = 0o077

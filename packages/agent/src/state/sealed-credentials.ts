@@ -6,7 +6,7 @@ import { errorCode } from '@countersign/protocol'
 import { Value } from 'typebox/value'
 import type { AgentError } from '../agent-error.ts'
 import type { Seal } from './seal.ts'
-import { makeOwnSeal, openOwnSeal, openProvidedSeal } from './seal-key.ts'
+import { makeOwnSeal, OWN_KEY_FILE, openOwnSeal, openProvidedSeal } from './seal-key.ts'
 import { StoredCredentials } from './stored-credentials.ts'
 import { writePrivateFile } from './write-private-file.ts'
 
@@ -51,6 +51,11 @@ export class SealedCredentials {
     return new SealedCredentials(folder, true, seal, log)
   }
 
+  /** Removes what was saved when it was wanted. */
+  static async discard(folder: string): Promise<void> {
+    for (const name of [FILE, GENERATION_FILE, OWN_KEY_FILE]) await removeFile(join(folder, name))
+  }
+
   /** @param owner the agent's SPIFFE ID */
   async load(owner: string): Promise<StoredCredentials | undefined> {
     const noted = await this.#readGeneration()
@@ -87,9 +92,7 @@ export class SealedCredentials {
       this.#generation += 1
       // First: whatever happens after this, the file that is there is older than noted.
       await writePrivateFile(join(this.#folder, GENERATION_FILE), `${this.#generation}\n`)
-      await unlink(join(this.#folder, FILE)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error
-      })
+      await removeFile(join(this.#folder, FILE))
       if (this.#isOwnKey) this.#seal = await makeOwnSeal(this.#folder)
     })
   }
@@ -130,6 +133,12 @@ export class SealedCredentials {
     const text = await readFile(join(this.#folder, GENERATION_FILE), 'utf8').catch(() => '')
     return /^[0-9]{1,15}\n$/.test(text) ? Number(text) : 0
   }
+}
+
+async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
 }
 
 function parse(plaintext: Uint8Array): StoredCredentials | undefined {
