@@ -24,7 +24,13 @@ export {
 export type { KeyManager } from './plugin/key-manager.ts'
 export { KeyManagerError, type KeyManagerErrorCode } from './plugin/key-manager-error.ts'
 export { isKeyName, requireKeyName } from './plugin/key-name.ts'
-export type { AgentNodeAttestor, AttestedNode, NodeAttestorHost, ServerNodeAttestor } from './plugin/node-attestor.ts'
+export type {
+  AgentNodeAttestor,
+  AttestedNode,
+  NodeAttestorHost,
+  NodeAttestorNeed,
+  ServerNodeAttestor,
+} from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
 export type { CaRequest, IssuedCa, TokenKey, UpstreamAuthority, UpstreamBundle } from './plugin/upstream-authority.ts'
 export { UpstreamAuthorityError, type UpstreamAuthorityErrorCode } from './plugin/upstream-authority-error.ts'

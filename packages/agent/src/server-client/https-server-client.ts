@@ -122,6 +122,12 @@ export class HttpsServerClient implements ServerClient {
     response.resume()
   }
 
+  reconnect(): void {
+    const previous = this.#own
+    this.#own = undefined
+    if (previous !== undefined) for (const agent of [previous.control, previous.issuance]) destroyIdle(agent)
+  }
+
   close(): void {
     this.#anonymous.destroy()
     this.#own?.control.destroy()

@@ -7,19 +7,25 @@ const POLLIN = 1
 /** Since Linux 5.3; the same number on every architecture that Node runs on. */
 const SYS_PIDFD_OPEN = 434
 const ESRCH = 3
+/** Also EWOULDBLOCK. */
+const EAGAIN = 11
 const EINVAL = 22
 const EMFILE = 24
 const ENFILE = 23
+const LOCK_EX = 2
+const LOCK_NB = 4
 
 type Poll = (entries: Buffer, count: number, timeoutMs: number) => number
 type Close = (fd: number) => number
 type Syscall = (number: number, pid: number, flags: number) => number
+type Flock = (fd: number, operation: number) => number
 type MallocTrim = (pad: number) => number
 
 interface Libc {
   readonly poll: Poll
   readonly close: Close
   readonly syscall: Syscall
+  readonly flock: Flock
   /** Of glibc, not of musl. */
   readonly mallocTrim: MallocTrim | undefined
 }
@@ -34,6 +40,7 @@ function libc(): Libc {
     poll: library.func('int poll(void *entries, unsigned long count, int timeout)') as Poll,
     close: library.func('int close(int fd)') as Close,
     syscall: library.func('long syscall(long number, int pid, unsigned int flags)') as Syscall,
+    flock: library.func('int flock(int fd, int operation)') as Flock,
     mallocTrim: optional(() => library.func('int malloc_trim(size_t pad)') as MallocTrim),
   }
   return loaded
@@ -73,6 +80,16 @@ export function hasProcessEnded(pidfd: number): boolean {
 
 export function closeDescriptor(fd: number): void {
   libc().close(fd)
+}
+
+/**
+ * Locks an open file for as long as its descriptor is open; the kernel lets go of it however the process ends.
+ *
+ * @returns `held` when somebody else has it; `unable` where the file system has no locks
+ */
+export function lockFile(fd: number): 'locked' | 'held' | 'unable' {
+  if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return 'locked'
+  return koffi.errno() === EAGAIN ? 'held' : 'unable'
 }
 
 /** Has the C library return what it keeps of freed memory. Takes about a millisecond. @see malloc_trim(3) */

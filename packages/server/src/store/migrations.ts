@@ -156,8 +156,8 @@ export const MIGRATIONS: readonly string[] = [
     not_after INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX downstream_keys_by_holder ON downstream_keys (holder);
-    `,
-    `
+  `,
+  `
   CREATE TABLE role_grants (
     id TEXT PRIMARY KEY,
     created_at INTEGER NOT NULL,
@@ -173,5 +173,8 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (subject, role, prefix)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX role_grants_by_identity ON role_grants (identity) WHERE identity IS NOT NULL;
+  `,
+  `
+  ALTER TABLE join_tokens ADD COLUMN used_key TEXT;
   `,
 ]

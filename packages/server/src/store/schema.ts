@@ -40,6 +40,8 @@ export interface JoinTokenRow {
   readonly created_at: number
   readonly expires_at: number
   readonly used_at: number | null
+  /** Hash of the public key that it was spent for. */
+  readonly used_key: string | null
 }
 
 export interface BundleRow {
