@@ -146,7 +146,7 @@ describe('applySync', () => {
     const issuer = { forget: () => {}, keepEntries: (ids: Set<string>) => kept.push([...ids]) } as unknown as Issuer
     const sync = { revision: 1, trustDomain: TRUST_DOMAIN, bundles: [(await authority('a')).bundle()] }
     const entries = [WEB, entry('other', '/other', { parentId: `${AGENT_ID}/two` })]
-    applySync({ state, trust, log, tainted, issuer }, AGENT_ID, { ...sync, entries })
+    applySync({ state, trust, log, tainted, issuer, now }, AGENT_ID, { ...sync, entries })
     expect(kept).toEqual([['e1']])
   })
 
@@ -156,7 +156,7 @@ describe('applySync', () => {
     apply([withKeysOf(first)], { crls: [first.crl(1)] })
     expect(state.view.crls).toHaveLength(1)
     trust.replace(withKeysOf(second))
-    applyOwnBundle({ state, trust, issuer, log })
+    applyOwnBundle({ state, trust, issuer, log, now })
     expect(state.view.bundles.get(TRUST_DOMAIN)?.x509Authorities).toEqual([second.certificate])
     expect(state.view.crls).toEqual([])
     expect(forgotten.at(-1)).toEqual({ x509: true, jwt: true, wit: true })

@@ -45,12 +45,16 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
 }
 
 /** Serves the bundle that is trusted now, where it came from somewhere else than the server. */
-export function applyOwnBundle({ state, trust, issuer, log }: Omit<SyncTarget, 'tainted'>): void {
+export function applyOwnBundle({ state, trust, issuer, log, now }: Omit<SyncTarget, 'tainted'>): void {
   const before = state.view.bundles.get(trust.trustDomain)
   const after = trust.bundle
   if (before === undefined || after === undefined) return
   issuer.forget(withdrawnAuthorities(before, after), after)
-  state.replaceBundle(trust.trustDomain, after, believedCrls(state.view.crls.map(encodeBase64), after, log))
+  state.replaceBundle(
+    trust.trustDomain,
+    after,
+    believedCrls({ crls: state.view.crls.map(encodeBase64) }, after, { log, now: now() }),
+  )
 }
 
 /** Which kinds of credentials lost an authority. */
