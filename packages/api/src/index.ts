@@ -52,3 +52,4 @@ export {
   X509SvidResponse,
 } from './machine.ts'
 export { AgentStatus, AttestorFinding, NearEntry, NextStep, ProcessExplanation } from './operator.ts'
+export { Finding, FindingList, Hold, HoldReason, ResumeRequest, ResumeResult } from './recovery.ts'

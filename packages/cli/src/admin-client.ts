@@ -32,9 +32,13 @@ export function addAdminSocketOption(command: Command): Command {
   )
 }
 
+export function adminSocketOf(context: CommandContext, options: AdminOptions): string {
+  return options.adminSocket ?? (context.env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
+}
+
 /** Talks to the server that the option, the environment or the default names, in that order. */
 export function openAdminClient(context: CommandContext, options: AdminOptions): AdminClient {
-  const socketPath = options.adminSocket ?? (context.env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
+  const socketPath = adminSocketOf(context, options)
   const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     const limits = { timeoutSeconds: TIMEOUT_SECONDS, maxBodyBytes: MAX_BODY_BYTES }
     return readAnswer(await exchange({ socketPath, method, path, body, ...limits })) as T

@@ -39,10 +39,14 @@ import { addJwtFetch } from './commands/jwt-fetch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
 import { addNodeEvict } from './commands/node-evict.ts'
 import { addNodeList } from './commands/node-list.ts'
+import { addServerBackup } from './commands/server-backup.ts'
+import { addServerDoctor } from './commands/server-doctor.ts'
 import { addServerHealth } from './commands/server-health.ts'
 import { addServerLogLevelGet } from './commands/server-log-level-get.ts'
 import { addServerLogLevelReset } from './commands/server-log-level-reset.ts'
 import { addServerLogLevelSet } from './commands/server-log-level-set.ts'
+import { addServerRestore } from './commands/server-restore.ts'
+import { addServerResume } from './commands/server-resume.ts'
 import { addServerRun } from './commands/server-run.ts'
 import { addServerValidate } from './commands/server-validate.ts'
 import { addTokenCreate } from './commands/token-create.ts'
@@ -59,7 +63,16 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'server',
     does: "a trust domain's server",
     example: 'server run --config server.yaml',
-    verbs: [addServerRun, addServerValidate, addServerHealth, addServerLogLevel],
+    verbs: [
+      addServerRun,
+      addServerValidate,
+      addServerHealth,
+      addServerDoctor,
+      addServerBackup,
+      addServerRestore,
+      addServerResume,
+      addServerLogLevel,
+    ],
   },
   {
     name: 'agent',

@@ -14,4 +14,9 @@ export interface KeyManager {
   getKey(name: string): Promise<SigningKey | undefined>
   listKeys(): Promise<readonly string[]>
   deleteKey(name: string): Promise<void>
+  /**
+   * Files to put into a backup so that `getKey` finds the same keys again once they lie in the same places: paths relative to
+   * the data folder, at most four names deep. Absent, or `undefined`, when keys are elsewhere or end with the process.
+   */
+  backupFiles?(): Promise<readonly string[] | undefined>
 }

@@ -9,6 +9,7 @@ import {
   type SigningKey,
   thumbprintInput,
 } from '@countersign/protocol'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import type { Authority, AuthorityKind } from '../store/authority-store.ts'
 import { BACKDATE_SECONDS } from './backdate.ts'
 
@@ -20,6 +21,7 @@ export interface AuthorityFactoryOptions {
   readonly lifetimeSeconds: Readonly<Record<AuthorityKind, number>>
   /** Of keys that sign JWT-SVIDs, from the next one on. */
   readonly jwtAlgorithm: SignatureAlgorithm
+  readonly gate: Pick<IssuanceGate, 'requireClock'>
 }
 
 /** Makes authorities out of keys, and finds the key of an authority again. */
@@ -30,9 +32,14 @@ export class AuthorityFactory {
     this.#options = options
   }
 
-  /** Makes a key and describes its public half. The key's name is the authority's id and the `kid` of its tokens. */
+  /**
+   * Makes a key and describes its public half. The key's name is the authority's id and the `kid` of its tokens.
+   *
+   * @throws HoldError `ERR_HOLD_CLOCK`
+   */
   async create(kind: AuthorityKind): Promise<Authority> {
-    const { keyManager, crypto, clock, lifetimeSeconds, jwtAlgorithm } = this.#options
+    const { keyManager, crypto, clock, lifetimeSeconds, jwtAlgorithm, gate } = this.#options
+    gate.requireClock()
     const id = `${kind}-${Buffer.from(crypto.randomBytes(16)).toString('hex')}`
     const key = await keyManager.createKey(id, kind === 'jwt' ? jwtAlgorithm : 'ES256')
     const notBefore = clock.now()
@@ -42,15 +49,9 @@ export class AuthorityFactory {
     return { ...common, publicJwk: named(key, id).publicJwk }
   }
 
-  /** @returns `undefined` when the key manager has no such key, or another one under its name */
-  async loadKey(authority: Authority): Promise<SigningKey | undefined> {
-    const key = await this.#options.keyManager.getKey(authority.keyName)
-    if (key === undefined) return undefined
-    const expected =
-      authority.publicJwk ??
-      (authority.certificate && new X509Certificate(authority.certificate).publicKey.export({ format: 'jwk' }))
-    if (thumbprintInput(parsePublicJwk(expected)) !== thumbprintInput(key.publicJwk)) return undefined
-    return named(key, authority.id)
+  /** @returns as `keyOfAuthority` */
+  loadKey(authority: Authority): Promise<SigningKey | undefined> {
+    return keyOfAuthority(this.#options.keyManager, authority)
   }
 
   /** A subject of its own for every authority: verifiers that look for issuers by name find exactly one. */
@@ -70,4 +71,15 @@ export class AuthorityFactory {
 
 function named(key: SigningKey, kid: string): SigningKey {
   return { alg: key.alg, publicJwk: { ...key.publicJwk, kid }, sign: (data) => key.sign(data) }
+}
+
+/** @returns `undefined` when the key manager has no such key, or another one under its name */
+export async function keyOfAuthority(keyManager: KeyManager, authority: Authority): Promise<SigningKey | undefined> {
+  const key = await keyManager.getKey(authority.keyName)
+  if (key === undefined) return undefined
+  const expected =
+    authority.publicJwk ??
+    (authority.certificate && new X509Certificate(authority.certificate).publicKey.export({ format: 'jwk' }))
+  if (thumbprintInput(parsePublicJwk(expected)) !== thumbprintInput(key.publicJwk)) return undefined
+  return named(key, authority.id)
 }

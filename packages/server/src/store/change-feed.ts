@@ -23,6 +23,9 @@ export type ChangeKind =
   | 'authority.tainted'
   | 'authority.revoked'
   | 'crl.updated'
+  | 'issuance.held'
+  | 'issuance.resumed'
+  | 'node.adopted'
 
 export interface StoreChange {
   readonly revision: number

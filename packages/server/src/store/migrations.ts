@@ -130,4 +130,13 @@ export const MIGRATIONS: readonly string[] = [
     der TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE recovery (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    held_since INTEGER,
+    cause TEXT,
+    lost_before INTEGER
+  ) STRICT;
+  INSERT INTO recovery (id) VALUES (1);
+  `,
 ]

@@ -120,6 +120,16 @@ export interface CrlRow {
   readonly der: string
 }
 
+/** The one row about having been put back to an earlier state. */
+export interface RecoveryRow {
+  readonly id: number
+  /** Since when nothing is issued. */
+  readonly held_since: number | null
+  readonly cause: string | null
+  /** What was issued up to this moment may be missing here. */
+  readonly lost_before: number | null
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -140,4 +150,5 @@ export interface Schema {
   readonly taint_reports: TaintReportRow
   readonly certificates: CertificateRow
   readonly crls: CrlRow
+  readonly recovery: RecoveryRow
 }

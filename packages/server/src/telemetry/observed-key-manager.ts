@@ -51,6 +51,10 @@ export class ObservedKeyManager implements KeyManager {
     return this.#keyManager.deleteKey(name)
   }
 
+  async backupFiles(): Promise<readonly string[] | undefined> {
+    return this.#keyManager.backupFiles?.()
+  }
+
   #observed(key: SigningKey): SigningKey {
     return { alg: key.alg, publicJwk: key.publicJwk, sign: (data) => this.#sign(key, data) }
   }

@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts'
 import { TaintReportStore } from '../store/taint-report-store.ts'
 import { RecordingLogger } from './recording-logger.ts'
 import { temporaryStore } from './temporary-store.ts'
+import { openTestGate } from './test-gate.ts'
 
 export const LIFETIME = 6000
 export const PROPAGATION = 300
@@ -30,6 +31,7 @@ export async function openTestAuthorities() {
 export async function reopenAuthorities(store: Store, clock: FakeClock, keyManager: KeyManager) {
   const log = new RecordingLogger()
   const audit = createAudit(log)
+  const gate = await openTestGate(store, clock)
   const crypto = nodeCrypto
   const jwtAlgorithm = 'ES256'
   const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME }
@@ -37,14 +39,14 @@ export async function reopenAuthorities(store: Store, clock: FakeClock, keyManag
   const parts = {
     store: authorityStore,
     keyManager,
-    factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds, jwtAlgorithm }),
+    factory: new AuthorityFactory({ keyManager, crypto, clock, trustDomain, lifetimeSeconds, jwtAlgorithm, gate }),
     audit,
     clock,
     propagationSeconds: PROPAGATION,
   }
-  const authorities = await Authorities.open({ ...parts, log })
+  const authorities = await Authorities.open({ ...parts, gate, log })
   const reports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...parts, authorities, reports })
-  const issuer = new SvidIssuer({ authorities, crypto, clock, audit })
-  return { authorities, authorityStore, lifeCycle, reports, issuer, bundles: new BundleStore(store), log, audit }
+  const issuer = new SvidIssuer({ authorities, crypto, clock, audit, gate })
+  return { gate, authorities, authorityStore, lifeCycle, reports, issuer, bundles: new BundleStore(store), log, audit }
 }

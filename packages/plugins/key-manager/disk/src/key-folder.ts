@@ -67,9 +67,22 @@ export class KeyFolder {
   /**
    * Writes a new file that survives a crash from the moment this returns. Never replaces one.
    *
-   * @throws KeyManagerError `ERR_KEY_MANAGER_EXISTS`
+   * @throws KeyManagerError `ERR_KEY_MANAGER_EXISTS`; `ERR_KEY_MANAGER_UNWRITABLE` when the disk is full or read-only
    */
-  async create(name: string, content: string): Promise<void> {
+  create(name: string, content: string): Promise<void> {
+    return writing(() => this.#create(name, content))
+  }
+
+  /** @throws KeyManagerError `ERR_KEY_MANAGER_UNWRITABLE` */
+  async delete(name: string): Promise<void> {
+    const path = this.pathOf(name)
+    await writing(async () => {
+      await ifExists(unlink(path), path)
+      await this.#sync()
+    })
+  }
+
+  async #create(name: string, content: string): Promise<void> {
     const temporary = join(this.#path, `${TEMPORARY_PREFIX}${randomBytes(12).toString('hex')}`)
     await writeNewFile(temporary, content)
     try {
@@ -81,12 +94,6 @@ export class KeyFolder {
     } finally {
       await unlink(temporary)
     }
-    await this.#sync()
-  }
-
-  async delete(name: string): Promise<void> {
-    const path = this.pathOf(name)
-    await ifExists(unlink(path), path)
     await this.#sync()
   }
 
@@ -113,6 +120,17 @@ async function writeNewFile(path: string, content: string): Promise<void> {
     throw error
   } finally {
     await file.close()
+  }
+}
+
+/** Gives what the file system refuses its code. */
+async function writing(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    if (cause instanceof KeyManagerError || (cause as NodeJS.ErrnoException).code === undefined) throw cause
+    const detail = (cause as NodeJS.ErrnoException).code ?? ''
+    throw new KeyManagerError('ERR_KEY_MANAGER_UNWRITABLE', 'signing key cannot be written', { detail, cause })
   }
 }
 

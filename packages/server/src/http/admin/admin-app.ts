@@ -11,6 +11,7 @@ import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addJoinTokenRoutes, type JoinTokenRoutesOptions } from './join-token-routes.ts'
 import { addLogLevelRoutes, type LogLevelRoutesOptions } from './log-level-routes.ts'
 import { addNodeRoutes, type NodeRoutesOptions } from './node-routes.ts'
+import { addRecoveryRoutes, type RecoveryRoutesOptions } from './recovery-routes.ts'
 import { addStatusRoutes } from './status-routes.ts'
 
 export interface AdminAppOptions
@@ -21,7 +22,8 @@ export interface AdminAppOptions
     AuthorityRoutesOptions,
     FederationRoutesOptions,
     HealthRoutesOptions,
-    LogLevelRoutesOptions {
+    LogLevelRoutesOptions,
+    RecoveryRoutesOptions {
   readonly observers?: RequestObservers
   readonly readStatus: () => Promise<ServerStatus>
   readonly log: Logger
@@ -39,6 +41,7 @@ export function createAdminApp(options: AdminAppOptions): Promise<FastifyInstanc
     addBundleRoutes(app, options)
     addAuthorityRoutes(app, options)
     addFederationRoutes(app, options)
+    addRecoveryRoutes(app, options)
     addStatusRoutes(app, options.readStatus)
     addHealthRoutes(app, options)
     addLogLevelRoutes(app, options)

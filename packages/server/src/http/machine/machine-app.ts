@@ -3,6 +3,7 @@ import type { Logger } from '@countersign/plugin-kit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthenticatedNode } from '../../attestation/node-attestation.ts'
 import type { NodeAuthentication } from '../../attestation/node-authentication.ts'
+import type { IssuanceGate } from '../../recovery/issuance-gate.ts'
 import { createApp } from '../create-app.ts'
 import type { RequestObservers } from '../observe-requests.ts'
 import { type AttestationRoutesOptions, addAttestationRoutes } from './attestation-routes.ts'
@@ -18,6 +19,7 @@ export interface MachineAppOptions
     TaintRoutesOptions {
   readonly observers?: RequestObservers
   readonly authentication: NodeAuthentication
+  readonly gate: Pick<IssuanceGate, 'requireOpen'>
   readonly log: Logger
   readonly version: string
 }
@@ -26,9 +28,11 @@ const ATTEST = '/v1/agent/attest'
 
 /** What agents ask of a server. Everything but attestation needs the certificate of a node in good standing. */
 export function createMachineApp(options: MachineAppOptions): Promise<FastifyInstance> {
-  const { log, version, observers, authentication } = options
+  const { log, version, observers, authentication, gate } = options
   const nodes = new WeakMap<FastifyRequest, AuthenticatedNode>()
   const guard = async (request: FastifyRequest) => {
+    // Not even the present state is told: agents are better off with what they have.
+    gate.requireOpen()
     if (request.routeOptions.url === ATTEST) return
     nodes.set(request, await authentication.authenticate(request.raw.socket as TLSSocket))
   }
