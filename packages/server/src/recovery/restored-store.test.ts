@@ -34,7 +34,11 @@ async function putBack({ dataDir, saved }: { dataDir: string; saved: string }, n
   }
 }
 
-const ready = async ({ server }: TestServer) => (await callHttps(`${server.publicUrl}/ready`)).status
+const ready = async ({ server, clock }: TestServer) => {
+  // An answer is given again for a second.
+  await clock.advance(1)
+  return (await callHttps(`${server.publicUrl}/ready`)).status
+}
 const sync = (agent: TestAgent, { server }: TestServer) => {
   const again = new TestAgent(server.machineUrl)
   again.tls = agent.tls
