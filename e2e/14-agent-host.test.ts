@@ -55,7 +55,7 @@ describe('a process id that is given to another program', () => {
       await domain.startServer()
       await register(await domain.invite(), UID, `--selector=unix:script:path:${VICTIM}`)
       const run = [...NAMESPACE, process.execPath, STAGE, COMMAND, domain.agentConfig, domain.folder]
-      const stage = new Program(run, {}, 'unshare')
+      const stage = new Program(run, {}, ([, ...rest]) => ['unshare', ...rest])
       const { exitCode, stdout, stderr } = await stage.finished().finally(() => stage.kill())
       expect(exitCode, stderr).toBe(0)
       const { control, pid, answer } = JSON.parse(stdout)

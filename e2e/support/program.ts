@@ -20,8 +20,14 @@ export class Program {
   #exitCode: number | null | undefined
   readonly #listeners = new Set<() => void>()
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, executable = process.execPath) {
-    this.#child = spawn(executable, [...args], {
+  /** @param wrapper makes another command of it, for another place to run in */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    wrapper: (command: readonly string[]) => readonly string[] = (command) => command,
+  ) {
+    const [command = process.execPath, ...rest] = wrapper([process.execPath, ...args])
+    this.#child = spawn(command, rest, {
       env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -41,6 +47,10 @@ export class Program {
 
   get pid(): number {
     return this.#child.pid ?? 0
+  }
+
+  get stdout(): string {
+    return this.#stdout
   }
 
   /** Everything printed so far, both streams. */

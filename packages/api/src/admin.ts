@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { BundleDocument, Selector, Timestamp, TrustDomainBundle, TrustDomainName, WorkloadId } from './common.ts'
 import { Entry } from './entry.ts'
+import { Hold } from './recovery.ts'
 
 /** `GET /v1/entries` (query: `spiffeId`, `parentId`); `POST`, `GET|PATCH|DELETE /v1/entries/:id`. */
 export const EntryList = Type.Object({ entries: Type.Array(Entry), revision: Type.Integer({ minimum: 0 }) })
@@ -100,6 +101,8 @@ export const ServerStatus = Type.Object({
   version: Type.String(),
   revision: Type.Integer({ minimum: 0 }),
   startedAt: Timestamp,
+  /** Why nothing is issued; absent when it is. */
+  holds: Type.Optional(Type.Array(Hold)),
   listeners: Type.Object({
     machine: Type.String(),
     public: Type.String(),

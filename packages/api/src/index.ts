@@ -60,6 +60,7 @@ export {
   X509SvidResponse,
 } from './machine.ts'
 export { AgentStatus, AttestorFinding, NearEntry, NextStep, ProcessExplanation } from './operator.ts'
+export { Finding, FindingList, Hold, HoldReason, ResumeRequest, ResumeResult } from './recovery.ts'
 export {
   NewRoleGrant,
   PathPrefix,

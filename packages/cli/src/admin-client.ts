@@ -40,6 +40,11 @@ export function addAdminSocketOption(command: Command): Command {
   return addRemoteOptions(command)
 }
 
+/** Where a server on this host listens, for what is not served over the network. */
+export function adminSocketOf(context: CommandContext, options: AdminOptions): string {
+  return options.adminSocket ?? (context.env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
+}
+
 type Call = (call: HttpCall) => Promise<unknown>
 
 /** Talks to the server that the option, the environment or the default names, in that order. */
@@ -68,7 +73,7 @@ function chooseServer(context: CommandContext, options: AdminOptions): Call {
   const given = (['serverId', 'serverBundle', 'tokenFile', 'workloadApi'] as const).find((name) => options[name])
   if (given !== undefined)
     throw new CliError('ERR_CLI_USAGE', 'to reach a server over the network, name it by --server')
-  const socketPath = adminSocket ?? (env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
+  const socketPath = adminSocketOf(context, options)
   return async (call) => readAnswer(await exchange({ socketPath, ...call }))
 }
 

@@ -7,6 +7,7 @@ export type CliErrorCode =
   | 'ERR_CLI_FILE_TOO_LARGE'
   | 'ERR_CLI_FILE_MALFORMED'
   | 'ERR_CLI_FILE_NOT_WRITABLE'
+  | 'ERR_CLI_FILE_EXISTS'
   | 'ERR_CLI_INTERNAL'
 
 /** The command line, or a file it names, cannot be used. */

@@ -3,10 +3,17 @@ import type { BrokerApiClient, ConnectBrokerOptions, referToPid } from '@counter
 import type { Program } from './programs/program.ts'
 import { keepYoungGenerationSmall } from './programs/young-generation.ts'
 
+/** What is done to a server's data while it may be stopped. */
+export type ServerData = Pick<
+  typeof import('@countersign/server'),
+  'loadServerConfig' | 'backUpStopped' | 'restoreBackup' | 'examineServer' | 'encryptStream' | 'readManifest'
+>
+
 /** Packages that take long to load; a verb loads the one it needs when it runs, so that `--help` stays quick. */
 export interface HeavyModules {
   server(): Promise<Program>
   agent(): Promise<Program>
+  serverData(): Promise<ServerData>
   workloadApi(): Promise<{ connectWorkloadApi(options: ConnectOptions): WorkloadApiClient }>
   brokerApi(): Promise<{
     connectBrokerApi(options: ConnectBrokerOptions): BrokerApiClient
@@ -21,6 +28,7 @@ export const heavyModules: HeavyModules = {
     keepYoungGenerationSmall()
     return (await import('./programs/agent-program.ts')).agentProgram
   },
+  serverData: () => import('@countersign/server'),
   workloadApi: () => import('@countersign/workload-api'),
   brokerApi: () => import('@countersign/workload-api/broker'),
 }

@@ -47,6 +47,29 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_CLI_FILE_TOO_LARGE: 'check that this is the file you meant',
   ERR_CLI_FILE_MALFORMED: 'check that this is the file you meant; `countersign inspect FILE` says what it holds',
   ERR_CLI_FILE_NOT_WRITABLE: 'name a folder that you may write to',
+  ERR_CLI_FILE_EXISTS: 'choose another name; a file is never overwritten',
+
+  ERR_STORE_LOCKED: 'stop the other server, or the command that uses this data folder',
+  ERR_STORE_CORRUPT:
+    'keep a copy of the data folder, then restore the newest backup: `countersign server restore --from FILE --data-dir FOLDER --force`; `countersign server doctor --config FILE` says more',
+  ERR_STORE_UNWRITABLE:
+    'check the space left, the mount and who may write: `countersign server doctor --config FILE` says which it is',
+  ERR_KEY_MANAGER_UNWRITABLE:
+    'check the space left, the mount and who may write: `countersign server doctor --config FILE` says which it is',
+  ERR_STORE_MARK:
+    'restore the data folder from a backup; or, if you know that its store is the newest, delete the file `high-water`',
+  ERR_SERVER_RESTORE_UNFINISHED: 'run the same `countersign server restore` again: it goes on where it was',
+  ERR_HOLD_RESTORED: '`countersign server doctor --config FILE` says why; `countersign server resume restore` ends it',
+  ERR_HOLD_CLOCK: 'set the clock; if it is right as it is, run `countersign server resume clock`',
+  ERR_HOLD_NONE: '`countersign server doctor --config FILE` shows what is on hold',
+  ERR_BACKUP_TARGET_NOT_EMPTY: 'name an empty folder, or add --force: what is there is moved aside then',
+  ERR_BACKUP_TARGET_IN_USE: 'stop the server, then run this again',
+  ERR_BACKUP_PASSPHRASE: 'name the file with its passphrase; if that is right, the backup is damaged: take another one',
+  ERR_BACKUP_FORMAT: 'take another backup; nothing was changed',
+  ERR_BACKUP_VERSION: 'run the version of countersign that made the backup, or a later one',
+  ERR_BACKUP_UNWRITABLE: 'check the space left and who may write, then run this again',
+  ERR_BACKUP_SOURCE: '`countersign server doctor --config FILE` says what is wrong with the data',
+
   ERR_CLI_INTERNAL: 'this is a fault of countersign itself: please report it with the command you ran',
 
   ERR_TELEMETRY_ADDRESS: 'name a free address of this host in `telemetry`',

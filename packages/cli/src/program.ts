@@ -44,10 +44,14 @@ import { addRoleGrant } from './commands/role-grant.ts'
 import { addRoleList } from './commands/role-list.ts'
 import { addRoleRevoke } from './commands/role-revoke.ts'
 import { addRoleShow } from './commands/role-show.ts'
+import { addServerBackup } from './commands/server-backup.ts'
+import { addServerDoctor } from './commands/server-doctor.ts'
 import { addServerHealth } from './commands/server-health.ts'
 import { addServerLogLevelGet } from './commands/server-log-level-get.ts'
 import { addServerLogLevelReset } from './commands/server-log-level-reset.ts'
 import { addServerLogLevelSet } from './commands/server-log-level-set.ts'
+import { addServerRestore } from './commands/server-restore.ts'
+import { addServerResume } from './commands/server-resume.ts'
 import { addServerRun } from './commands/server-run.ts'
 import { addServerValidate } from './commands/server-validate.ts'
 import { addTokenCreate } from './commands/token-create.ts'
@@ -64,7 +68,16 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'server',
     does: "a trust domain's server",
     example: 'server run --config server.yaml',
-    verbs: [addServerRun, addServerValidate, addServerHealth, addServerLogLevel],
+    verbs: [
+      addServerRun,
+      addServerValidate,
+      addServerHealth,
+      addServerDoctor,
+      addServerBackup,
+      addServerRestore,
+      addServerResume,
+      addServerLogLevel,
+    ],
   },
   {
     name: 'agent',

@@ -5,8 +5,10 @@ import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { FastifyInstance } from 'fastify'
 import { AdminAuthentication } from './authorization/admin-authentication.ts'
 import { isAdminPath } from './authorization/admin-rules.ts'
+import { backUpRunning } from './backup/backup-of-server.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
+import { examineRunning } from './doctor/examine-running.ts'
 import { createAdminApp } from './http/admin/admin-app.ts'
 import { LocalPeers } from './http/admin/local-peers.ts'
 import { SERVER_LIMITS } from './http/listener.ts'
@@ -58,6 +60,8 @@ export async function openAdmin(
     readStatus,
     logLevels,
     observers: observation,
+    backUp: () => backUpRunning(config, parts, clock.now()),
+    examine: () => examineRunning(parts, clock.now()),
     log: log.child({ listener: 'admin' }),
     version: VERSION,
   })

@@ -6,6 +6,7 @@ export type ServerErrorCode =
   | 'ERR_SERVER_SOCKET_PATH'
   | 'ERR_SERVER_SOCKET_IN_USE'
   | 'ERR_SERVER_TLS_FILE'
+  | 'ERR_SERVER_RESTORE_UNFINISHED'
 
 /** The server cannot start as configured. */
 export class ServerError extends WorkloadIdentityError<ServerErrorCode> {}

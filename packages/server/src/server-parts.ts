@@ -1,7 +1,7 @@
 /** Puts together what a server is made of, before anything can reach it from outside. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, Logger } from '@countersign/plugin-kit'
+import type { Clock, KeyManager, Logger } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { Readiness } from '@countersign/telemetry'
 import { JoinTokens } from './attestation/join-tokens.ts'
@@ -11,6 +11,8 @@ import { type Audit, createAudit } from './audit/audit.ts'
 import { Administrators } from './authorization/administrators.ts'
 import { TokenAuthentication } from './authorization/oidc/token-authentication.ts'
 import { RoleGrants } from './authorization/role-grants.ts'
+import { BACKUP_PREFIX, STORE_NAME } from './backup/make-backup.ts'
+import { isRestoreUnfinished } from './backup/restore-staging.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
 import type { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
@@ -31,6 +33,8 @@ import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { UpstreamFollower } from './issuance/upstream-follower.ts'
 import type { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
+import { HIGH_WATER_FILE, HighWaterMark } from './recovery/high-water-mark.ts'
+import { IssuanceGate } from './recovery/issuance-gate.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
@@ -45,6 +49,7 @@ import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
 import { NodeStore } from './store/node-store.ts'
+import { RecoveryStore } from './store/recovery-store.ts'
 import { RoleGrantStore } from './store/role-grant-store.ts'
 import { Store } from './store/store.ts'
 import { TaintReportStore } from './store/taint-report-store.ts'
@@ -59,10 +64,14 @@ import { createServerReadiness } from './telemetry/server-readiness.ts'
 
 export interface ServerParts {
   readonly store: Store
+  readonly keyManager: KeyManager
+  readonly gate: IssuanceGate
   readonly nodes: NodeStore
   readonly bundles: BundleStore
   readonly audit: Audit
   readonly authorities: Authorities
+  readonly authorityStore: AuthorityStore
+  readonly factory: AuthorityFactory
   readonly crls: CrlPublisher
   readonly lifeCycle: AuthorityLifeCycle
   readonly imports: AuthorityImports
@@ -90,7 +99,7 @@ export interface ServerParts {
 /** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
 const PROPAGATION_HINTS = 5
 
-/** @throws StoreError, KeyManagerError, ServerError `ERR_SERVER_DATA_DIR` */
+/** @throws StoreError, KeyManagerError, ServerError `ERR_SERVER_DATA_DIR`, `ERR_SERVER_RESTORE_UNFINISHED` */
 export async function openServerParts(
   config: ServerConfig,
   { log, clock, observation }: { readonly log: Logger; readonly clock: Clock; readonly observation: Observation },
@@ -99,11 +108,20 @@ export async function openServerParts(
   const { trustDomain, dataDir, configDir, svids } = config
   const crypto = nodeCrypto
   await createDataDir(dataDir)
+  rejectUnfinishedRestore(dataDir)
   const { recorder, tracing } = observation
-  const store = Store.open(join(dataDir, 'server.db'), clock, observeStore(recorder, tracing))
+  const mark = HighWaterMark.open(join(dataDir, HIGH_WATER_FILE))
+  closers.add(() => mark.close())
+  const store = Store.open(join(dataDir, STORE_NAME), clock, observeStore(recorder, tracing), mark)
   closers.add(() => store.close())
+  // Only now is it certain that no other server is at work here.
+  await removeRemains(dataDir)
   const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir, configDir, trustDomain })
   const audit = observeAudit(createAudit(log), recorder)
+  const gate = await IssuanceGate.open(
+    { mark, store: new RecoveryStore(store, trustDomain), audit, clock, log },
+    await store.revision(),
+  )
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
   const nodes = new NodeStore(store)
@@ -147,12 +165,13 @@ export async function openServerParts(
       lifetimeSeconds,
       jwtAlgorithm: config.authorities.jwtAlgorithm,
       upstream,
+      gate,
     }),
     audit,
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
   }
-  const authorities = await Authorities.open({ ...authorityParts, log: log.child({ component: 'authorities' }) })
+  const authorities = await Authorities.open({ ...authorityParts, gate, log: log.child({ component: 'authorities' }) })
   if (upstream !== undefined) {
     const follower = new UpstreamFollower({ link: upstream, authorities, clock, log: upstreamLog })
     closers.add(() => follower.stop())
@@ -162,13 +181,14 @@ export async function openServerParts(
     factory: authorityParts.factory,
     clock,
     log: log.child({ component: 'revocation' }),
+    gate,
   })
   await crls.publishDue()
   const taintReports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
   const imports = new AuthorityImports({ ...authorityParts, authorities, crypto, trustDomain })
   const certificates = new CertificateStore(store)
-  const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
+  const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer, gate })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
   const attestors = new Map(
@@ -188,8 +208,17 @@ export async function openServerParts(
   })
   closers.add(() => federations.stop())
 
+  const readiness = createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness })
+  readiness.add({ name: 'hold', check: () => gate.holds()[0]?.message })
+  readiness.add({
+    name: 'store-damage',
+    check: () => (store.isDamaged ? 'a damaged page was met in the store' : undefined),
+  })
+
   return {
     store,
+    keyManager,
+    gate,
     nodes,
     certificates,
     administrators: new Administrators({ store, clock, trustDomain }),
@@ -205,6 +234,8 @@ export async function openServerParts(
     bundles,
     audit,
     authorities,
+    authorityStore: authorityParts.store,
+    factory: authorityParts.factory,
     crls,
     lifeCycle,
     imports,
@@ -243,6 +274,7 @@ export async function openServerParts(
       crypto,
       trustDomain,
       authorities: () => authorities.list(),
+      gate,
     }),
     issuance: observeIssuance(
       new WorkloadIssuance({
@@ -257,11 +289,24 @@ export async function openServerParts(
       observation,
     ),
     states: new SyncStates(store, trustDomain),
-    readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
+    readiness,
     ...openDownstream(config, {
       ...{ store, authorities, certificates, bundles, audit, clock },
       keys: downstreamKeys,
     }),
+  }
+}
+
+/** @throws ServerError `ERR_SERVER_RESTORE_UNFINISHED`: half of the files are from one time and half from another */
+function rejectUnfinishedRestore(dataDir: string): void {
+  if (!isRestoreUnfinished(dataDir)) return
+  throw new ServerError('ERR_SERVER_RESTORE_UNFINISHED', 'a restore into the data folder was cut short')
+}
+
+/** Copies of the store that a crash left, private keys perhaps among them. */
+async function removeRemains(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    if (name.startsWith(BACKUP_PREFIX)) await rm(join(dataDir, name), { recursive: true, force: true })
   }
 }
 

@@ -18,6 +18,7 @@ import { type Observation, openObservation } from './telemetry/observation.ts'
 import { openTelemetryListener } from './telemetry/open-telemetry-listener.ts'
 import { CertificateFiles } from './tls/certificate-files.ts'
 import { OwnWebRoot } from './tls/own-web-root.ts'
+import { TimelyCredential } from './tls/timely-credential.ts'
 import type { TlsCredentialSource } from './tls/tls-credential.ts'
 import { TlsListener } from './tls/tls-listener.ts'
 import { VERSION } from './version.ts'
@@ -96,6 +97,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     revision: await parts.store.revision(),
     startedAt,
     listeners: await listening.promise,
+    ...(parts.gate.holds().length > 0 && { holds: [...parts.gate.holds()] }),
   })
   const admin = await openAdmin(surroundings, readStatus)
   const { listener: machine, hub } = await openMachineListener(surroundings, admin)
@@ -114,16 +116,18 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const adminSocket = await admin.listen()
 
   await parts.federations.start()
+  const { gate } = parts
   const maintenance = new Maintenance({
     tasks: [
       { name: 'rotate authorities', run: () => parts.authorities.tick() },
       { name: 'publish revocation lists', run: () => parts.crls.publishDue() },
-      { name: 'forget expired certificates', run: () => parts.crls.forgetExpired() },
+      // By a clock that is ahead, everything would be over.
+      { name: 'forget expired certificates', run: async () => gate.clockIsRight() && parts.crls.forgetExpired() },
       {
         name: 'forget keys of servers below that are over',
-        run: () => parts.downstreamKeys.removeEnded(clock.now()),
+        run: async () => gate.clockIsRight() && parts.downstreamKeys.removeEnded(clock.now()),
       },
-      { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
+      { name: 'remove expired entries', run: async () => gate.clockIsRight() && parts.registration.removeExpired() },
       { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
       { name: 'renew identity of the bundle endpoint', run: async () => spiffe?.renewCredential() },
@@ -135,6 +139,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   closers.add(() => maintenance.stop())
   // What signs, or what is revoked, has changed: identity and lists must not wait for the next round.
   const isUrgent = (kind: ChangeKind) => kind.startsWith('authority.') || REVOKING.has(kind)
+  closers.add(gate.onResumed(() => maintenance.wake()))
   closers.add(parts.store.feed.subscribe(({ kind }) => isUrgent(kind) && maintenance.wake()))
   const telemetryUrl = await openTelemetryListener({ ...surroundings, syncStreams: () => hub.size })
   return {
@@ -156,6 +161,7 @@ async function openMachineListener({ config, parts, log, clock, closers, observa
   const { trustDomain, machine } = config
   const hub = new SyncHub(parts.store, Math.random)
   closers.add(() => hub.closeAll())
+  closers.add(parts.gate.onClosed(() => hub.endStreams()))
   const app = await createMachineApp({
     ...parts,
     hub,
@@ -193,6 +199,7 @@ async function openPublicListener({
   const { jwtIssuer } = config.svids
   const app = await createPublicApp({
     bundles: parts.bundles,
+    gate: parts.gate,
     trustDomain: config.trustDomain,
     issuer: jwtIssuer === undefined ? undefined : parseIssuerUrl(jwtIssuer),
     // Strangers learn no reasons.
@@ -206,17 +213,23 @@ async function openPublicListener({
     app,
     host: config.public.host,
     port: config.public.port,
-    credential: publicCredential(config, log, clock),
+    credential: publicCredential({ config, parts, log, clock }),
     tls: { minVersion: 'TLSv1.2' },
   })
   closers.add(() => listener.stop())
   return listener
 }
 
-function publicCredential(config: ServerConfig, log: Logger, clock: Clock): TlsCredentialSource {
+function publicCredential({
+  config,
+  parts,
+  log,
+  clock,
+}: Pick<Surroundings, 'config' | 'parts' | 'log' | 'clock'>): TlsCredentialSource {
   const { certFile, keyFile, host } = config.public
   if (certFile !== undefined && keyFile !== undefined) return new CertificateFiles(certFile, keyFile, log)
   const { dataDir, trustDomain } = config
   const hosts = reachableHosts(host, config.machine.advertisedHost)
-  return new OwnWebRoot({ dataDir, trustDomain, hosts, clock, crypto: nodeCrypto })
+  const common = { trustDomain, clock, crypto: nodeCrypto }
+  return new TimelyCredential({ source: new OwnWebRoot({ dataDir, hosts, ...common }), gate: parts.gate, ...common })
 }

@@ -37,6 +37,7 @@ export async function openSpiffeBundleListener(
   if (address === undefined) return undefined
   const app = await createSpiffeBundleApp({
     bundles: parts.bundles,
+    gate: parts.gate,
     trustDomain: config.trustDomain,
     observers: observation,
     log: log.child({ listener: 'spiffe-bundle' }),

@@ -40,7 +40,14 @@ export async function runCli(args: readonly string[], world: CliWorld = {}): Pro
     env: world.env ?? {},
     clock: { now: () => world.now ?? NOW },
     signals: world.signals ?? { onTerminate: () => () => {}, exitNow: refuse },
-    modules: { server: refuse, agent: refuse, workloadApi: refuse, brokerApi: refuse, ...world.modules },
+    modules: {
+      server: refuse,
+      agent: refuse,
+      serverData: refuse,
+      workloadApi: refuse,
+      brokerApi: refuse,
+      ...world.modules,
+    },
     exitCode: EXIT.ok,
   })
   return { code, ...written }

@@ -177,6 +177,13 @@ export function describeKeyManager(
       for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'pkcs8']) expect(members).not.toContain(secret)
     })
 
+    it('names files of its own for a backup, or none', async () => {
+      await manager.createKey('saved', 'ES256')
+      const files = (await manager.backupFiles?.()) ?? []
+      expect(files.filter((path) => path.startsWith('/') || path.split('/').includes('..'))).toEqual([])
+      expect(new Set(files).size).toBe(files.length)
+    })
+
     it('has its keys after a restart, unless they end with the process', async () => {
       const created = await manager.createKey('durable', 'ES256')
       await manager.createKey('deleted', 'ES256')

@@ -23,4 +23,9 @@ export interface KeyManager {
   readonly isShared?: boolean
   /** Gives back what is held open. No key can be used afterwards. */
   close?(): Promise<void>
+  /**
+   * Files to put into a backup so that `getKey` finds the same keys again once they lie in the same places: paths relative to
+   * the data folder, at most four names deep. Absent, or `undefined`, when keys are elsewhere or end with the process.
+   */
+  backupFiles?(): Promise<readonly string[] | undefined>
 }

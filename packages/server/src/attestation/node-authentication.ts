@@ -1,7 +1,10 @@
+import { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
+import { BACKDATE_SECONDS } from '../issuance/backdate.ts'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import { AGENT_PATH } from '../registration/validate-entry.ts'
 import type { Authority } from '../store/authority-store.ts'
 import type { NodeStore } from '../store/node-store.ts'
@@ -14,6 +17,7 @@ export interface NodeAuthenticationOptions extends OwnSvidVerifierOptions {
   readonly nodes: NodeStore
   readonly audit: Audit
   readonly clock: Clock
+  readonly gate: Pick<IssuanceGate, 'adopts' | 'requireOpen'>
 }
 
 /** Finds out which node is at the other end of a TLS connection, by the X509-SVID it shows. */
@@ -32,6 +36,7 @@ export class NodeAuthentication {
    * @throws NodeError `ERR_NODE_NO_CERTIFICATE`, `ERR_NODE_CERTIFICATE` when the certificate is not that of an agent of
    *   this trust domain or has expired
    * @throws NodeError `ERR_NODE_UNKNOWN`, `ERR_NODE_BANNED` when the node does not, or no longer, stand
+   * @throws HoldError `ERR_HOLD_RESTORED` when the certificate shows that this server has lost its memory of it
    */
   async authenticate(socket: TLSSocket): Promise<AuthenticatedNode> {
     const { nodes, audit, clock, authorities } = this.#options
@@ -44,11 +49,25 @@ export class NodeAuthentication {
     try {
       await nodes.requireCurrent(node.agentId, node.serial)
     } catch (error) {
+      if (errorCode(error) === 'ERR_NODE_UNKNOWN' && (await this.#isAdopted(node, socket))) return node
       const code = errorCode(error)
       if (code !== undefined) audit.nodeRefused({ agentId: node.agentId, code })
       throw error
     }
     return node
+  }
+
+  /** A certificate that one of the own authorities signed and nobody here remembers says something about this server. */
+  async #isAdopted({ agentId, serial, expiresAt }: AuthenticatedNode, socket: TLSSocket): Promise<boolean> {
+    const { authorities, gate } = this.#options
+    const leaf = new X509Certificate(readPeerChain(socket)[0] ?? new Uint8Array())
+    // Not what a server below this one signed: its records are not here.
+    const signer = authorities().find(
+      ({ certificate }) => certificate !== undefined && leaf.checkIssued(new X509Certificate(certificate)),
+    )
+    if (signer === undefined) return false
+    const issuedAt = Math.floor(leaf.validFromDate.getTime() / 1000) + BACKDATE_SECONDS
+    return gate.adopts({ agentId, serial, authorityId: signer.id, issuedAt, expiresAt })
   }
 
   async #verify(socket: TLSSocket): Promise<AuthenticatedNode> {

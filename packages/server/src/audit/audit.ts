@@ -60,6 +60,9 @@ export function createAudit(log: Logger) {
     nodeRefused: (refusal: { agentId: string; code: string }) => write('node.refused', refusal),
     nodeBanned: (node: { agentId: string }) => write('node.banned', node),
     nodeEvicted: (node: { agentId: string }) => write('node.evicted', node),
+    nodeAdopted: (node: { agentId: string; serial: string }) => write('node.adopted', node),
+    issuanceHeld: (hold: { reason: string; cause: string }) => write('issuance.held', hold),
+    issuanceResumed: (hold: { reason: string }) => write('issuance.resumed', hold),
     joinTokenCreated: (token: { tokenHash: string; agentId: string; expiresAt: number }) =>
       write('join_token.created', token),
     entryCreated: (entry: Entry) => write('entry.created', entryFields(entry)),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { ADMIN_RULES, type AdminTarget } from './admin-rules.ts'
+import { ADMIN_RULES, type AdminRule, type AdminTarget } from './admin-rules.ts'
 
 const GUIDE = new URL('../../../../docs/guides/administrators.md', import.meta.url)
 
@@ -16,5 +16,7 @@ const WORDS: Readonly<Record<AdminTarget, string>> = {
 
 it('is what the guide for administrators says', () => {
   const rows = readFileSync(GUIDE, 'utf8').match(/^\| `[A-Z]+ \/v1\/.*$/gm)
-  expect(rows).toEqual(ADMIN_RULES.map(({ route, role, over }) => `| \`${route}\` | \`${role}\` | ${WORDS[over]} |`))
+  const who = ({ role, onlyOwner }: AdminRule) =>
+    onlyOwner === true ? "root and the server's own user only" : `\`${role}\``
+  expect(rows).toEqual(ADMIN_RULES.map((rule) => `| \`${rule.route}\` | ${who(rule)} | ${WORDS[rule.over]} |`))
 })

@@ -20,6 +20,8 @@ export interface AdminRule {
   readonly action: string
   readonly role: Role
   readonly over: AdminTarget
+  /** Of what root and the server's own user could read from its files, and nobody else: no role is enough for it. */
+  readonly onlyOwner?: true
   /** Of a route that not every server has. */
   readonly isOptional?: true
 }
@@ -37,6 +39,10 @@ export const ADMIN_RULES: readonly AdminRule[] = [
     over: 'trust-domain',
     isOptional: true,
   },
+
+  { route: 'GET /v1/checks', action: 'data.check', role: 'operator', over: 'trust-domain' },
+  { route: 'GET /v1/backup', action: 'data.back_up', role: 'admin', over: 'trust-domain', onlyOwner: true },
+  { route: 'POST /v1/resume', action: 'issuance.resume', role: 'admin', over: 'trust-domain' },
 
   { route: 'GET /v1/entries', action: 'entry.list', role: 'viewer', over: 'entries' },
   { route: 'POST /v1/entries', action: 'entry.create', role: 'registrar', over: 'entries' },

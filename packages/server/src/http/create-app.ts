@@ -112,7 +112,9 @@ function logFailure(log: Logger, request: FastifyRequest, error: unknown): void 
   const route = request.routeOptions.url ?? ''
   const detail = error instanceof WorkloadIdentityError ? error.detail : undefined
   // Refusals are not louder: anyone who can connect could fill the log. What an auditor asks about has its own events.
-  if (status >= 500) log.error({ route, status, code, detail, err: error }, 'request failed')
+  // A hold was told of when it began.
+  if (status >= 500 && !code.startsWith('ERR_HOLD_'))
+    log.error({ route, status, code, detail, err: error }, 'request failed')
   else log.debug({ route, status, code, detail }, 'request refused')
 }
 

@@ -35,7 +35,7 @@ describe('toProblem', () => {
   it('tells nothing of a foreign error, or of one that is our own fault', () => {
     const internal = { type: 'about:blank', title: 'internal error', status: 500, code: 'ERR_HTTP_INTERNAL' }
     expect(toProblem(new TypeError('x is undefined in /srv/secret'))).toEqual(internal)
-    expect(toProblem(new StoreError('ERR_STORE_CORRUPT', 'store is damaged'))).toEqual(internal)
+    expect(toProblem(new StoreError('ERR_STORE_LOCKED', 'store is damaged'))).toEqual(internal)
     expect(toProblem('text')).toEqual(internal)
     expect(toProblem(undefined)).toEqual(internal)
   })

@@ -116,12 +116,12 @@ it('issues tokens whose signatures are made at the same time', async () => {
 })
 
 it('signs revocation lists', async () => {
-  const { store, clock, keyManager, authorities, log } = await open()
+  const { store, clock, keyManager, authorities, gate, log } = await open()
   const factory = new AuthorityFactory({
-    ...{ keyManager, crypto: nodeCrypto, clock, trustDomain, jwtAlgorithm: 'ES256' },
+    ...{ keyManager, crypto: nodeCrypto, clock, trustDomain, jwtAlgorithm: 'ES256', gate },
     lifetimeSeconds: { x509: 1, jwt: 1, wit: 1 },
   })
-  await new CrlPublisher({ store: new CrlStore(store), factory, clock, log }).publishDue()
+  await new CrlPublisher({ store: new CrlStore(store), factory, clock, log, gate }).publishDue()
   const [list, ...more] = (await store.read(selectCrls)).map(decodeBase64)
   expect(more).toEqual([])
   const roots = authorities.list().flatMap(({ certificate }) => certificate ?? [])

@@ -1,11 +1,13 @@
 import { type Clock, type KeyManager, type Logger, UpstreamAuthorityError } from '@countersign/plugin-kit'
 import { type SigningKey, X509Issuer } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import type { AuthorityRequestStore } from '../store/authority-request-store.ts'
 import { AUTHORITY_KINDS, type Authority, type AuthorityKind, type AuthorityStore } from '../store/authority-store.ts'
 import { AuthorityError } from './authority-error.ts'
 import type { AuthorityFactory } from './authority-factory.ts'
 import { ImportedWarning } from './imported-warning.ts'
+import { isOwnKeyName } from './own-key-name.ts'
 import { nextRotationAt, planRotation, type RotationStep } from './plan-rotation.ts'
 import { prepareAuthority } from './prepare-authority.ts'
 import { standingOf } from './published-roots.ts'
@@ -33,12 +35,13 @@ export interface AuthoritiesOptions {
   readonly requests: AuthorityRequestStore
   /** What certificate authorities are signed by; without it they are roots. */
   readonly upstream?: UpstreamLink | undefined
+  readonly gate: IssuanceGate
 }
 
-/** Keys this server made and nothing refers to are left over from a crash. Others are not ours to delete. */
-const OWN_KEY_NAME = /^(?:x509|jwt|wit)-[0-9a-f]{32}$/
 /** No plan needs more: remove, prepare and activate, each once, and some to spare. */
 const MAX_STEPS = 16
+/** More than a clock that is set right moves back. */
+const MAX_AHEAD_SECONDS = 300
 
 /** The trust domain's signing keys: one active of each kind at any time, replaced before they end. */
 export class Authorities {
@@ -47,18 +50,19 @@ export class Authorities {
   readonly #importedWarning: ImportedWarning
   #known: readonly Authority[] = []
   #running: Promise<void> = Promise.resolve()
+  #isRecovered = false
 
   private constructor(options: AuthoritiesOptions) {
     this.#options = options
     this.#importedWarning = new ImportedWarning(options.clock, options.log)
   }
 
-  /** Recovers from whatever an earlier run left, and ensures one active authority of each kind. */
+  /**
+   * Recovers from whatever an earlier run left, and ensures one active authority of each kind: at once, or as soon as the
+   * clock is right.
+   */
   static async open(options: AuthoritiesOptions): Promise<Authorities> {
     const authorities = new Authorities(options)
-    await authorities.#retireThoseWithoutKey()
-    await authorities.#removeOrphanKeys()
-    await options.store.republish()
     await authorities.tick()
     return authorities
   }
@@ -69,7 +73,11 @@ export class Authorities {
    * @throws AuthorityError `ERR_AUTHORITY_NONE_ACTIVE`
    */
   async active(kind: AuthorityKind): Promise<SigningAuthority> {
-    const isUsable = () => (this.#active.get(kind)?.authority.notAfter ?? 0) > this.#options.clock.now()
+    const isUsable = () => {
+      const { notBefore, notAfter } = this.#active.get(kind)?.authority ?? { notBefore: 0, notAfter: 0 }
+      const now = this.#options.clock.now()
+      return notAfter > now && notBefore <= now + MAX_AHEAD_SECONDS
+    }
     // A machine that slept may have slept through its timers.
     if (!isUsable()) await this.tick()
     const active = this.#active.get(kind)
@@ -116,6 +124,11 @@ export class Authorities {
   }
 
   async #runSteps(): Promise<void> {
+    const { gate } = this.#options
+    // By a wrong clock everything would have ended, or nothing have begun.
+    if (!gate.clockIsRight()) return this.#load()
+    await this.#removeThoseOfTheFuture()
+    if (!this.#isRecovered) await this.#recover()
     const failures: { readonly kind: AuthorityKind; readonly error: UpstreamAuthorityError }[] = []
     for (const kind of AUTHORITY_KINDS) {
       try {
@@ -145,6 +158,17 @@ export class Authorities {
       await this.#perform(kind, step)
       if (step.do === 'prepare') upstream?.status.succeeded(kind)
     }
+  }
+
+  async #recover(): Promise<void> {
+    const { gate, store } = this.#options
+    await this.#retireThoseWithoutKey()
+    // Of a store that was put back, they may be the only trace of what came after.
+    if (!gate.holds().some(({ reason }) => reason === 'restore')) {
+      await this.#removeOrphanKeys()
+      this.#isRecovered = true
+    }
+    await store.republish()
   }
 
   async #perform(kind: AuthorityKind, step: RotationStep): Promise<void> {
@@ -185,6 +209,19 @@ export class Authorities {
     }
   }
 
+  /** Made while the clock was wrong: nobody whose clock is right believes them yet. */
+  async #removeThoseOfTheFuture(): Promise<void> {
+    const { store, keyManager, clock, log } = this.#options
+    for (const authority of await store.list()) {
+      if (authority.notBefore <= clock.now() + MAX_AHEAD_SECONDS) continue
+      log.warn({ authorityId: authority.id, notBefore: authority.notBefore }, 'removing an authority of the future')
+      await store.remove(authority)
+      if (this.#active.get(authority.kind)?.authority.id === authority.id) this.#active.delete(authority.kind)
+      await keyManager.deleteKey(authority.keyName)
+      this.#report(authority, 'removed')
+    }
+  }
+
   /** A key manager that forgot its keys, or has others under their names: what they signed stays valid. */
   async #retireThoseWithoutKey(): Promise<void> {
     const { store, factory, log } = this.#options
@@ -204,7 +241,7 @@ export class Authorities {
     const { store, requests, keyManager, log } = this.#options
     const referenced = new Set([...(await store.list()), ...(await requests.list())].map(({ keyName }) => keyName))
     for (const name of await keyManager.listKeys()) {
-      if (referenced.has(name) || !OWN_KEY_NAME.test(name)) continue
+      if (referenced.has(name) || !isOwnKeyName(name)) continue
       if (keyManager.isShared) {
         log.warn({ keyName: name }, 'key manager holds a key that no authority refers to; it may be deleted by hand')
         continue

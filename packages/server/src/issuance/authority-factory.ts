@@ -10,6 +10,7 @@ import {
   type SigningKey,
   thumbprintInput,
 } from '@countersign/protocol'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import type { AuthorityRequest } from '../store/authority-request-store.ts'
 import type { Authority, AuthorityKind } from '../store/authority-store.ts'
 import { BACKDATE_SECONDS } from './backdate.ts'
@@ -26,6 +27,7 @@ export interface AuthorityFactoryOptions {
   readonly jwtAlgorithm: SignatureAlgorithm
   /** Signs certificate authorities; without it they are roots. */
   readonly upstream?: UpstreamLink | undefined
+  readonly gate: Pick<IssuanceGate, 'requireClock'>
 }
 
 /** Whoever has a CA signed by hand should not have to hurry; but a key that nobody wants any more should not stay. */
@@ -43,9 +45,11 @@ export class AuthorityFactory {
    * Makes a key and describes its public half. The key's name is the authority's id and the `kid` of its tokens.
    *
    * @throws UpstreamAuthorityError when the upstream does not sign; no key is left then
+   * @throws HoldError `ERR_HOLD_CLOCK`
    */
   async create(kind: AuthorityKind): Promise<Authority> {
-    const { keyManager, clock, lifetimeSeconds, jwtAlgorithm } = this.#options
+    const { keyManager, clock, lifetimeSeconds, jwtAlgorithm, gate } = this.#options
+    gate.requireClock()
     const id = this.#newId(kind)
     const key = await keyManager.createKey(id, kind === 'jwt' ? jwtAlgorithm : 'ES256')
     const notBefore = clock.now()
@@ -60,9 +64,10 @@ export class AuthorityFactory {
     }
   }
 
-  /** Makes the key of a certificate authority that somebody signs by hand. */
+  /** Makes the key of a certificate authority that somebody signs by hand. @throws HoldError `ERR_HOLD_CLOCK` */
   async request(): Promise<AuthorityRequest> {
-    const { keyManager, crypto, clock, trustDomain } = this.#options
+    const { keyManager, crypto, clock, trustDomain, gate } = this.#options
+    gate.requireClock()
     const id = this.#newId('x509')
     const key = await keyManager.createKey(id, 'ES256')
     const csr = await buildCaRequest({ key, crypto, subject: caSubject(id), trustDomain })
@@ -70,15 +75,9 @@ export class AuthorityFactory {
     return { id, keyName: id, csr, createdAt, endsAt: createdAt + REQUEST_SECONDS }
   }
 
-  /** @returns `undefined` when the key manager has no such key, or another one under its name */
-  async loadKey(authority: Authority): Promise<SigningKey | undefined> {
-    const key = await this.#options.keyManager.getKey(authority.keyName)
-    if (key === undefined) return undefined
-    const expected =
-      authority.publicJwk ??
-      (authority.certificate && new X509Certificate(authority.certificate).publicKey.export({ format: 'jwk' }))
-    if (thumbprintInput(parsePublicJwk(expected)) !== thumbprintInput(key.publicJwk)) return undefined
-    return named(key, authority.id)
+  /** @returns as `keyOfAuthority` */
+  loadKey(authority: Authority): Promise<SigningKey | undefined> {
+    return keyOfAuthority(this.#options.keyManager, authority)
   }
 
   #newId(kind: AuthorityKind): string {
@@ -103,4 +102,15 @@ export class AuthorityFactory {
 
 function named(key: SigningKey, kid: string): SigningKey {
   return { alg: key.alg, publicJwk: { ...key.publicJwk, kid }, sign: (data) => key.sign(data) }
+}
+
+/** @returns `undefined` when the key manager has no such key, or another one under its name */
+export async function keyOfAuthority(keyManager: KeyManager, authority: Authority): Promise<SigningKey | undefined> {
+  const key = await keyManager.getKey(authority.keyName)
+  if (key === undefined) return undefined
+  const expected =
+    authority.publicJwk ??
+    (authority.certificate && new X509Certificate(authority.certificate).publicKey.export({ format: 'jwk' }))
+  if (thumbprintInput(parsePublicJwk(expected)) !== thumbprintInput(key.publicJwk)) return undefined
+  return named(key, authority.id)
 }

@@ -13,12 +13,12 @@ const TWO = 'spiffe://example.org/countersign/agent/two'
 
 async function openWorld() {
   const test = await openTestAuthorities()
-  const { store, clock, keyManager, log, authorities } = test
+  const { store, clock, keyManager, log, authorities, gate } = test
   const factory = new AuthorityFactory({
-    ...{ keyManager, crypto: nodeCrypto, clock, trustDomain, jwtAlgorithm: 'ES256' },
+    ...{ keyManager, crypto: nodeCrypto, clock, trustDomain, jwtAlgorithm: 'ES256', gate },
     lifetimeSeconds: { x509: 1, jwt: 1, wit: 1 },
   })
-  const crls = new CrlPublisher({ store: new CrlStore(store), factory, clock, log })
+  const crls = new CrlPublisher({ store: new CrlStore(store), factory, clock, log, gate })
   const nodes = new NodeStore(store)
   const certificates = new CertificateStore(store)
   const { authority } = await authorities.active('x509')

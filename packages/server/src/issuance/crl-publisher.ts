@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { buildCrl, errorCode } from '@countersign/protocol'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import type { CrlStore, DueCrl } from '../store/crl-store.ts'
 import type { AuthorityFactory } from './authority-factory.ts'
 import { BACKDATE_SECONDS } from './backdate.ts'
@@ -9,6 +10,7 @@ export interface CrlPublisherOptions {
   readonly factory: Pick<AuthorityFactory, 'loadKey'>
   readonly clock: Clock
   readonly log: Logger
+  readonly gate: Pick<IssuanceGate, 'clockIsRight'>
 }
 
 /** Renewed at half of it, so that one that is out of date means a server that was away for half a day. */
@@ -43,7 +45,8 @@ export class CrlPublisher {
   }
 
   async #publishDue(): Promise<void> {
-    const { store, clock, log } = this.#options
+    const { store, clock, log, gate } = this.#options
+    if (!gate.clockIsRight()) return
     for (const due of await store.due(clock.now())) {
       const { id } = due.authority
       try {

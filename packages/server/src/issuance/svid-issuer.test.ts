@@ -10,7 +10,9 @@ import {
 import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { expectCode } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
+import { RecoveryStore } from '../store/recovery-store.ts'
 import { LIFETIME, openTestAuthorities, trustDomain } from '../test-support/test-authorities.ts'
+import { openTestGate } from '../test-support/test-gate.ts'
 import { SvidIssuer } from './svid-issuer.ts'
 
 const spiffeId = 'spiffe://example.org/db'
@@ -105,9 +107,10 @@ describe('SvidIssuer tokens', () => {
   })
 
   it('adds iss where it is configured', async () => {
-    const { authorities, audit, clock } = await open()
+    const { authorities, audit, clock, gate } = await open()
     const issuer = new SvidIssuer({
       authorities,
+      gate,
       audit,
       clock,
       crypto: nodeCrypto,
@@ -119,9 +122,9 @@ describe('SvidIssuer tokens', () => {
   })
 
   it('gives a WIT-SVID no iss, so that it never passes for an ID token', async () => {
-    const { authorities, audit, clock } = await open()
+    const { authorities, audit, clock, gate } = await open()
     const jwtIssuer = 'https://id.example.org'
-    const issuer = new SvidIssuer({ authorities, audit, clock, crypto: nodeCrypto, jwtIssuer })
+    const issuer = new SvidIssuer({ authorities, gate, audit, clock, crypto: nodeCrypto, jwtIssuer })
     const { publicJwk: publicKey } = generateSigningKey('ES256')
     const { token } = await issuer.issueWit({ spiffeId, publicKey, ttlSeconds: 300 })
     const [, payload = ''] = token.split('.')
@@ -172,5 +175,34 @@ describe('SvidIssuer tokens', () => {
     await verifier.verify(after.token, 'a', clock.now())
     const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())['kid']
     expect(kidOf(after.token)).not.toBe(kidOf(before.token))
+  })
+})
+
+describe('SvidIssuer on hold', () => {
+  const issueEach = (issuer: SvidIssuer) => {
+    const { publicJwk: publicKey } = generateSigningKey('ES256')
+    const common = { spiffeId, publicKey, ttlSeconds: 60 }
+    return {
+      workload: () => issuer.issueX509({ kind: 'x509-svid', ...common }),
+      agent: () => issuer.issueX509({ kind: 'agent-svid', ...common }),
+      wit: () => issuer.issueWit(common),
+      jwt: () => issuer.issueJwt({ spiffeId, ttlSeconds: 60, audience: ['a'] }),
+      server: () => issuer.issueX509({ kind: 'server-svid', ...common }),
+    }
+  }
+
+  it('signs nothing by a clock that runs back', async () => {
+    const { issuer, clock } = await open()
+    clock.jump(-3600)
+    for (const issue of Object.values(issueEach(issuer))) await expectCode(issue(), 'ERR_HOLD_CLOCK')
+  })
+
+  it('signs nothing but the own identity while its memory is old', async () => {
+    const { authorities, audit, clock, store } = await open()
+    await new RecoveryStore(store, trustDomain).putOnHold('restored', 1000)
+    const gate = await openTestGate(store, clock)
+    const { server, ...others } = issueEach(new SvidIssuer({ authorities, gate, audit, clock, crypto: nodeCrypto }))
+    for (const issue of Object.values(others)) await expectCode(issue(), 'ERR_HOLD_RESTORED')
+    expect((await server()).spiffeId).toBe(spiffeId)
   })
 })

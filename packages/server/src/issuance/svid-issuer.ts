@@ -12,6 +12,7 @@ import {
 } from '@countersign/protocol'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { Audit, CredentialKind } from '../audit/audit.ts'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import type { Authorities, SigningAuthority } from './authorities.ts'
 import { AuthorityError } from './authority-error.ts'
 import { BACKDATE_SECONDS } from './backdate.ts'
@@ -55,6 +56,7 @@ export interface SvidIssuerOptions {
   readonly audit: Audit
   /** `iss` of JWT-SVIDs. */
   readonly jwtIssuer?: string | undefined
+  readonly gate: Pick<IssuanceGate, 'requireClock' | 'requireOpen'>
 }
 
 /**
@@ -70,9 +72,15 @@ export class SvidIssuer {
     this.#options = options
   }
 
-  /** @throws KeyError, CertificateError for a key that cannot be certified; AuthorityError `ERR_AUTHORITY_NONE_ACTIVE` */
+  /**
+   * @throws KeyError, CertificateError for a key that cannot be certified; AuthorityError `ERR_AUTHORITY_NONE_ACTIVE`
+   * @throws HoldError `ERR_HOLD_RESTORED`, `ERR_HOLD_CLOCK`
+   */
   async issueX509(request: X509IssueRequest): Promise<IssuedX509> {
-    const { authorities, crypto, clock } = this.#options
+    const { authorities, crypto, clock, gate } = this.#options
+    // Its own identity is what the server refuses everybody else with.
+    if (request.kind === 'server-svid') gate.requireClock()
+    else gate.requireOpen()
     const signing = await authorities.active('x509')
     if (signing.x509Issuer === undefined) throw new TypeError('x509 authority has no certificate')
     const now = clock.now()
@@ -95,6 +103,7 @@ export class SvidIssuer {
 
   /** @throws KeyError, IssuanceError for a confirmation key that the profile does not allow; AuthorityError */
   async issueWit(request: WitIssueRequest): Promise<Token> {
+    this.#options.gate.requireOpen()
     const signing = await this.#options.authorities.active('wit')
     const issuer = this.#witIssuers.get(signing) ?? new WitIssuer(signing.key, 'wit-svid', nodeCrypto.codec)
     this.#witIssuers.set(signing, issuer)
@@ -104,6 +113,7 @@ export class SvidIssuer {
 
   /** @throws IssuanceError for an empty audience; AuthorityError `ERR_AUTHORITY_NONE_ACTIVE` */
   async issueJwt(request: JwtIssueRequest): Promise<Token> {
+    this.#options.gate.requireOpen()
     const signing = await this.#options.authorities.active('jwt')
     const issuer = this.#jwtIssuers.get(signing) ?? new JwtSvidIssuer(signing.key, nodeCrypto.codec)
     this.#jwtIssuers.set(signing, issuer)

@@ -162,7 +162,7 @@ async function deleteAuthority({ db }: ChangeTransaction, id: string): Promise<v
 /** Oldest first. */
 export async function selectAuthorities(snapshot: Snapshot): Promise<Authority[]> {
   const rows = await snapshot.selectFrom('authorities').selectAll().orderBy('not_before').orderBy('id').execute()
-  return rows.map(fromRow)
+  return rows.map(authorityOfRow)
 }
 
 async function setState(change: ChangeTransaction, id: string, state: AuthorityState): Promise<void> {
@@ -184,7 +184,7 @@ function toRow(authority: Authority): AuthorityRow {
   }
 }
 
-function fromRow(row: AuthorityRow): Authority {
+export function authorityOfRow(row: AuthorityRow): Authority {
   return {
     id: row.id,
     kind: row.kind as AuthorityKind,

@@ -25,6 +25,9 @@ export type ChangeKind =
   | 'crl.updated'
   | 'role_grant.created'
   | 'role_grant.deleted'
+  | 'issuance.held'
+  | 'issuance.resumed'
+  | 'node.adopted'
 
 export interface StoreChange {
   readonly revision: number

@@ -177,4 +177,13 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE join_tokens ADD COLUMN used_key TEXT;
   `,
+  `
+  CREATE TABLE recovery (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    held_since INTEGER,
+    cause TEXT,
+    lost_before INTEGER
+  ) STRICT;
+  INSERT INTO recovery (id) VALUES (1);
+  `,
 ]

@@ -163,6 +163,16 @@ export interface RoleGrantRow {
   readonly expires_at: number | null
 }
 
+/** The one row about having been put back to an earlier state. */
+export interface RecoveryRow {
+  readonly id: number
+  /** Since when nothing is issued. */
+  readonly held_since: number | null
+  readonly cause: string | null
+  /** What was issued up to this moment may be missing here. */
+  readonly lost_before: number | null
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -188,4 +198,5 @@ export interface Schema {
   readonly authority_requests: AuthorityRequestRow
   readonly downstream_keys: DownstreamKeyRow
   readonly role_grants: RoleGrantRow
+  readonly recovery: RecoveryRow
 }

@@ -5,7 +5,7 @@ import { MIGRATIONS } from './migrations.ts'
 import { asStoreError, StoreError } from './store-error.ts'
 
 /** "CNSG": tells this file from any other SQLite database. https://www.sqlite.org/fileformat.html#application_id */
-const APPLICATION_ID = 0x434e5347
+export const APPLICATION_ID = 0x434e5347
 
 /** Long enough for a server that is just stopping, short enough for "at once". */
 const BUSY_TIMEOUT_MS = 200

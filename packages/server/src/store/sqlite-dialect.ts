@@ -1,5 +1,6 @@
 /** Lets Kysely speak to node:sqlite, and makes every transaction that may write take the write lock at its start. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { errorCode } from '@countersign/protocol'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -13,14 +14,17 @@ import { asStoreError } from './store-error.ts'
 
 export class NodeSqliteDialect extends SqliteDialect {
   readonly #database: DatabaseSync
+  readonly #onDamage: () => void
 
-  constructor(database: DatabaseSync) {
-    super({ database: adapt(database) })
+  /** @param onDamage called when a page turns out to be damaged */
+  constructor(database: DatabaseSync, onDamage: () => void) {
+    super({ database: adapt(database, onDamage) })
     this.#database = database
+    this.#onDamage = onDamage
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#database)
+    return new ImmediateDriver(this.#database, this.#onDamage)
   }
 }
 
@@ -31,8 +35,8 @@ export class NodeSqliteDialect extends SqliteDialect {
 class ImmediateDriver extends SqliteDriver {
   readonly #database: DatabaseSync
 
-  constructor(database: DatabaseSync) {
-    super({ database: adapt(database) })
+  constructor(database: DatabaseSync, onDamage: () => void) {
+    super({ database: adapt(database, onDamage) })
     this.#database = database
   }
 
@@ -47,7 +51,16 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
-function adapt(database: DatabaseSync) {
+function adapt(database: DatabaseSync, onDamage: () => void) {
+  const translating = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (cause) {
+      const error = asStoreError(cause)
+      if (errorCode(error) === 'ERR_STORE_CORRUPT') onDamage()
+      throw error
+    }
+  }
   return {
     close: () => database.close(),
     prepare: (sql: string): SqliteStatement => {
@@ -60,13 +73,5 @@ function adapt(database: DatabaseSync) {
         iterate: (parameters) => translating(() => statement.iterate(...values(parameters))),
       }
     },
-  }
-}
-
-function translating<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw asStoreError(error)
   }
 }

@@ -5,6 +5,7 @@ export type StoreErrorCode =
   | 'ERR_STORE_CORRUPT'
   | 'ERR_STORE_SCHEMA_NEWER'
   | 'ERR_STORE_UNWRITABLE'
+  | 'ERR_STORE_MARK'
 
 /** The store cannot be opened or written. Nothing was changed. */
 export class StoreError extends WorkloadIdentityError<StoreErrorCode> {}

@@ -4,9 +4,12 @@ import type { Clock } from '@countersign/plugin-kit'
 import { Kysely, type Transaction } from 'kysely'
 import { type StoreObserver, UNOBSERVED } from '../telemetry/observed-store.ts'
 import { ChangeFeed, type ChangeKind, type StoreChange } from './change-feed.ts'
+import { copyDatabase } from './copy-database.ts'
 import type { Schema } from './schema.ts'
 import { openDatabase } from './sqlite-database.ts'
 import { NodeSqliteDialect } from './sqlite-dialect.ts'
+import { damageOf } from './store-damage.ts'
+import { asStoreError } from './store-error.ts'
 
 /** Older lines are dropped as new ones come: nobody follows from that far back. */
 const CHANGE_LOG_LENGTH = 100_000
@@ -22,23 +25,33 @@ export interface ChangeTransaction {
   record(kind: ChangeKind, subject: string, agents?: readonly string[] | 'all'): Promise<number>
 }
 
+/** Told of each revision before and after it is used. */
+export interface RevisionMark {
+  /** @throws StoreError `ERR_STORE_UNWRITABLE`, and the revision is not used */
+  reserve(revision: number): void
+  note(revision: number): void
+}
+
 export class Store {
   readonly feed = new ChangeFeed()
   readonly #database: DatabaseSync
   readonly #db: Kysely<Schema>
   readonly #clock: Clock
   readonly #observe: StoreObserver
+  readonly #mark: RevisionMark | undefined
+  #isDamaged = false
 
-  private constructor(database: DatabaseSync, clock: Clock, observe: StoreObserver) {
+  private constructor(database: DatabaseSync, clock: Clock, observe: StoreObserver, mark?: RevisionMark) {
     this.#database = database
-    this.#db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database) })
+    this.#mark = mark
+    this.#db = new Kysely<Schema>({ dialect: new NodeSqliteDialect(database, () => this.#noteDamage()) })
     this.#clock = clock
     this.#observe = observe
   }
 
   /** @throws StoreError as `openDatabase` does */
-  static open(path: string, clock: Clock, observe: StoreObserver = UNOBSERVED): Store {
-    return new Store(openDatabase(path), clock, observe)
+  static open(path: string, clock: Clock, observe: StoreObserver = UNOBSERVED, mark?: RevisionMark): Store {
+    return new Store(openDatabase(path), clock, observe, mark)
   }
 
   /**
@@ -60,12 +73,16 @@ export class Store {
         const now = this.#clock.now()
         const record = async (kind: ChangeKind, subject: string, agents: readonly string[] | 'all' = []) => {
           const revision = await appendToLog(db, { at: now, kind, subject })
+          this.#mark?.reserve(revision)
           changes.push({ revision, at: now, kind, subject, agents })
           return revision
         }
         return work({ db, now, record })
       })
-      for (const change of changes) this.feed.publish(change)
+      for (const change of changes) {
+        this.#mark?.note(change.revision)
+        this.feed.publish(change)
+      }
       return result
     })
   }
@@ -98,6 +115,38 @@ export class Store {
         .where('id', '=', 1)
         .execute(),
     )
+  }
+
+  /**
+   * Writes a consistent copy of the whole store to a file that does not exist yet. Writers and readers wait meanwhile; a copy
+   * made between their steps could hold half of a change.
+   *
+   * @throws StoreError `ERR_STORE_UNWRITABLE`, `ERR_STORE_CORRUPT`
+   */
+  copyTo(path: string): Promise<void> {
+    return this.#db.connection().execute(() => copyDatabase(this.#database, path))
+  }
+
+  /** Whether a damaged page was met since it was opened. */
+  get isDamaged(): boolean {
+    return this.#isDamaged
+  }
+
+  #noteDamage(): void {
+    this.#isDamaged = true
+  }
+
+  /** Runs SQLite's whole check. @returns what is wrong, `undefined` when nothing is */
+  damage(): Promise<string | undefined> {
+    return this.#db.connection().execute(async () => {
+      try {
+        const damage = damageOf(this.#database)
+        if (damage !== undefined) this.#noteDamage()
+        return damage
+      } catch (error) {
+        throw asStoreError(error)
+      }
+    })
   }
 
   /** Waits for the transaction that is running, if any, then closes the file. Later calls fail. */

@@ -59,6 +59,10 @@ export class ObservedKeyManager implements KeyManager {
     await this.#keyManager.close?.()
   }
 
+  async backupFiles(): Promise<readonly string[] | undefined> {
+    return this.#keyManager.backupFiles?.()
+  }
+
   #observed(key: SigningKey): SigningKey {
     return { alg: key.alg, publicJwk: key.publicJwk, sign: (data) => this.#sign(key, data) }
   }

@@ -19,6 +19,7 @@ import { TaintReportStore } from '../store/taint-report-store.ts'
 import { UpstreamStore } from '../store/upstream-store.ts'
 import { RecordingLogger } from './recording-logger.ts'
 import { temporaryStore } from './temporary-store.ts'
+import { openTestGate } from './test-gate.ts'
 
 export const LIFETIME = 6000
 export const PROPAGATION = 300
@@ -41,6 +42,7 @@ export async function reopenAuthorities(
 ) {
   const log = new RecordingLogger()
   const audit = createAudit(log)
+  const gate = await openTestGate(store, clock)
   const crypto = nodeCrypto
   const jwtAlgorithm = 'ES256'
   const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME }
@@ -58,17 +60,32 @@ export async function reopenAuthorities(
     upstream: link,
     keyManager,
     factory: new AuthorityFactory({
-      ...{ keyManager, crypto, clock, trustDomain, lifetimeSeconds, jwtAlgorithm, upstream: link },
+      ...{ keyManager, crypto, clock, trustDomain, lifetimeSeconds, jwtAlgorithm, upstream: link, gate },
     }),
     audit,
     clock,
     propagationSeconds: PROPAGATION,
   }
-  const authorities = await Authorities.open({ ...parts, log })
+  const authorities = await Authorities.open({ ...parts, gate, log })
   const reports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...parts, authorities, reports })
-  const issuer = new SvidIssuer({ authorities, crypto, clock, audit })
+  const issuer = new SvidIssuer({ authorities, crypto, clock, audit, gate })
   const imports = new AuthorityImports({ ...parts, authorities, crypto, trustDomain })
   const bundles = new BundleStore(store)
-  return { authorities, authorityStore, lifeCycle, imports, link, downstreamKeys, reports, issuer, bundles, log, audit }
+  return {
+    ...{
+      gate,
+      authorities,
+      authorityStore,
+      lifeCycle,
+      imports,
+      link,
+      downstreamKeys,
+      reports,
+      issuer,
+      bundles,
+      log,
+      audit,
+    },
+  }
 }

@@ -79,6 +79,18 @@ describe('files of DiskKeyManager', () => {
   })
 })
 
+describe('a folder that cannot be written', () => {
+  it('is told of by a code, and is tried again with the next call', async () => {
+    const manager = start()
+    await rm(keys, { recursive: true })
+    const refused = refusal('ERR_KEY_MANAGER_UNWRITABLE', 'signing key cannot be written')
+    await expect(manager.createKey('a', 'ES256')).rejects.toThrow(refused)
+    await expect(manager.deleteKey('a')).rejects.toThrow(refused)
+    await mkdir(keys, { mode: 0o700 })
+    expect((await manager.createKey('a', 'ES256')).alg).toBe('ES256')
+  })
+})
+
 describe('permissions', () => {
   it.each([0o710, 0o750, 0o701, 0o777])('refuses to start on a folder of mode %o', async (mode) => {
     await mkdir(keys)

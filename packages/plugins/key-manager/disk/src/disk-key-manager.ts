@@ -17,6 +17,8 @@ export interface DiskKeyManagerOptions {
   readonly owner?: number
 }
 
+const FOLDER = 'keys'
+
 /** Keys as files in `<dataDir>/keys` that only their owner can read. Kept in memory only by whoever asked for them. */
 export class DiskKeyManager implements KeyManager {
   readonly #folder: KeyFolder
@@ -31,7 +33,7 @@ export class DiskKeyManager implements KeyManager {
    * @throws KeyManagerError `ERR_KEY_MANAGER_PASSPHRASE`, `ERR_KEY_MANAGER_ENCRYPTED`; then nothing was written
    */
   constructor(options: DiskKeyManagerOptions) {
-    this.#folder = new KeyFolder(join(options.dataDir, 'keys'), options.owner ?? effectiveUser())
+    this.#folder = new KeyFolder(join(options.dataDir, FOLDER), options.owner ?? effectiveUser())
     this.#secrets = new KeySecrets(options.secrets ?? {})
     this.#clock = options.clock
     this.#log = options.log
@@ -61,6 +63,10 @@ export class DiskKeyManager implements KeyManager {
 
   listKeys(): Promise<readonly string[]> {
     return this.#folder.names()
+  }
+
+  async backupFiles(): Promise<readonly string[]> {
+    return (await this.#folder.names()).map((name) => `${FOLDER}/${name}.json`)
   }
 
   async deleteKey(name: string): Promise<void> {

@@ -94,13 +94,24 @@ export class KeyFolder {
   /**
    * Writes a new file that survives a crash from the moment this returns. Never replaces one.
    *
-   * @throws KeyManagerError `ERR_KEY_MANAGER_EXISTS`
+   * @throws KeyManagerError `ERR_KEY_MANAGER_EXISTS`; `ERR_KEY_MANAGER_UNWRITABLE` when the disk is full or read-only
    */
-  async create(name: string, content: string): Promise<void> {
-    for (let attempt = 1; !(await this.#tryCreate(name, content)); attempt++) {
-      if (attempt === MAX_ATTEMPTS) throw new Error('unfinished key files are removed again and again')
-    }
-    await this.#sync()
+  create(name: string, content: string): Promise<void> {
+    return writing(async () => {
+      for (let attempt = 1; !(await this.#tryCreate(name, content)); attempt++) {
+        if (attempt === MAX_ATTEMPTS) throw new Error('unfinished key files are removed again and again')
+      }
+      await this.#sync()
+    })
+  }
+
+  /** @throws KeyManagerError `ERR_KEY_MANAGER_UNWRITABLE` */
+  async delete(name: string): Promise<void> {
+    const path = this.pathOf(name)
+    await writing(async () => {
+      await ifExists(unlink(path), path)
+      await this.#sync()
+    })
   }
 
   /** @returns false when the file was removed before it was finished */
@@ -118,12 +129,6 @@ export class KeyFolder {
     } finally {
       await ifExists(unlink(temporary), temporary)
     }
-  }
-
-  async delete(name: string): Promise<void> {
-    const path = this.pathOf(name)
-    await ifExists(unlink(path), path)
-    await this.#sync()
   }
 
   #newTemporary(): string {
@@ -165,6 +170,17 @@ async function writeNewFile(path: string, content: string): Promise<void> {
     throw error
   } finally {
     await file.close()
+  }
+}
+
+/** Gives what the file system refuses its code. */
+async function writing(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    if (cause instanceof KeyManagerError || (cause as NodeJS.ErrnoException).code === undefined) throw cause
+    const detail = (cause as NodeJS.ErrnoException).code ?? ''
+    throw new KeyManagerError('ERR_KEY_MANAGER_UNWRITABLE', 'signing key cannot be written', { detail, cause })
   }
 }
 

@@ -12,6 +12,7 @@ import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addJoinTokenRoutes, type JoinTokenRoutesOptions } from './join-token-routes.ts'
 import { addLogLevelRoutes, type LogLevelRoutesOptions } from './log-level-routes.ts'
 import { addNodeRoutes, type NodeRoutesOptions } from './node-routes.ts'
+import { addRecoveryRoutes, type RecoveryRoutesOptions } from './recovery-routes.ts'
 import { addRoleGrantRoutes, type RoleGrantRoutesOptions } from './role-grant-routes.ts'
 import { addStatusRoutes } from './status-routes.ts'
 
@@ -25,6 +26,7 @@ export interface AdminAppOptions
     HealthRoutesOptions,
     LogLevelRoutesOptions,
     RoleGrantRoutesOptions,
+    RecoveryRoutesOptions,
     AdminGateOptions {
   readonly observers?: RequestObservers
   readonly readStatus: () => Promise<ServerStatus>
@@ -48,6 +50,7 @@ export async function createAdminApp(options: AdminAppOptions): Promise<FastifyI
       addAuthorityRoutes(routes, options)
       addFederationRoutes(routes, options)
       addRoleGrantRoutes(routes, gate, options)
+      addRecoveryRoutes(routes, options)
       addStatusRoutes(routes, options.readStatus)
       addHealthRoutes(routes, options)
       addLogLevelRoutes(routes, options)

@@ -84,6 +84,12 @@ export class AdminGate implements AdminGatekeeper {
     // Neither a path that is not there nor another method of one that is: both are answered as such.
     if (rule === undefined) return
     // A refusal is audited by the hook that sees every error.
+    if (rule.onlyOwner === true && !caller.isOwner) {
+      throw new AdminError(
+        'ERR_ADMIN_FORBIDDEN',
+        `${rule.action} is for root and the user that the server runs as, on the admin socket`,
+      )
+    }
     if (rule.over === 'trust-domain') access.requireOver(rule.action, rule.role, WHOLE_DOMAIN)
     else access.requireAnywhere(rule.action, rule.role)
   }

@@ -129,52 +129,63 @@ describe('admin rules', () => {
     ])
   })
 
-  it.each(remote.map((rule) => [rule.route, rule] as const))('%s', async (_route, rule) => {
-    const world = await startWorld()
-    const { test, agent } = world
-    const decisions: string[] = []
-    const expected: string[] = []
-    const note = (who: string, denied: boolean, isDenied: boolean) => {
-      decisions.push(`${who}: ${isDenied ? 'denied' : 'allowed'}`)
-      expected.push(`${who}: ${denied ? 'denied' : 'allowed'}`)
-    }
-    const isEnough = (role: Role) => ROLES.indexOf(role) >= ROLES.indexOf(rule.role)
-    const [path, call] = bareCall(rule)
-
-    const stranger = await createProgram(test, agent, '/stranger')
-    const refused = await stranger.call(path, call)
-    expect(`${refused.status} ${refused.body.code}`).toBe('403 ERR_ADMIN_NO_ROLE')
-    expect(refused.body.title).toContain(`"${rule.role}"`)
-
-    for (const role of ROLES) {
-      const whole = await createAdministrator(test, agent, `/callers/whole-${role}`, { role, prefix: '/' })
-      const reply = await whole.call(path, call)
-      if (!isEnough(role)) expect(reply.body.title).toContain(`role "${rule.role}"`)
-      note(`${role} over /`, !isEnough(role), reply.status === 403)
-      const prefix = scopeOf(rule.over, INSIDE)
-      const team = await createAdministrator(test, agent, `/callers/team-${role}`, { role, prefix })
-      const sample = SAMPLES[rule.route]
-      if (sample === undefined) {
-        note(
-          `${role} over a team`,
-          !isEnough(role) || rule.over === 'trust-domain',
-          (await team.call(path, call)).status === 403,
-        )
-        continue
-      }
-      const [insidePath, insideCall] = await sample(world, INSIDE)
-      const inside = await team.call(insidePath, insideCall)
-      expect(inside.status === 403 || inside.status < 300, inside.text).toBe(true)
-      note(`${role} inside`, !isEnough(role), inside.status === 403)
-      const [outsidePath, outsideCall] = await sample(world, OUTSIDE)
-      const outside = await team.call(outsidePath, outsideCall)
-      const isList = outsidePath === insidePath && rule.route.startsWith('GET')
-      note(`${role} outside`, !isEnough(role) || !isList, outside.status === 403 || outside.status === 404)
-    }
-    expect(decisions).toEqual(expected)
-    // One event for each call that was made over the network, and it says the same.
-    const events = test.log.events('admin.called').filter(({ subject }) => String(subject).includes('/callers/'))
-    expect(events.map(({ decision }) => decision)).toEqual(expected.map((line) => line.split(': ')[1]))
-    expect(new Set(events.map(({ action }) => action))).toEqual(new Set([rule.action]))
+  it('keep the private keys of a backup from everybody who could not read them anyway', async () => {
+    const { test, agent } = await startWorld()
+    const admin = await createAdministrator(test, agent, '/callers/admin', { role: 'admin', prefix: '/' })
+    const reply = await admin.call('/v1/backup', {})
+    expect(`${reply.status} ${reply.body.code}`).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect(test.log.events('admin.called').at(-1)).toMatchObject({ action: 'data.back_up', decision: 'denied' })
   })
+
+  it.each(remote.filter(({ onlyOwner }) => onlyOwner !== true).map((rule) => [rule.route, rule] as const))(
+    '%s',
+    async (_route, rule) => {
+      const world = await startWorld()
+      const { test, agent } = world
+      const decisions: string[] = []
+      const expected: string[] = []
+      const note = (who: string, denied: boolean, isDenied: boolean) => {
+        decisions.push(`${who}: ${isDenied ? 'denied' : 'allowed'}`)
+        expected.push(`${who}: ${denied ? 'denied' : 'allowed'}`)
+      }
+      const isEnough = (role: Role) => ROLES.indexOf(role) >= ROLES.indexOf(rule.role)
+      const [path, call] = bareCall(rule)
+
+      const stranger = await createProgram(test, agent, '/stranger')
+      const refused = await stranger.call(path, call)
+      expect(`${refused.status} ${refused.body.code}`).toBe('403 ERR_ADMIN_NO_ROLE')
+      expect(refused.body.title).toContain(`"${rule.role}"`)
+
+      for (const role of ROLES) {
+        const whole = await createAdministrator(test, agent, `/callers/whole-${role}`, { role, prefix: '/' })
+        const reply = await whole.call(path, call)
+        if (!isEnough(role)) expect(reply.body.title).toContain(`role "${rule.role}"`)
+        note(`${role} over /`, !isEnough(role), reply.status === 403)
+        const prefix = scopeOf(rule.over, INSIDE)
+        const team = await createAdministrator(test, agent, `/callers/team-${role}`, { role, prefix })
+        const sample = SAMPLES[rule.route]
+        if (sample === undefined) {
+          note(
+            `${role} over a team`,
+            !isEnough(role) || rule.over === 'trust-domain',
+            (await team.call(path, call)).status === 403,
+          )
+          continue
+        }
+        const [insidePath, insideCall] = await sample(world, INSIDE)
+        const inside = await team.call(insidePath, insideCall)
+        expect(inside.status === 403 || inside.status < 300, inside.text).toBe(true)
+        note(`${role} inside`, !isEnough(role), inside.status === 403)
+        const [outsidePath, outsideCall] = await sample(world, OUTSIDE)
+        const outside = await team.call(outsidePath, outsideCall)
+        const isList = outsidePath === insidePath && rule.route.startsWith('GET')
+        note(`${role} outside`, !isEnough(role) || !isList, outside.status === 403 || outside.status === 404)
+      }
+      expect(decisions).toEqual(expected)
+      // One event for each call that was made over the network, and it says the same.
+      const events = test.log.events('admin.called').filter(({ subject }) => String(subject).includes('/callers/'))
+      expect(events.map(({ decision }) => decision)).toEqual(expected.map((line) => line.split(': ')[1]))
+      expect(new Set(events.map(({ action }) => action))).toEqual(new Set([rule.action]))
+    },
+  )
 })

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthenticatedNode } from '../../attestation/node-attestation.ts'
 import type { NodeAuthentication } from '../../attestation/node-authentication.ts'
 import type { DownstreamAuthentication, DownstreamServer } from '../../downstream/downstream-authentication.ts'
+import type { IssuanceGate } from '../../recovery/issuance-gate.ts'
 import { createApp } from '../create-app.ts'
 import type { RequestObservers } from '../observe-requests.ts'
 import { type AttestationRoutesOptions, addAttestationRoutes } from './attestation-routes.ts'
@@ -23,6 +24,7 @@ export interface MachineAppOptions
   readonly observers?: RequestObservers
   readonly authentication: NodeAuthentication
   readonly downstreamAuthentication: DownstreamAuthentication
+  readonly gate: Pick<IssuanceGate, 'requireOpen'>
   readonly log: Logger
   readonly version: string
 }
@@ -34,10 +36,12 @@ const ATTEST = '/v1/agent/attest'
  * standing, or of a server below that runs on one.
  */
 export function createMachineApp(options: MachineAppOptions): Promise<FastifyInstance> {
-  const { log, version, observers, authentication, downstreamAuthentication } = options
+  const { log, version, observers, authentication, downstreamAuthentication, gate } = options
   const nodes = new WeakMap<FastifyRequest, AuthenticatedNode>()
   const servers = new WeakMap<FastifyRequest, DownstreamServer>()
   const guard = async (request: FastifyRequest) => {
+    // Not even the present state is told: agents are better off with what they have.
+    gate.requireOpen()
     const { url } = request.routeOptions
     if (url === ATTEST) return
     if (url?.startsWith(DOWNSTREAM) === true) {

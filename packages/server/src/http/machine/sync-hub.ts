@@ -48,6 +48,11 @@ export class SyncHub {
 
   closeAll(): void {
     this.#unsubscribe()
+    this.endStreams()
+  }
+
+  /** Whoever comes again is judged anew. */
+  endStreams(): void {
     for (const agentId of [...this.#streams.keys()]) this.#closeAgent(agentId)
   }
 

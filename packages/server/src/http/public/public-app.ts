@@ -1,22 +1,26 @@
 import type { Logger } from '@countersign/plugin-kit'
 import type { FastifyInstance } from 'fastify'
+import type { IssuanceGate } from '../../recovery/issuance-gate.ts'
 import { createApp } from '../create-app.ts'
 import type { RequestObservers } from '../observe-requests.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addOidcRoutes } from './oidc-routes.ts'
+import { refuseWhileHeld } from './refuse-while-held.ts'
 
 export interface PublicAppOptions extends BundleRoutesOptions, HealthRoutesOptions {
   readonly observers?: RequestObservers
+  readonly gate: Pick<IssuanceGate, 'requireMemory'>
   readonly log: Logger
   readonly version: string
 }
 
 /** What anyone may ask: keys to verify with, and whether the server is well. */
 export function createPublicApp(options: PublicAppOptions): Promise<FastifyInstance> {
-  const { log, version, observers } = options
+  const { log, version, observers, gate } = options
+  const guard = refuseWhileHeld(gate)
   const description = 'Public keys of the trust domain, and health.'
-  return createApp({ log, version, observers, name: 'public', description, openapi: true }, (app) => {
+  return createApp({ log, version, observers, name: 'public', description, openapi: true, guard }, (app) => {
     addBundleRoutes(app, options)
     addOidcRoutes(app, options)
     addHealthRoutes(app, options)
