@@ -25,4 +25,15 @@ export { KeyManagerError, type KeyManagerErrorCode } from './plugin/key-manager-
 export { isKeyName, requireKeyName } from './plugin/key-name.ts'
 export type { AgentNodeAttestor, AttestedNode, NodeAttestorHost, ServerNodeAttestor } from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
+export type {
+  IssuedSvid,
+  IssuerSettings,
+  PresentedToken,
+  TokenProfile,
+  TokenProfileHost,
+  TokenProfileIn,
+  TokenProfileOut,
+  TokenRole,
+  TokenSigner,
+} from './plugin/token-profile.ts'
 export type { PeerProcess, WorkloadAttestor } from './plugin/workload-attestor.ts'

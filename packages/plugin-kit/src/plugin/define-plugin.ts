@@ -2,6 +2,7 @@ import type { Logger } from '../logging/logger.ts'
 import type { Clock } from './clock.ts'
 import type { KeyManager } from './key-manager.ts'
 import type { AgentNodeAttestor, ServerNodeAttestor } from './node-attestor.ts'
+import type { TokenProfile } from './token-profile.ts'
 import type { WorkloadAttestor } from './workload-attestor.ts'
 
 /** Plugin types and what each creates. A new type is one line here, one interface file and one contract suite. */
@@ -9,6 +10,7 @@ export interface PluginTypes {
   'key-manager': KeyManager
   'node-attestor-agent': AgentNodeAttestor
   'node-attestor-server': ServerNodeAttestor
+  'token-profile': TokenProfile
   'workload-attestor': WorkloadAttestor
 }
 
