@@ -15,10 +15,6 @@ export interface TrustedIssuer {
   readonly keys: TrustedKeys
   /** Default: all that are asymmetric. */
   readonly algorithms?: readonly SignatureAlgorithm[]
-  /**
-   * Fetches the keys again, where they come from somewhere: at most once in a while, whoever asks.
-   *
-   * @returns whether the keys may have changed
-   */
-  refreshKeys?(): Eventual<boolean>
+  /** Fetches the keys again, where they come from somewhere: at most once in a while, whoever asks. Never fails. */
+  refreshKeys?(): Eventual<void>
 }
