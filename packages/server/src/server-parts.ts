@@ -94,6 +94,7 @@ export async function openServerParts(
     x509: config.authorities.x509Ttl,
     jwt: config.authorities.jwtTtl,
     wit: config.authorities.witTtl,
+    oauth: config.authorities.oauthTtl,
   }
   const authorityParts = {
     store: new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint)),
@@ -110,7 +111,11 @@ export async function openServerParts(
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
   }
-  const authorities = await Authorities.open({ ...authorityParts, log: log.child({ component: 'authorities' }) })
+  const authorities = await Authorities.open({
+    ...authorityParts,
+    log: log.child({ component: 'authorities' }),
+    furtherKinds: config.tokenService === undefined ? [] : ['oauth'],
+  })
   const crls = new CrlPublisher({
     store: new CrlStore(store),
     factory: authorityParts.factory,

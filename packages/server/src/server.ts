@@ -3,6 +3,9 @@ import { type Clock, type Logger, type LogLevels, systemClock } from '@countersi
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
+import { openTokenService } from './exchange/open-token-service.ts'
+import { parseTokenServiceUrls } from './exchange/token-service-urls.ts'
+import { resolveHost } from './federation/resolve-address.ts'
 import { createAdminApp } from './http/admin/admin-app.ts'
 import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
@@ -189,15 +192,10 @@ async function openMachineListener({ config, parts, log, clock, closers, observa
   return { listener, hub }
 }
 
-async function openPublicListener({
-  config,
-  parts,
-  log,
-  clock,
-  closers,
-  observation,
-}: Surroundings): Promise<TlsListener> {
+async function openPublicListener(surroundings: Surroundings): Promise<TlsListener> {
+  const { config, parts, log, clock, closers, observation } = surroundings
   const { jwtIssuer } = config.svids
+  const oauth = await openOAuth(surroundings)
   const app = await createPublicApp({
     bundles: parts.bundles,
     trustDomain: config.trustDomain,
@@ -205,6 +203,7 @@ async function openPublicListener({
     // Strangers learn no reasons.
     isReady: async () => (await parts.readiness.report()).ready,
     observers: observation,
+    oauth,
     log: log.child({ listener: 'public' }),
     version: VERSION,
   })
@@ -218,6 +217,26 @@ async function openPublicListener({
   })
   closers.add(() => listener.stop())
   return listener
+}
+
+/** The token service, where one is configured. */
+async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
+  const { tokenService: own, trustDomain, dataDir, plugins } = config
+  if (own === undefined) return undefined
+  const context = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
+  const profiles = new Map([...plugins.tokenProfiles].map(([name, create]) => [name, create(context(name))] as const))
+  const tokenService = await openTokenService({
+    ...parts,
+    config: own,
+    urls: parseTokenServiceUrls(own.issuer, config.svids.jwtIssuer),
+    trustDomain,
+    profiles,
+    resolveHost,
+    clock,
+    log: log.child({ part: 'token-service' }),
+  })
+  closers.add(() => tokenService.stop())
+  return { tokenService, refreshHintSeconds: config.bundle.refreshHint, now: () => clock.now() }
 }
 
 function publicCredential(config: ServerConfig, log: Logger, clock: Clock): TlsCredentialSource {

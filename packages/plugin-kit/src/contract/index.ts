@@ -6,4 +6,11 @@ export {
   describeServerNodeAttestor,
   type ServerNodeAttestorFixture,
 } from './node-attestor.ts'
+export {
+  describeTokenProfileIn,
+  describeTokenProfileOut,
+  type TokenProfileInFixture,
+  type TokenProfileOutFixture,
+} from './token-profile.ts'
+export { TestTokenProfileHost, type TestTokenProfileHostOptions } from './token-profile-host.ts'
 export { describeWorkloadAttestor, type WorkloadAttestorFixture } from './workload-attestor.ts'

@@ -1,6 +1,7 @@
 import type {
   CryptoBackend,
   PublicJwk,
+  ReplayMemory,
   SigningKey,
   TrustStore,
   VerifiedWit,
@@ -51,6 +52,8 @@ export interface TokenProfileHost {
    * @throws CredentialError `ERR_CREDENTIAL_ISSUER` when there is none, or several could be meant
    */
   findIssuer(profile: string, iss: string, kid: string | undefined): TrustedIssuer & IssuerSettings
+  /** What was used up, for every server of this service: assertions that are good once. */
+  readonly usedTokens: ReplayMemory
   /** Signs as the service. Profiles never hold a key longer than for one token. */
   readonly signer: TokenSigner
 }

@@ -24,8 +24,31 @@ export interface AccessTokenContent {
 }
 
 const OWN_CLAIMS = new Set([
-  ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'client_id', 'scope', 'cnf', 'act', 'may_act', 'azp'],
+  ...[
+    'iss',
+    'sub',
+    'aud',
+    'exp',
+    'nbf',
+    'iat',
+    'jti',
+    'client_id',
+    'scope',
+    'cnf',
+    'act',
+    'may_act',
+    'azp',
+    'txn',
+    'tctx',
+    'rctx',
+    'req_wl',
+  ],
 ])
+
+/** Whether a claim means something already, so that nothing else may be put under its name. */
+export function isOwnClaim(name: string): boolean {
+  return OWN_CLAIMS.has(name)
+}
 
 /** Issues JWT access tokens under one key, made once for it. @see RFC 9068 section 2 */
 export class AccessTokenIssuer {
@@ -60,7 +83,7 @@ export class AccessTokenIssuer {
       throw new IssuanceError('ERR_ISSUANCE_LIFETIME', 'lifetime must be positive')
     }
     for (const name of Object.keys(claims)) {
-      if (OWN_CLAIMS.has(name)) throw new IssuanceError('ERR_ISSUANCE_CLAIM', `claim "${name}" cannot be set`)
+      if (isOwnClaim(name)) throw new IssuanceError('ERR_ISSUANCE_CLAIM', `claim "${name}" cannot be set`)
     }
     const [only, second] = audience
     const all = {

@@ -1,5 +1,5 @@
 /** Tokens exchanged for others: what a token service verifies, decides by and issues. Values in, values out. */
-export { type AccessTokenContent, AccessTokenIssuer } from './access-token-issuer.ts'
+export { type AccessTokenContent, AccessTokenIssuer, isOwnClaim } from './access-token-issuer.ts'
 export {
   AccessTokenVerifier,
   type AccessTokenVerifierOptions,
@@ -19,6 +19,7 @@ export {
 } from './actor-chain.ts'
 export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
 export { certificateThumbprint } from './certificate-thumbprint.ts'
+export { mapClaims, readClaim, requireClaims } from './claim-paths.ts'
 export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
 export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'
 export {

@@ -1,6 +1,7 @@
 /** The server's configuration file: the reference documentation is made from these descriptions and defaults. */
 import { TracingSettings, telemetrySettings } from '@countersign/telemetry'
 import { type Static, Type } from 'typebox'
+import { TokenServiceConfig } from '../exchange/token-service-schema.ts'
 
 const DAY = 86_400
 
@@ -59,6 +60,7 @@ export const ServerConfigFile = Type.Object({
       x509Ttl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a certificate authority'),
       jwtTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs JWT-SVIDs'),
       witTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs WIT-SVIDs'),
+      oauthTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs for the token service'),
       jwtAlgorithm: Type.Union([Type.Literal('ES256'), Type.Literal('RS256')], {
         default: 'ES256',
         description: 'algorithm of the next key that signs JWT-SVIDs; some relying parties accept only RS256',
@@ -98,6 +100,7 @@ export const ServerConfigFile = Type.Object({
     },
     { default: {} },
   ),
+  tokenService: Type.Optional(TokenServiceConfig),
   keyManager: Type.Object(PluginChoice.properties, {
     default: { name: 'disk' },
     description: 'where signing keys are kept',

@@ -17,7 +17,7 @@ describe('parseServerConfig', () => {
       machine: { host: '0.0.0.0', port: 8441 },
       public: { host: '0.0.0.0', port: 8443 },
       admin: { socket: '/etc/countersign/data/admin.sock' },
-      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, jwtAlgorithm: 'ES256' },
+      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, oauthTtl: 86_400, jwtAlgorithm: 'ES256' },
       svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600 },
       bundle: { refreshHint: 60 },
       log: { level: 'info' },

@@ -2,6 +2,9 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { ConfigError, loadConfigFile, parseConfig } from '@countersign/plugin-kit'
 import { errorCode, parseTrustDomain } from '@countersign/protocol'
+import { validateIssuers } from '../exchange/issuers/issuers.ts'
+import type { TokenServiceConfig } from '../exchange/token-service-schema.ts'
+import { parseTokenServiceUrls } from '../exchange/token-service-urls.ts'
 import { IssuerUrlError, parseIssuerUrl } from '../issuance/issuer-url.ts'
 import { isDnsName } from '../registration/dns-name.ts'
 import { ServerConfigFile } from './server-config-schema.ts'
@@ -35,6 +38,7 @@ export async function loadServerConfig(
  *
  * @param baseDir relative paths start here
  * @throws ConfigError `ERR_CONFIG_UNKNOWN_KEY`, `ERR_CONFIG_INVALID`
+ * @throws ExchangeError `ERR_EXCHANGE_ISSUER`
  */
 export function parseServerConfig(value: unknown, baseDir: string): ServerConfig {
   const { admin, keyManager, nodeAttestors, ...file } = parseConfig(ServerConfigFile, value)
@@ -50,8 +54,12 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES) {
     throw new ConfigError('ERR_CONFIG_INVALID', `"admin.socket" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
   }
+  const { tokenService, ...others } = file
   return {
-    ...file,
+    ...others,
+    ...(tokenService !== undefined && {
+      tokenService: resolveTokenService(tokenService, file.svids.jwtIssuer, baseDir),
+    }),
     dataDir,
     public: {
       ...file.public,
@@ -60,6 +68,26 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
     },
     admin: { socket },
     plugins: parsePluginChoices(keyManager, nodeAttestors),
+  }
+}
+
+/** Paths become absolute, and whatever can be seen to be wrong is. */
+function resolveTokenService(
+  config: TokenServiceConfig,
+  jwtIssuer: string | undefined,
+  baseDir: string,
+): TokenServiceConfig {
+  parseTokenServiceUrls(config.issuer, jwtIssuer)
+  validateIssuers(config.issuers)
+  const absolute = (path: string | undefined) => path && resolve(baseDir, path)
+  return {
+    ...config,
+    rulesFile: resolve(baseDir, config.rulesFile),
+    issuers: config.issuers.map((issuer) => {
+      const jwksFile = absolute(issuer.jwksFile)
+      const webRootsFile = absolute(issuer.webRootsFile)
+      return { ...issuer, ...(jwksFile && { jwksFile }), ...(webRootsFile && { webRootsFile }) }
+    }),
   }
 }
 

@@ -10,9 +10,12 @@ import {
   type PluginType,
   type PluginTypes,
   type ServerNodeAttestor,
+  type TokenProfile,
 } from '@countersign/plugin-kit'
+import accessToken from '@countersign/token-profile-access-token'
+import serviceAccount from '@countersign/token-profile-service-account'
 
-const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken])
+const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken, accessToken, serviceAccount])
 
 /** A plugin whose configuration was checked, not created yet. */
 export type ChosenPlugin<Plugin> = (context: PluginContext) => Plugin
@@ -21,6 +24,8 @@ export interface ServerPlugins {
   readonly keyManager: ChosenPlugin<KeyManager>
   /** By the name that agents give. */
   readonly nodeAttestors: ReadonlyMap<string, ChosenPlugin<ServerNodeAttestor>>
+  /** All there are: without a rule that names it, none does anything. */
+  readonly tokenProfiles: ReadonlyMap<string, ChosenPlugin<TokenProfile>>
 }
 
 interface PluginChoice {
@@ -37,7 +42,10 @@ export function parsePluginChoices(keyManager: PluginChoice, nodeAttestors: read
     }
     chosen.set(choice.name, choose('node-attestor-server', choice))
   }
-  return { keyManager: choose('key-manager', keyManager), nodeAttestors: chosen }
+  const tokenProfiles = new Map(
+    CATALOG.names('token-profile').map((name) => [name, choose('token-profile', { name })] as const),
+  )
+  return { keyManager: choose('key-manager', keyManager), nodeAttestors: chosen, tokenProfiles }
 }
 
 function choose<Type extends PluginType>(type: Type, choice: PluginChoice): ChosenPlugin<PluginTypes[Type]> {

@@ -22,22 +22,27 @@ export interface AuthoritiesOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly propagationSeconds: number
+  /** Kinds to keep, besides those that every server has. */
+  readonly furtherKinds?: readonly AuthorityKind[]
 }
 
 /** Keys this server made and nothing refers to are left over from a crash. Others are not ours to delete. */
-const OWN_KEY_NAME = /^(?:x509|jwt|wit)-[0-9a-f]{32}$/
+const OWN_KEY_NAME = /^(?:x509|jwt|wit|oauth)-[0-9a-f]{32}$/
 /** No plan needs more: remove, prepare and activate, each once, and some to spare. */
 const MAX_STEPS = 16
 
 /** The trust domain's signing keys: one active of each kind at any time, replaced before they end. */
 export class Authorities {
   readonly #options: AuthoritiesOptions
+  /** Kinds that have one active authority at any time. */
+  readonly kinds: readonly AuthorityKind[]
   readonly #active = new Map<AuthorityKind, SigningAuthority>()
   #known: readonly Authority[] = []
   #running: Promise<void> = Promise.resolve()
 
   private constructor(options: AuthoritiesOptions) {
     this.#options = options
+    this.kinds = [...AUTHORITY_KINDS, ...(options.furtherKinds ?? [])]
   }
 
   /** Recovers from whatever an earlier run left, and ensures one active authority of each kind. */
@@ -103,7 +108,7 @@ export class Authorities {
   }
 
   async #runSteps(): Promise<void> {
-    for (const kind of AUTHORITY_KINDS) {
+    for (const kind of this.kinds) {
       for (let steps = 0; steps < MAX_STEPS; steps++) {
         const ofKind = (await this.#options.store.list()).filter((authority) => authority.kind === kind)
         const step = planRotation(ofKind, this.#options.clock.now(), this.#options.propagationSeconds)

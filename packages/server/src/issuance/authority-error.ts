@@ -8,6 +8,7 @@ export type AuthorityErrorCode =
   | 'ERR_AUTHORITY_NOT_TAINTED'
   | 'ERR_AUTHORITY_STILL_USED'
   | 'ERR_AUTHORITY_KEY_MISSING'
+  | 'ERR_AUTHORITY_KIND_UNUSED'
 
 /** The server has no key to sign with at present, or a step of a key's life is out of order. */
 export class AuthorityError extends WorkloadIdentityError<AuthorityErrorCode> {}

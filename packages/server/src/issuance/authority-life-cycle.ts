@@ -43,9 +43,19 @@ export class AuthorityLifeCycle {
     return [...views, ...(await store.listRevoked()).map(viewOfRevoked)]
   }
 
-  /** Publishes a new authority. One that is prepared already is the answer. */
+  /**
+   * Publishes a new authority. One that is prepared already is the answer.
+   *
+   * @throws AuthorityError `ERR_AUTHORITY_KIND_UNUSED`
+   */
   prepare(kind: AuthorityKind): Promise<AuthorityView> {
     const { authorities, store, factory } = this.#options
+    if (!authorities.kinds.includes(kind)) {
+      throw new AuthorityError(
+        'ERR_AUTHORITY_KIND_UNUSED',
+        `this server signs nothing with authorities of kind ${kind}`,
+      )
+    }
     return authorities.run(async () => {
       const present = await store.list()
       const prepared = present.find((authority) => authority.kind === kind && authority.state === 'prepared')

@@ -120,6 +120,13 @@ export interface CrlRow {
   readonly der: string
 }
 
+/** An assertion or proof that was used, until it would be refused for its age. */
+export interface UsedTokenRow {
+  /** A hash. */
+  readonly key: string
+  readonly expires_at: number
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -140,4 +147,5 @@ export interface Schema {
   readonly taint_reports: TaintReportRow
   readonly certificates: CertificateRow
   readonly crls: CrlRow
+  readonly used_tokens: UsedTokenRow
 }

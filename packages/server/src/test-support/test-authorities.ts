@@ -32,7 +32,7 @@ export async function reopenAuthorities(store: Store, clock: FakeClock, keyManag
   const audit = createAudit(log)
   const crypto = nodeCrypto
   const jwtAlgorithm = 'ES256'
-  const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME }
+  const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME, oauth: LIFETIME }
   const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, 60))
   const parts = {
     store: authorityStore,

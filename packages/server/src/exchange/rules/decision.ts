@@ -17,6 +17,7 @@ export interface ExchangeQuestion {
   readonly proven: Confirmation | undefined
   /** Whether possession of the key that the subject token is bound to was proved. */
   readonly isSubjectProven: boolean
+  readonly isActorProven: boolean
 }
 
 /** What one rule has to say: the parts of it that did not hold, by their path in the document, in this order. */
@@ -25,13 +26,14 @@ export interface RuleFinding {
   readonly failed: readonly string[]
 }
 
-/** The outcome, and how it came to be. Made of names only, so that it can be shown to an operator and kept in the audit. */
+/** The outcome. */
 export type Decision =
-  | { readonly allowed: true; readonly rule: ExchangeRule; readonly findings: readonly RuleFinding[] }
+  | { readonly allowed: true; readonly rule: ExchangeRule }
   | {
       readonly allowed: false
       /** As far as the nearest rule got: no rule at all, another audience, another scope. */
       readonly code: OAuthErrorCode
       readonly message: string
-      readonly findings: readonly RuleFinding[]
+      /** The rule that came nearest and what of it did not hold; `undefined` without any for this grant and issuer. */
+      readonly nearest: RuleFinding | undefined
     }

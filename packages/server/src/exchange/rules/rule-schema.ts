@@ -11,6 +11,9 @@ export const PartyMatcher = Type.Object(
     profile: Name('type of the token that says who it is, as service-account or wit'),
     issuer: Name('name of the configured issuer, or the trust domain, that vouches'),
     subject: Type.Optional(Texts('whole names the issuer gives, compared byte for byte')),
+    anySubject: Type.Optional(
+      Type.Literal(true, { description: 'whoever the issuer vouches for: for users, of whom nobody has a list' }),
+    ),
     below: Type.Optional(Text('a workload identifier: it and all below it; an origin means all of its workloads')),
     claims: Type.Optional(
       Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Texts('values that the mapped claim may have'), {
@@ -28,7 +31,7 @@ export const PartyMatcher = Type.Object(
       }),
     ),
   },
-  { description: 'subject or below must be given' },
+  { description: 'exactly one of subject, below and anySubject must be given' },
 )
 export type PartyMatcher = Static<typeof PartyMatcher>
 

@@ -1,0 +1,134 @@
+/** Puts the token service together, where one is configured. */
+import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
+import { AudiencePolicy, RequestVerifier, WitVerifier, WptVerifier } from '@countersign/protocol'
+import { DpopProofVerifier } from '@countersign/protocol/exchange'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { RefusalLimit } from '../audit/refusal-limit.ts'
+import { parseAddressRange } from '../federation/address-range.ts'
+import { createDocumentFetcher } from '../federation/fetch-document.ts'
+import type { ResolveHost } from '../federation/resolve-address.ts'
+import type { ServerParts } from '../server-parts.ts'
+import { UsedTokenStore } from '../store/used-token-store.ts'
+import { BundleTrust } from './bundle-trust.ts'
+import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
+import { DpopNonces } from './dpop-nonces.ts'
+import { ExchangeError } from './exchange-error.ts'
+import { ClientCredentials } from './grants/client-credentials.ts'
+import { TokenExchange } from './grants/token-exchange.ts'
+import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
+import { Issuers, validateIssuers } from './issuers/issuers.ts'
+import { openKeySource } from './issuers/key-source.ts'
+import { OwnTokenKeys } from './own-token-keys.ts'
+import { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
+import { TokenEndpoint } from './token-endpoint.ts'
+import { TokenProfiles } from './token-profiles.ts'
+import { TokenServiceHost } from './token-service-host.ts'
+import type { TokenServiceConfig } from './token-service-schema.ts'
+import type { TokenServiceUrls } from './token-service-urls.ts'
+import { ServerTokenSigner } from './token-signer.ts'
+
+export interface TokenServiceParts extends Pick<ServerParts, 'store' | 'bundles' | 'authorities' | 'issuer' | 'audit'> {
+  readonly config: TokenServiceConfig
+  readonly urls: TokenServiceUrls
+  readonly trustDomain: string
+  readonly profiles: ReadonlyMap<string, TokenProfile>
+  readonly resolveHost: ResolveHost
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** A token service that answers. */
+export interface TokenService {
+  readonly urls: TokenServiceUrls
+  readonly endpoint: TokenEndpoint
+  readonly keys: OwnTokenKeys
+  readonly nonces: DpopNonces | undefined
+  readonly metadata: { readonly grantTypes: readonly string[]; readonly authMethods: readonly string[] }
+  stop(): Promise<void>
+}
+
+/**
+ * @throws ExchangeError `ERR_EXCHANGE_ISSUER`, `ERR_EXCHANGE_RULES`
+ * @throws ConfigError `ERR_CONFIG_*` when the document of rules cannot be read
+ */
+export async function openTokenService(parts: TokenServiceParts): Promise<TokenService> {
+  const { config, urls, trustDomain, store, bundles, audit, clock, log } = parts
+  const crypto = nodeCrypto
+  validateIssuers(config.issuers)
+  const issuers = new Issuers(config.issuers.map((issuer) => openIssuer(issuer, parts)))
+  const bundleTrust = new BundleTrust({ store, bundles, crypto, log })
+  const profiles = new TokenProfiles(parts.profiles)
+  const rules = await readRules(parts, issuers, profiles)
+  const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
+  const usedTokens = new UsedTokenStore(store)
+  const nonces = config.dpopNonce ? new DpopNonces() : undefined
+  const host = new TokenServiceHost({
+    urls,
+    trustDomain,
+    crypto,
+    trust: bundleTrust.trust,
+    self: keys,
+    issuers,
+    signer: new ServerTokenSigner({ ...parts, crypto }),
+    usedTokens,
+  })
+  const methods = [new JwtAssertion({ profiles, host })]
+  const grants = [new ClientCredentials(profiles), new TokenExchange({ profiles, host })]
+  const wit = new WitVerifier({ trust: bundleTrust.trust, crypto })
+  const audience = new AudiencePolicy({ accepted: [urls.tokenEndpoint, urls.issuer] })
+  const wpt = new WptVerifier({ crypto, audience, replayMemory: usedTokens })
+  await Promise.all([issuers.start(), bundleTrust.start()])
+  return {
+    urls,
+    keys,
+    nonces,
+    endpoint: new TokenEndpoint({
+      methods,
+      grants,
+      profiles,
+      rules: () => rules,
+      host,
+      proofs: {
+        crypto,
+        dpop: new DpopProofVerifier({ crypto, replayMemory: usedTokens }),
+        nonces,
+        wits: new RequestVerifier({ wit, wpt }),
+        url: urls.tokenEndpoint,
+      },
+      audit,
+      refusals: new RefusalLimit(clock),
+    }),
+    metadata: { grantTypes: grants.map(({ type }) => type), authMethods: methods.map(({ name }) => name) },
+    async stop() {
+      await Promise.all([issuers.stop(), bundleTrust.stop()])
+    },
+  }
+}
+
+function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenServiceParts): ConfiguredIssuer {
+  for (const profile of config.profiles) {
+    if (parts.profiles.get(profile)?.in === undefined) {
+      throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": no profile takes "${profile}"`)
+    }
+  }
+  if (config.allowedAddresses?.some((range) => parseAddressRange(range) === undefined)) {
+    throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": "allowedAddresses" has one that is none`)
+  }
+  // A redirect of keys would put the word of one host in place of another's.
+  const source = openKeySource(config, createDocumentFetcher(parts.resolveHost, 0))
+  return new ConfiguredIssuer(config, { source, crypto: nodeCrypto, clock: parts.clock, log: parts.log })
+}
+
+async function readRules(parts: TokenServiceParts, issuers: Issuers, profiles: TokenProfiles) {
+  const { config, urls, trustDomain, log } = parts
+  const document = await loadConfigFile(config.rulesFile)
+  const rules = ExchangeRuleSet.parse(document, {
+    ownAudience: urls.issuer,
+    inProfiles: profiles.inNames,
+    outProfiles: profiles.outNames,
+    // Trust domains come and go with federation; a rule may be written before.
+    isIssuer: (name) => name === 'self' || name === trustDomain || name.includes('.') || issuers.has(name),
+  })
+  if (rules.size === 0) log.warn({ rulesFile: config.rulesFile }, 'there are no exchange rules: nothing will be issued')
+  return rules
+}

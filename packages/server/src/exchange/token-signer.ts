@@ -1,0 +1,73 @@
+import type { Clock, IssuedSvid, TokenSigner } from '@countersign/plugin-kit'
+import { type CryptoBackend, encodeBase64url, encodePem } from '@countersign/protocol'
+import type { Authorities } from '../issuance/authorities.ts'
+import type { SvidIssuer } from '../issuance/svid-issuer.ts'
+
+export interface ServerTokenSignerParts {
+  readonly authorities: Authorities
+  readonly issuer: SvidIssuer
+  readonly crypto: CryptoBackend
+  readonly clock: Clock
+}
+
+/** Lends token profiles the server's keys, by way of what issues SVIDs anyway: with its limits and its audit. */
+export class ServerTokenSigner implements TokenSigner {
+  readonly #parts: ServerTokenSignerParts
+
+  constructor(parts: ServerTokenSignerParts) {
+    this.#parts = parts
+  }
+
+  /** @throws AuthorityError `ERR_AUTHORITY_NONE_ACTIVE` */
+  async oauthKey() {
+    const { authority, key } = await this.#parts.authorities.active('oauth')
+    return { key, notAfter: authority.notAfter }
+  }
+
+  async issueJwtSvid(order: { spiffeId: string; audience: readonly string[]; expiresAt: number }): Promise<IssuedSvid> {
+    const { spiffeId, audience, expiresAt } = order
+    const { token, expiresAt: end } = await this.#parts.issuer.issueJwt({
+      spiffeId,
+      audience,
+      ...this.#until(expiresAt),
+    })
+    return { token, expiresAt: end, id: idOf(token) }
+  }
+
+  async issueWit(order: Parameters<TokenSigner['issueWit']>[0]): Promise<IssuedSvid> {
+    const { spiffeId, publicKey, expiresAt } = order
+    const { token, expiresAt: end } = await this.#parts.issuer.issueWit({
+      spiffeId,
+      publicKey,
+      ...this.#until(expiresAt),
+    })
+    return { token, expiresAt: end, id: idOf(token) }
+  }
+
+  async issueX509Svid(order: Parameters<TokenSigner['issueX509Svid']>[0]): Promise<IssuedSvid> {
+    const { spiffeId, publicKey, expiresAt } = order
+    const issued = await this.#parts.issuer.issueX509({
+      kind: 'x509-svid',
+      spiffeId,
+      publicKey,
+      ...this.#until(expiresAt),
+    })
+    const token = encodePem(issued.chain.map((certificate) => Buffer.from(certificate, 'base64')))
+    return { token, expiresAt: issued.expiresAt, id: issued.serial }
+  }
+
+  newId(): string {
+    return encodeBase64url(this.#parts.crypto.randomBytes(16))
+  }
+
+  #until(expiresAt: number) {
+    return { ttlSeconds: Math.max(0, expiresAt - this.#parts.clock.now()), endsAt: expiresAt }
+  }
+}
+
+/** `jti` of a token that this server has just made. */
+function idOf(token: string): string {
+  const [, claims = ''] = token.split('.')
+  const { jti } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { readonly jti: string }
+  return jti
+}
