@@ -91,7 +91,12 @@ export class DpopProofVerifier {
         requireNonce(claims, context)
         return whenReady(jwkThumbprint(jwk, crypto), (thumbprint) =>
           whenReady(this.#requireTokenHash(claims, context, thumbprint), () =>
-            whenReady(this.#rejectReplay(id, thumbprint, issuedAt, context.now), () => ({ thumbprint, jwk, id })),
+            whenReady(this.#rejectReplay(id, thumbprint, issuedAt, context.now), () => ({
+              thumbprint,
+              // With the algorithm that it was used with: a credential that confirms it must name one.
+              jwk: { ...jwk, alg },
+              id,
+            })),
           ),
         )
       }),

@@ -36,6 +36,7 @@ export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-na
 export { PrivateKeyJwtVerifier } from './private-key-jwt-verifier.ts'
 export { type BindingQuestion, shrinkAudience, shrinkBinding, shrinkLifetime, shrinkScopes } from './shrink.ts'
 export { type SingleUseToken, useOnce } from './single-use.ts'
+export { requireSvidOrder } from './svid-order.ts'
 export type { IssuedToken, TokenOrder } from './token-order.ts'
 export type { TrustedIssuer } from './trusted-issuer.ts'
 export {

@@ -55,6 +55,8 @@ describe('shrinkBinding', () => {
     [undefined, proven, 'as-presented', proven],
     [held, proven, 'as-presented', proven],
     [undefined, proven, 'required', proven],
+    [held, proven, 'none', undefined],
+    [held, undefined, 'none', undefined],
   ] as const)('of %j with %j under "%s" is %j', (from, key, rule, expected) => {
     expect(shrinkBinding({ held: from, proven: key, rule })).toEqual(expected)
   })

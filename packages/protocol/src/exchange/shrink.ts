@@ -73,17 +73,21 @@ export interface BindingQuestion {
   readonly held: Confirmation | undefined
   /** The key that the request proves and asks the new token to be bound to: of a DPoP proof, or a certificate. */
   readonly proven: Confirmation | undefined
-  /** The rule's own word. `required`: never a bearer token. `as-presented`: bound when there is a proven key. */
-  readonly rule: 'required' | 'as-presented'
+  /**
+   * The rule's own word. `required`: never a bearer token. `as-presented`: bound when there is a proven key. `none`: a bearer
+   * token in any case, for what cannot be bound; somebody has to have written that down.
+   */
+  readonly rule: 'required' | 'as-presented' | 'none'
 }
 
 /**
- * The binding that a new token gets. A subject that is bound to a key never becomes a bearer token: whoever came by it
- * could use it without the key.
+ * The binding that a new token gets. A subject that is bound to a key becomes no bearer token unless the rule says so:
+ * whoever came by it could use it without the key.
  *
  * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF` when a key must be proven and none is
  */
 export function shrinkBinding({ held, proven, rule }: BindingQuestion): Confirmation | undefined {
+  if (rule === 'none') return undefined
   if (proven !== undefined) return proven
   if (held !== undefined || rule === 'required') {
     throw new OAuthError(

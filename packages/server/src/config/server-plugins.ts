@@ -13,9 +13,19 @@ import {
   type TokenProfile,
 } from '@countersign/plugin-kit'
 import accessToken from '@countersign/token-profile-access-token'
+import jwtSvid from '@countersign/token-profile-jwt-svid'
 import serviceAccount from '@countersign/token-profile-service-account'
+import wit from '@countersign/token-profile-wit'
 
-const CATALOG = new PluginCatalog([diskKeyManager, memoryKeyManager, joinToken, accessToken, serviceAccount])
+const CATALOG = new PluginCatalog([
+  diskKeyManager,
+  memoryKeyManager,
+  joinToken,
+  accessToken,
+  jwtSvid,
+  serviceAccount,
+  wit,
+])
 
 /** A plugin whose configuration was checked, not created yet. */
 export type ChosenPlugin<Plugin> = (context: PluginContext) => Plugin

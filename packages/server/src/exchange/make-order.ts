@@ -18,7 +18,7 @@ export interface OrderSurroundings {
   readonly now: number
   /** `client_id` where nobody authenticated. */
   readonly anonymousClient: string
-  /** The key that is proven by a proof that has it in it. */
+  /** The key that `proven` of the question means, where it is known. */
   readonly provenKey: PublicJwk | undefined
 }
 
@@ -42,7 +42,7 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
     actor: chainOf(question, rule),
     claims: pickClaims(question, to.claims ?? []),
     confirmation,
-    confirmationKey: surroundings.provenKey ?? subject.confirmationKey,
+    confirmationKey: surroundings.provenKey,
     issuedAt: now,
     expiresAt: shrinkLifetime(now, to.ttl, ends),
     source: subject,

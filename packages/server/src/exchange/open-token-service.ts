@@ -11,6 +11,8 @@ import type { ServerParts } from '../server-parts.ts'
 import { UsedTokenStore } from '../store/used-token-store.ts'
 import { BundleTrust } from './bundle-trust.ts'
 import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
+import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
+import { WitProof } from './client-authentication/wit-proof.ts'
 import { DpopNonces } from './dpop-nonces.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
@@ -72,7 +74,11 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     signer: new ServerTokenSigner({ ...parts, crypto }),
     usedTokens,
   })
-  const methods = [new JwtAssertion({ profiles, host })]
+  const methods = [
+    new JwtAssertion({ profiles, host }),
+    new SpiffeJwt({ profiles, host }),
+    new WitProof({ profiles, host }),
+  ]
   const grants = [new ClientCredentials(profiles), new TokenExchange({ profiles, host })]
   const wit = new WitVerifier({ trust: bundleTrust.trust, crypto })
   const audience = new AudiencePolicy({ accepted: [urls.tokenEndpoint, urls.issuer] })

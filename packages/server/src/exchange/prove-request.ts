@@ -10,6 +10,7 @@ import {
 import { type Confirmation, type DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
 import type { DpopNonces } from './dpop-nonces.ts'
+import { singleField, WIT_FIELD } from './header-field.ts'
 import type { RequestProofs } from './request-proofs.ts'
 import type { TokenRequest } from './token-request.ts'
 
@@ -23,9 +24,9 @@ export interface ProveRequestOptions {
   readonly url: string
 }
 
-/** What a request proves, and the key of its DPoP proof. */
+/** What a request proves, and the key that `binding` means, where it is known. */
 export interface ProvedRequest extends RequestProofs {
-  readonly dpopKey: PublicJwk | undefined
+  readonly bindingKey: PublicJwk | undefined
 }
 
 /** Nothing proved: most requests. */
@@ -42,17 +43,24 @@ export async function proveRequest(request: TokenRequest, options: ProveRequestO
   const dpop = await proveDpop(request, options)
   const wit = await proveWit(request, options)
   if (dpop === undefined && wit === undefined) {
-    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, x509: undefined, dpopKey: undefined }
+    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, x509: undefined, bindingKey: undefined }
   }
   const witThumbprint = wit === undefined ? undefined : await jwkThumbprint(wit.confirmationJwk, options.crypto)
   const thumbprint = dpop?.thumbprint ?? witThumbprint
   const binding: Confirmation | undefined = thumbprint === undefined ? undefined : { kind: 'jkt', thumbprint }
   const proven = [dpop?.thumbprint, witThumbprint].filter((each) => each !== undefined)
-  return { keys: { jkt: new Set(proven), x5t: NOTHING }, binding, wit, x509: undefined, dpopKey: dpop?.jwk }
+  return {
+    keys: { jkt: new Set(proven), x5t: NOTHING },
+    binding,
+    wit,
+    x509: undefined,
+    bindingKey: dpop?.jwk ?? wit?.confirmationJwk,
+  }
 }
 
 async function proveDpop(request: TokenRequest, { dpop, nonces, url }: ProveRequestOptions) {
-  const proof = singleField(request, 'dpop')
+  // RFC 9449 section 4.3 step 1.
+  const proof = singleField(request, 'dpop', 'ERR_OAUTH_INVALID_DPOP_PROOF')
   if (proof === undefined) return undefined
   try {
     const { now } = request
@@ -67,24 +75,9 @@ async function proveDpop(request: TokenRequest, { dpop, nonces, url }: ProveRequ
   }
 }
 
-/** RFC 9449 section 4.3 step 1: exactly one. */
-function singleField({ rawHeaders }: TokenRequest, wanted: string): string | undefined {
-  let found: string | undefined
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() !== wanted) continue
-    if (found !== undefined) {
-      throw new OAuthError('ERR_OAUTH_INVALID_DPOP_PROOF', 'request has more than one DPoP proof')
-    }
-    found = rawHeaders[index + 1]
-  }
-  return found
-}
-
-const WIT_FIELD = 'workload-identity-token'
-
 async function proveWit(request: TokenRequest, { wits }: ProveRequestOptions): Promise<VerifiedWit | undefined> {
+  if (singleField(request, WIT_FIELD, 'ERR_OAUTH_INVALID_CLIENT') === undefined) return undefined
   const { rawHeaders } = request
-  if (!rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === WIT_FIELD)) return undefined
   try {
     const { wit } = await wits.verify({ rawHeaders, target: request.target }, request.now)
     return wit

@@ -57,7 +57,7 @@ export class TokenEndpoint {
         throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client did not authenticate')
       }
       question = await grant.ask(request, client, proofs)
-      const { rule, order } = this.#decide(question, request.now, proofs.dpopKey)
+      const { rule, order } = this.#decide(question, request.now, proofs.bindingKey)
       const issued = await this.#issue(question.requested, order)
       this.#reportIssued(question, order, issued, rule)
       return toResponse(grant, request, order, issued)

@@ -1,7 +1,9 @@
 import type { Clock, IssuedSvid, TokenSigner } from '@countersign/plugin-kit'
-import { type CryptoBackend, encodeBase64url, encodePem } from '@countersign/protocol'
+import { type CryptoBackend, encodeBase64url, encodePem, WorkloadId } from '@countersign/protocol'
+import { OAuthError } from '@countersign/protocol/exchange'
 import type { Authorities } from '../issuance/authorities.ts'
 import type { SvidIssuer } from '../issuance/svid-issuer.ts'
+import { isBelow, RESERVED_PATH } from '../registration/validate-entry.ts'
 
 export interface ServerTokenSignerParts {
   readonly authorities: Authorities
@@ -26,6 +28,7 @@ export class ServerTokenSigner implements TokenSigner {
 
   async issueJwtSvid(order: { spiffeId: string; audience: readonly string[]; expiresAt: number }): Promise<IssuedSvid> {
     const { spiffeId, audience, expiresAt } = order
+    this.#requireWorkload(spiffeId)
     const { token, expiresAt: end } = await this.#parts.issuer.issueJwt({
       spiffeId,
       audience,
@@ -36,6 +39,7 @@ export class ServerTokenSigner implements TokenSigner {
 
   async issueWit(order: Parameters<TokenSigner['issueWit']>[0]): Promise<IssuedSvid> {
     const { spiffeId, publicKey, expiresAt } = order
+    this.#requireWorkload(spiffeId)
     const { token, expiresAt: end } = await this.#parts.issuer.issueWit({
       spiffeId,
       publicKey,
@@ -46,6 +50,7 @@ export class ServerTokenSigner implements TokenSigner {
 
   async issueX509Svid(order: Parameters<TokenSigner['issueX509Svid']>[0]): Promise<IssuedSvid> {
     const { spiffeId, publicKey, expiresAt } = order
+    this.#requireWorkload(spiffeId)
     const issued = await this.#parts.issuer.issueX509({
       kind: 'x509-svid',
       spiffeId,
@@ -58,6 +63,14 @@ export class ServerTokenSigner implements TokenSigner {
 
   newId(): string {
     return encodeBase64url(this.#parts.crypto.randomBytes(16))
+  }
+
+  /** The system's own identities come from attestation, and from nothing that a rule says. */
+  #requireWorkload(spiffeId: string): void {
+    const { path } = WorkloadId.parse(spiffeId)
+    if (isBelow(path, RESERVED_PATH)) {
+      throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', `identifiers below ${RESERVED_PATH} are not given out`)
+    }
   }
 
   #until(expiresAt: number) {

@@ -45,9 +45,11 @@ export const RuleTarget = Type.Object({
     default: 'delegation',
     description: 'whether the new token says that the client acts for the subject, or hides it',
   }),
-  binding: Type.Union([Type.Literal('required'), Type.Literal('as-presented')], {
+  binding: Type.Union([Type.Literal('required'), Type.Literal('as-presented'), Type.Literal('none')], {
     default: 'as-presented',
-    description: 'required: never a bearer token. as-presented: bound to the key that the request proves, if any',
+    description:
+      'required: never a bearer token. as-presented: bound to the key that the request proves, if any; never a bearer token of ' +
+      'one that was bound. none: always a bearer token, as a JWT-SVID is',
   }),
   ttl: Type.Integer({ minimum: 1, maximum: 86_400, default: 300, description: 'longest lifetime, in seconds' }),
   maxActors: Type.Integer({ minimum: 1, maximum: 16, default: 8, description: 'longest chain of actors' }),

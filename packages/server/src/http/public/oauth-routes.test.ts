@@ -64,7 +64,7 @@ describe('token endpoint', () => {
       token_endpoint: TOKEN_ENDPOINT,
       jwks_uri: 'https://id.example.org/oauth2/jwks',
       grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
-      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_methods_supported: ['private_key_jwt', 'spiffe_jwt', 'wit_wpt'],
     })
     expect((await at('/oauth2/.well-known/openid-configuration')).body).toEqual(metadata.body)
     const keys = await at('/oauth2/jwks')
