@@ -233,7 +233,7 @@ async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
     profiles,
     resolveHost,
     clock,
-    log: log.child({ part: 'token-service' }),
+    log: log.child({ component: 'token-service' }),
   })
   closers.add(() => tokenService.stop())
   return { tokenService, refreshHintSeconds: config.bundle.refreshHint, now: () => clock.now() }
