@@ -28,6 +28,7 @@ import { addEntryDelete } from './commands/entry-delete.ts'
 import { addEntryList } from './commands/entry-list.ts'
 import { addEntryShow } from './commands/entry-show.ts'
 import { addEntryUpdate } from './commands/entry-update.ts'
+import { addExchangeExplain } from './commands/exchange-explain.ts'
 import { addFederationCreate } from './commands/federation-create.ts'
 import { addFederationDelete } from './commands/federation-delete.ts'
 import { addFederationList } from './commands/federation-list.ts'
@@ -96,6 +97,12 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     does: 'the keys that a trust domain signs with',
     example: 'authority list',
     verbs: [addAuthorityList, addAuthorityPrepare, addAuthorityActivate, addAuthorityTaint, addAuthorityRevoke],
+  },
+  {
+    name: 'exchange',
+    does: 'what the token service makes of tokens',
+    example: 'exchange explain --subject wit:example.org:spiffe://example.org/a',
+    verbs: [addExchangeExplain],
   },
   {
     name: 'federation',

@@ -10,7 +10,7 @@ import { createAdminApp } from './http/admin/admin-app.ts'
 import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
-import { createPublicApp } from './http/public/public-app.ts'
+import { createPublicApp, type PublicAppOptions } from './http/public/public-app.ts'
 import { listenOnSocket } from './http/unix-socket.ts'
 import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
@@ -95,7 +95,8 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const { trustDomain } = config
   const startedAt = clock.now()
   const { listener: machine, hub } = await openMachineListener(surroundings)
-  const open = await openPublicListener(surroundings)
+  const oauth = await openOAuth(surroundings)
+  const open = await openPublicListener(surroundings, oauth)
   const spiffe = await openSpiffeBundleListener(surroundings)
 
   const urls = {
@@ -117,6 +118,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const adminApp = await createAdminApp({
     ...parts,
     readStatus,
+    tokenService: oauth?.tokenService,
     logLevels,
     observers: observation,
     log: log.child({ listener: 'admin' }),
@@ -192,10 +194,9 @@ async function openMachineListener({ config, parts, log, clock, closers, observa
   return { listener, hub }
 }
 
-async function openPublicListener(surroundings: Surroundings): Promise<TlsListener> {
+async function openPublicListener(surroundings: Surroundings, oauth: PublicAppOptions['oauth']): Promise<TlsListener> {
   const { config, parts, log, clock, closers, observation } = surroundings
   const { jwtIssuer } = config.svids
-  const oauth = await openOAuth(surroundings)
   const app = await createPublicApp({
     bundles: parts.bundles,
     trustDomain: config.trustDomain,

@@ -67,6 +67,13 @@ export class TestTokenProfileHost implements TokenProfileHost {
     this.signer = this.#createSigner(now)
   }
 
+  /** Ids of tokens to call revoked. */
+  readonly revoked = new Set<string>()
+
+  async isRevoked(tokenId: string): Promise<boolean> {
+    return this.revoked.has(tokenId)
+  }
+
   findIssuer(_profile: string, iss: string): TrustedIssuer & IssuerSettings {
     const found = this.#issuers.find(({ url }) => url === iss)
     if (found !== undefined) return found

@@ -52,6 +52,8 @@ export interface TokenProfileHost {
    * @throws CredentialError `ERR_CREDENTIAL_ISSUER` when there is none, or several could be meant
    */
   findIssuer(profile: string, iss: string, kid: string | undefined): TrustedIssuer & IssuerSettings
+  /** Whether an access token of this service was taken back. @param tokenId its `jti` */
+  isRevoked(tokenId: string): Promise<boolean>
   /** What was used up, for every server of this service: assertions that are good once. */
   readonly usedTokens: ReplayMemory
   /** Signs as the service. Profiles never hold a key longer than for one token. */

@@ -86,6 +86,7 @@ export function createAudit(log: Logger) {
     authorityChanged: (authority: { authorityId: string; kind: string; state: string; notAfter: number }) =>
       write('authority.changed', authority),
     tokenIssued: (token: IssuedExchangeToken) => write('token.issued', token),
+    tokenRevoked: (token: { tokenId: string; client: string; expiresAt: number }) => write('token.revoked', token),
     tokenRefused: (refusal: RefusedExchange) => write('token.refused', refusal),
     federationCreated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>
       write('federation.created', federation),

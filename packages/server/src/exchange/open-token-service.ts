@@ -1,15 +1,18 @@
 /** Puts the token service together, where one is configured. */
+import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
 import { AudiencePolicy, RequestVerifier, WitVerifier, WptVerifier } from '@countersign/protocol'
-import { DpopProofVerifier } from '@countersign/protocol/exchange'
+import { DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
 import { parseAddressRange } from '../federation/address-range.ts'
 import { createDocumentFetcher } from '../federation/fetch-document.ts'
 import type { ResolveHost } from '../federation/resolve-address.ts'
 import type { ServerParts } from '../server-parts.ts'
+import { RevokedTokenStore } from '../store/revoked-token-store.ts'
 import { UsedTokenStore } from '../store/used-token-store.ts'
 import { BundleTrust } from './bundle-trust.ts'
+import { authenticateClient } from './client-authentication/authenticate-client.ts'
 import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
@@ -17,13 +20,19 @@ import { DpopNonces } from './dpop-nonces.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
 import { TokenExchange } from './grants/token-exchange.ts'
+import { type IntrospectionResponse, introspect } from './introspection.ts'
 import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import { Issuers, validateIssuers } from './issuers/issuers.ts'
 import { openKeySource } from './issuers/key-source.ts'
+import { OwnAccessTokens } from './own-access-tokens.ts'
 import { OwnTokenKeys } from './own-token-keys.ts'
+import { proveRequest } from './prove-request.ts'
+import { revoke } from './revocation.ts'
 import { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
+import { explainExchange } from './rules/explain-exchange.ts'
 import { TokenEndpoint } from './token-endpoint.ts'
 import { TokenProfiles } from './token-profiles.ts'
+import type { TokenRequest } from './token-request.ts'
 import { TokenServiceHost } from './token-service-host.ts'
 import type { TokenServiceConfig } from './token-service-schema.ts'
 import type { TokenServiceUrls } from './token-service-urls.ts'
@@ -46,6 +55,12 @@ export interface TokenService {
   readonly keys: OwnTokenKeys
   readonly nonces: DpopNonces | undefined
   readonly metadata: { readonly grantTypes: readonly string[]; readonly authMethods: readonly string[] }
+  /** RFC 7662. @throws OAuthError */
+  introspect(request: TokenRequest): Promise<IntrospectionResponse>
+  /** RFC 7009. @throws OAuthError */
+  revoke(request: TokenRequest): Promise<void>
+  /** What the rules would say, without a token. */
+  explain(request: ExplainExchange): ExchangeExplanation
   stop(): Promise<void>
 }
 
@@ -63,6 +78,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const rules = await readRules(parts, issuers, profiles)
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
   const usedTokens = new UsedTokenStore(store)
+  const revoked = new RevokedTokenStore(store)
   const nonces = config.dpopNonce ? new DpopNonces() : undefined
   const host = new TokenServiceHost({
     urls,
@@ -73,7 +89,9 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     issuers,
     signer: new ServerTokenSigner({ ...parts, crypto }),
     usedTokens,
+    revoked,
   })
+  const tokens = new OwnAccessTokens({ crypto, self: keys, revoked })
   const methods = [
     new JwtAssertion({ profiles, host }),
     new SpiffeJwt({ profiles, host }),
@@ -83,6 +101,18 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const wit = new WitVerifier({ trust: bundleTrust.trust, crypto })
   const audience = new AudiencePolicy({ accepted: [urls.tokenEndpoint, urls.issuer] })
   const wpt = new WptVerifier({ crypto, audience, replayMemory: usedTokens })
+  const proofs = {
+    crypto,
+    dpop: new DpopProofVerifier({ crypto, replayMemory: usedTokens }),
+    nonces,
+    wits: new RequestVerifier({ wit, wpt }),
+  }
+  /** Who asks at another endpoint than that for tokens. */
+  const requireClient = async (request: TokenRequest, url: string) => {
+    const client = await authenticateClient(methods, request, await proveRequest(request, { ...proofs, url }))
+    if (client !== undefined) return client
+    throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client did not authenticate')
+  }
   await Promise.all([issuers.start(), bundleTrust.start()])
   return {
     urls,
@@ -94,17 +124,18 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
       profiles,
       rules: () => rules,
       host,
-      proofs: {
-        crypto,
-        dpop: new DpopProofVerifier({ crypto, replayMemory: usedTokens }),
-        nonces,
-        wits: new RequestVerifier({ wit, wpt }),
-        url: urls.tokenEndpoint,
-      },
+      proofs: { ...proofs, url: urls.tokenEndpoint },
       audit,
       refusals: new RefusalLimit(clock),
     }),
     metadata: { grantTypes: grants.map(({ type }) => type), authMethods: methods.map(({ name }) => name) },
+    async introspect(request) {
+      return introspect(request, await requireClient(request, urls.introspectionEndpoint), tokens, rules)
+    },
+    async revoke(request) {
+      await revoke(request, await requireClient(request, urls.revocationEndpoint), tokens, audit)
+    },
+    explain: (request) => explainExchange(rules, request, urls.issuer),
     async stop() {
       await Promise.all([issuers.stop(), bundleTrust.stop()])
     },

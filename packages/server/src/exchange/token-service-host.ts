@@ -1,6 +1,7 @@
 import type { TokenProfileHost, TokenSigner } from '@countersign/plugin-kit'
 import type { CryptoBackend, ReplayMemory, TrustStore } from '@countersign/protocol'
 import type { TrustedIssuer } from '@countersign/protocol/exchange'
+import type { RevokedTokenStore } from '../store/revoked-token-store.ts'
 import type { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import type { Issuers } from './issuers/issuers.ts'
 import type { TokenServiceUrls } from './token-service-urls.ts'
@@ -14,6 +15,7 @@ export interface TokenServiceHostParts {
   readonly issuers: Issuers
   readonly signer: TokenSigner
   readonly usedTokens: ReplayMemory
+  readonly revoked: RevokedTokenStore
 }
 
 /** What this server lends its token profiles. */
@@ -27,6 +29,7 @@ export class TokenServiceHost implements TokenProfileHost {
   readonly signer: TokenSigner
   readonly usedTokens: ReplayMemory
   readonly #issuers: Issuers
+  readonly #revoked: RevokedTokenStore
 
   constructor(parts: TokenServiceHostParts) {
     this.issuer = parts.urls.issuer
@@ -38,6 +41,11 @@ export class TokenServiceHost implements TokenProfileHost {
     this.signer = parts.signer
     this.usedTokens = parts.usedTokens
     this.#issuers = parts.issuers
+    this.#revoked = parts.revoked
+  }
+
+  isRevoked(tokenId: string): Promise<boolean> {
+    return this.#revoked.has(tokenId)
   }
 
   findIssuer(profile: string, iss: string, kid: string | undefined): ConfiguredIssuer {

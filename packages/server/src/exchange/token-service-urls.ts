@@ -7,9 +7,16 @@ export interface TokenServiceUrls {
   readonly issuer: string
   /** Paths at which metadata are served: RFC 8414 section 3.1, and OpenID Connect Discovery 1.0 section 4.1. */
   readonly metadataPaths: readonly string[]
-  readonly paths: { readonly token: string; readonly jwks: string }
+  readonly paths: {
+    readonly token: string
+    readonly jwks: string
+    readonly introspection: string
+    readonly revocation: string
+  }
   readonly tokenEndpoint: string
   readonly jwksUri: string
+  readonly introspectionEndpoint: string
+  readonly revocationEndpoint: string
 }
 
 const OAUTH_METADATA = '/.well-known/oauth-authorization-server'
@@ -30,13 +37,20 @@ export function parseTokenServiceUrls(text: string, jwtIssuer: string | undefine
   // "https://id.example.org/oauth2" has all of its endpoints below itself.
   const root = url.basePath.replace(/\/oauth2$/, '')
   const { origin } = new URL(text)
-  const paths = { token: `${root}/oauth2/token`, jwks: `${root}/oauth2/jwks` }
+  const paths = {
+    token: `${root}/oauth2/token`,
+    jwks: `${root}/oauth2/jwks`,
+    introspection: `${root}/oauth2/introspect`,
+    revocation: `${root}/oauth2/revoke`,
+  }
   return {
     issuer: url.issuer,
     metadataPaths: [`${OAUTH_METADATA}${url.basePath}`, `${url.basePath}${DISCOVERY_PATH}`],
     paths,
     tokenEndpoint: `${origin}${paths.token}`,
     jwksUri: `${origin}${paths.jwks}`,
+    introspectionEndpoint: `${origin}${paths.introspection}`,
+    revocationEndpoint: `${origin}${paths.revocation}`,
   }
 }
 

@@ -155,5 +155,10 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX used_tokens_by_expiry ON used_tokens (expires_at);
+
+  CREATE TABLE revoked_tokens (
+    id TEXT PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
   `,
 ]

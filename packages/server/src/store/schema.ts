@@ -127,6 +127,13 @@ export interface UsedTokenRow {
   readonly expires_at: number
 }
 
+/** An access token that was taken back. */
+export interface RevokedTokenRow {
+  /** `jti`. */
+  readonly id: string
+  readonly expires_at: number
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -148,4 +155,5 @@ export interface Schema {
   readonly certificates: CertificateRow
   readonly crls: CrlRow
   readonly used_tokens: UsedTokenRow
+  readonly revoked_tokens: RevokedTokenRow
 }

@@ -24,6 +24,7 @@ export const WORKLOAD_RULE = {
 
 export interface TokenServiceOptions {
   readonly rules?: readonly object[]
+  readonly resourceServers?: readonly object[]
   /** Changes to the cluster's configuration. */
   readonly cluster?: object
   readonly issuers?: readonly object[]
@@ -39,7 +40,7 @@ export interface TokenServiceWorld extends TestServer {
   /** A projected service account token, as an API server writes it. */
   serviceAccountToken(claims?: object, header?: object): string
   /** Posts a form to the token endpoint. */
-  post(form: Readonly<Record<string, string>> | string, headers?: Record<string, string>): Promise<Reply>
+  post(form: Readonly<Record<string, string>> | string, headers?: Record<string, string>, path?: string): Promise<Reply>
   /** `client_credentials` with a service account token. */
   ask(token: string, form?: Readonly<Record<string, string>>, headers?: Record<string, string>): Promise<Reply>
   dpop(key: NodeSigningKey, nonce?: string): string
@@ -49,7 +50,10 @@ export async function startTokenService(options: TokenServiceOptions = {}): Prom
   const dataDir = options.dataDir ?? (await temporaryFolder())
   const clusterKey = options.clusterKey ?? generateSigningKey('RS256', { kid: 'cluster-1' })
   const rulesFile = join(dataDir, 'rules.yaml')
-  await writeFile(rulesFile, JSON.stringify({ rules: options.rules ?? [WORKLOAD_RULE] }))
+  await writeFile(
+    rulesFile,
+    JSON.stringify({ rules: options.rules ?? [WORKLOAD_RULE], resourceServers: options.resourceServers ?? [] }),
+  )
   const clock = options.clock ?? new FakeClock()
   const cluster = {
     name: 'cluster',
@@ -72,8 +76,12 @@ export async function startTokenService(options: TokenServiceOptions = {}): Prom
     },
   })
   const { origin } = new URL(test.server.publicUrl)
-  const post = (form: Readonly<Record<string, string>> | string, headers: Record<string, string> = {}) =>
-    callHttps(`${origin}/oauth2/token`, {
+  const post = (
+    form: Readonly<Record<string, string>> | string,
+    headers: Record<string, string> = {},
+    path = '/oauth2/token',
+  ) =>
+    callHttps(`${origin}${path}`, {
       method: 'POST',
       text: typeof form === 'string' ? form : new URLSearchParams(form).toString(),
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },

@@ -1,5 +1,5 @@
 import type { IssuerSettings, PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { decodeUnverifiedJws, errorCode, isType } from '@countersign/protocol'
+import { CredentialError, decodeUnverifiedJws, errorCode, isType } from '@countersign/protocol'
 import {
   AccessTokenVerifier,
   type ExchangedSubject,
@@ -34,6 +34,9 @@ export class AccessTokenIn implements TokenProfileIn {
     this.#verifiers.set(host, verifier)
     const verified = await verifier.verify(token, (iss, kid) => findSource(host, iss, kid), now)
     const { issuer, claims } = verified
+    if (issuer.url === host.self.url && (await host.isRevoked(verified.id))) {
+      throw new CredentialError('ERR_CREDENTIAL_REVOKED', 'credential was revoked')
+    }
     requireClaims(claims, issuer.requiredClaims)
     return {
       profile: PROFILE,

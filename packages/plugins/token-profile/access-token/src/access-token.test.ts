@@ -128,6 +128,16 @@ describe('access-token', () => {
     })
   })
 
+  it('takes back none of its own that was revoked', async () => {
+    const host = createHost()
+    const { token, id } = await new AccessTokenOut().issue(ORDER, host)
+    host.revoked.add(id)
+    await expectCode(new AccessTokenIn().verify(present({ token }), host), 'ERR_CREDENTIAL_REVOKED')
+    // Another server's ids are its own.
+    host.revoked.add('id-1')
+    expect((await new AccessTokenIn().verify(present(), host)).tokenId).toBe('id-1')
+  })
+
   it('calls a token Bearer that is bound to a certificate, or to nothing', async () => {
     const out = new AccessTokenOut()
     expect((await out.issue(ORDER, createHost())).tokenType).toBe('Bearer')

@@ -29,14 +29,21 @@ interface CompiledRule {
   readonly actor: PartyMatcher | 'none'
 }
 
+interface CompiledResourceServer {
+  readonly client: PartyMatcher
+  readonly audience: readonly string[]
+}
+
 /** The rules of one document. Asking has no effect, and the same question has the same answer. */
 export class ExchangeRuleSet {
   readonly #rules: readonly CompiledRule[]
+  readonly #resourceServers: readonly CompiledResourceServer[]
   /** By grant, requested profile and who vouches: of thousands of rules a question concerns a handful. */
   readonly #byKey = new Map<string, CompiledRule[]>()
 
-  private constructor(rules: readonly CompiledRule[]) {
+  private constructor(rules: readonly CompiledRule[], resourceServers: readonly CompiledResourceServer[]) {
     this.#rules = rules
+    this.#resourceServers = resourceServers
     for (const each of rules) {
       const { grant, to, subject } = each.rule
       const key = keyOf(grant, to.profile, subject.profile, subject.issuer)
@@ -49,7 +56,7 @@ export class ExchangeRuleSet {
    * @throws ExchangeError `ERR_EXCHANGE_RULES` naming the rule and what is wrong with it
    */
   static parse(document: unknown, vocabulary: RuleVocabulary): ExchangeRuleSet {
-    const { rules } = readDocument(document)
+    const { rules, resourceServers } = readDocument(document)
     const names = new Set<string>()
     return new ExchangeRuleSet(
       rules.map((rule) => {
@@ -57,6 +64,10 @@ export class ExchangeRuleSet {
         names.add(rule.name)
         return compile(rule, vocabulary)
       }),
+      resourceServers.map(({ client, audience }) => ({
+        client: compileParty(client, vocabulary, (reason) => refused('resourceServers', reason)),
+        audience,
+      })),
     )
   }
 
@@ -79,6 +90,14 @@ export class ExchangeRuleSet {
     return { allowed: false, ...refusalOf(nearest), nearest }
   }
 
+  /** Audiences whose tokens are a resource server's own. */
+  audiencesOf(client: ExchangedSubject): ReadonlySet<string> {
+    const own = this.#resourceServers.filter(
+      (server) => server.client.failuresOf(client, { isProven: true, isAddressed: true }).length === 0,
+    )
+    return new Set(own.flatMap(({ audience }) => audience))
+  }
+
   /** What every rule says, in the order of the document: for an operator. */
   explain(question: ExchangeQuestion): readonly RuleFinding[] {
     return this.#rules.map((each) => ({ rule: each.rule.name, failed: failuresOf(each, question) }))
@@ -95,19 +114,29 @@ function readDocument(document: unknown): ExchangeRules {
   }
 }
 
-function compile(rule: ExchangeRule, vocabulary: RuleVocabulary): CompiledRule {
-  const refuse = (reason: string, cause?: unknown) =>
-    new ExchangeError('ERR_EXCHANGE_RULES', `rule "${rule.name}": ${reason}`, cause === undefined ? {} : { cause })
-  const parse = (member: string, party: ExchangeRule['subject']) => {
-    if (!vocabulary.inProfiles.has(party.profile)) throw refuse(`${member}: no profile takes "${party.profile}"`)
-    if (!vocabulary.isIssuer(party.issuer)) throw refuse(`${member}: no issuer is named "${party.issuer}"`)
-    try {
-      return new PartyMatcher(party, vocabulary.ownAudience)
-    } catch (error) {
-      if (error instanceof ExchangeError) throw refuse(`${member}: ${error.message}`, error)
-      throw error
-    }
+function refused(where: string, reason: string, cause?: unknown): ExchangeError {
+  return new ExchangeError('ERR_EXCHANGE_RULES', `${where}: ${reason}`, cause === undefined ? {} : { cause })
+}
+
+function compileParty(
+  party: ExchangeRule['subject'],
+  vocabulary: RuleVocabulary,
+  refuse: (reason: string, cause?: unknown) => ExchangeError,
+): PartyMatcher {
+  if (!vocabulary.inProfiles.has(party.profile)) throw refuse(`no profile takes "${party.profile}"`)
+  if (!vocabulary.isIssuer(party.issuer)) throw refuse(`no issuer is named "${party.issuer}"`)
+  try {
+    return new PartyMatcher(party, vocabulary.ownAudience)
+  } catch (error) {
+    if (error instanceof ExchangeError) throw refuse(error.message, error)
+    throw error
   }
+}
+
+function compile(rule: ExchangeRule, vocabulary: RuleVocabulary): CompiledRule {
+  const refuse = (reason: string, cause?: unknown) => refused(`rule "${rule.name}"`, reason, cause)
+  const parse = (member: string, party: ExchangeRule['subject']) =>
+    compileParty(party, vocabulary, (reason, cause) => refuse(`${member}: ${reason}`, cause))
   const { client = 'subject', actor = 'none', grant } = rule
   if (!vocabulary.outProfiles.has(rule.to.profile)) throw refuse(`to: no profile gives "${rule.to.profile}"`)
   if (grant === 'client_credentials' && rule.client !== undefined && rule.client !== 'subject') {

@@ -76,7 +76,18 @@ export const ExchangeRule = Type.Object({
 })
 export type ExchangeRule = Static<typeof ExchangeRule>
 
+export const ResourceServer = Type.Object({
+  client: PartyMatcher,
+  audience: Texts('audiences whose tokens are its own'),
+})
+export type ResourceServer = Static<typeof ResourceServer>
+
 export const ExchangeRules = Type.Object({
+  resourceServers: Type.Array(ResourceServer, {
+    default: [],
+    maxItems: 1024,
+    description: 'who may ask whether tokens for which audiences are still good (introspection)',
+  }),
   rules: Type.Array(ExchangeRule, {
     maxItems: 4096,
     description: 'the first rule that fits counts; without one nothing is issued',

@@ -6,6 +6,7 @@ import type { RequestObservers } from '../observe-requests.ts'
 import { type AuthorityRoutesOptions, addAuthorityRoutes } from './authority-routes.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addEntryRoutes, type EntryRoutesOptions } from './entry-routes.ts'
+import { addExchangeRoutes, type ExchangeRoutesOptions } from './exchange-routes.ts'
 import { addFederationRoutes, type FederationRoutesOptions } from './federation-routes.ts'
 import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addJoinTokenRoutes, type JoinTokenRoutesOptions } from './join-token-routes.ts'
@@ -19,6 +20,7 @@ export interface AdminAppOptions
     JoinTokenRoutesOptions,
     BundleRoutesOptions,
     AuthorityRoutesOptions,
+    ExchangeRoutesOptions,
     FederationRoutesOptions,
     HealthRoutesOptions,
     LogLevelRoutesOptions {
@@ -38,6 +40,7 @@ export function createAdminApp(options: AdminAppOptions): Promise<FastifyInstanc
     addJoinTokenRoutes(app, options)
     addBundleRoutes(app, options)
     addAuthorityRoutes(app, options)
+    addExchangeRoutes(app, options)
     addFederationRoutes(app, options)
     addStatusRoutes(app, options.readStatus)
     addHealthRoutes(app, options)

@@ -53,23 +53,32 @@ export function addOAuthRoutes(app: FastifyInstance, options: OAuthRoutesOptions
     const set = keys.toJwkSet()
     return sendCacheable(request, reply, { version: versionOf(set), maxAgeSeconds: refreshHintSeconds }, set)
   })
-  app.post(
-    urls.paths.token,
-    {
-      schema: { summary: 'Token endpoint (RFC 6749, RFC 8693)', consumes: [FORM] },
-      errorHandler: (error, request, reply) => {
-        logRefusal(log, request, error)
-        return sendOAuthError(reply, error, urls.issuer)
+  const addEndpoint = (path: string, summary: string, answer: (request: TokenRequest) => Promise<object>) =>
+    app.post(
+      path,
+      {
+        schema: { summary, consumes: [FORM] },
+        errorHandler: (error, request, reply) => {
+          logRefusal(log, request, error)
+          return sendOAuthError(reply, error, urls.issuer)
+        },
       },
-    },
-    async (request, reply) => {
-      const at = now()
-      if (nonces !== undefined) reply.header('dpop-nonce', nonces.current(at))
-      reply.header('pragma', 'no-cache')
-      const response = await endpoint.handle(toTokenRequest(request, at))
-      return reply.type('application/json').send(response)
-    },
+      async (request, reply) => {
+        const at = now()
+        if (nonces !== undefined) reply.header('dpop-nonce', nonces.current(at))
+        reply.header('pragma', 'no-cache')
+        const response = await answer(toTokenRequest(request, at))
+        return reply.type('application/json').send(response)
+      },
+    )
+  addEndpoint(urls.paths.token, 'Token endpoint (RFC 6749, RFC 8693)', (request) => endpoint.handle(request))
+  addEndpoint(urls.paths.introspection, 'Introspection endpoint (RFC 7662)', (request) =>
+    tokenService.introspect(request),
   )
+  addEndpoint(urls.paths.revocation, 'Revocation endpoint (RFC 7009)', async (request) => {
+    await tokenService.revoke(request)
+    return {}
+  })
 }
 
 function toTokenRequest(request: FastifyRequest, now: number): TokenRequest {
@@ -131,6 +140,10 @@ function formatMetadata({ urls, metadata }: TokenService) {
     issuer: urls.issuer,
     token_endpoint: urls.tokenEndpoint,
     jwks_uri: urls.jwksUri,
+    introspection_endpoint: urls.introspectionEndpoint,
+    introspection_endpoint_auth_methods_supported: metadata.authMethods,
+    revocation_endpoint: urls.revocationEndpoint,
+    revocation_endpoint_auth_methods_supported: metadata.authMethods,
     response_types_supported: [],
     grant_types_supported: metadata.grantTypes,
     token_endpoint_auth_methods_supported: metadata.authMethods,
