@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { ConfigError, loadConfigFile, parseConfig } from '@countersign/plugin-kit'
 import { errorCode, parseTrustDomain } from '@countersign/protocol'
 import { validateIssuers } from '../exchange/issuers/issuers.ts'
+import { validateClients } from '../exchange/registered-clients.ts'
 import type { TokenServiceConfig } from '../exchange/token-service-schema.ts'
 import { parseTokenServiceUrls } from '../exchange/token-service-urls.ts'
 import { IssuerUrlError, parseIssuerUrl } from '../issuance/issuer-url.ts'
@@ -79,15 +80,22 @@ function resolveTokenService(
 ): TokenServiceConfig {
   parseTokenServiceUrls(config.issuer, jwtIssuer)
   validateIssuers(config.issuers)
-  const absolute = (path: string | undefined) => path && resolve(baseDir, path)
+  validateClients(config.clients, config.issuers)
+  const withAbsolutePaths = <Keys extends { readonly jwksFile?: string; readonly webRootsFile?: string }>(
+    keys: Keys,
+  ) => {
+    const { jwksFile, webRootsFile } = keys
+    return {
+      ...keys,
+      ...(jwksFile && { jwksFile: resolve(baseDir, jwksFile) }),
+      ...(webRootsFile && { webRootsFile: resolve(baseDir, webRootsFile) }),
+    }
+  }
   return {
     ...config,
     rulesFile: resolve(baseDir, config.rulesFile),
-    issuers: config.issuers.map((issuer) => {
-      const jwksFile = absolute(issuer.jwksFile)
-      const webRootsFile = absolute(issuer.webRootsFile)
-      return { ...issuer, ...(jwksFile && { jwksFile }), ...(webRootsFile && { webRootsFile }) }
-    }),
+    issuers: config.issuers.map(withAbsolutePaths),
+    clients: config.clients.map(withAbsolutePaths),
   }
 }
 

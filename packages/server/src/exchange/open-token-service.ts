@@ -14,6 +14,7 @@ import { UsedTokenStore } from '../store/used-token-store.ts'
 import { BundleTrust } from './bundle-trust.ts'
 import { authenticateClient } from './client-authentication/authenticate-client.ts'
 import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
+import { PrivateKeyJwt } from './client-authentication/private-key-jwt.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
 import { DpopNonces } from './dpop-nonces.ts'
@@ -27,6 +28,12 @@ import { openKeySource } from './issuers/key-source.ts'
 import { OwnAccessTokens } from './own-access-tokens.ts'
 import { OwnTokenKeys } from './own-token-keys.ts'
 import { proveRequest } from './prove-request.ts'
+import {
+  REGISTERED_CLIENT_PROFILE,
+  REGISTERED_CLIENTS,
+  RegisteredClients,
+  validateClients,
+} from './registered-clients.ts'
 import { revoke } from './revocation.ts'
 import { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
 import { explainExchange } from './rules/explain-exchange.ts'
@@ -73,6 +80,12 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const crypto = nodeCrypto
   validateIssuers(config.issuers)
   const issuers = new Issuers(config.issuers.map((issuer) => openIssuer(issuer, parts)))
+  validateClients(config.clients, config.issuers)
+  const clients = new RegisteredClients(
+    config.clients,
+    { crypto, clock, log },
+    createDocumentFetcher(parts.resolveHost, 0),
+  )
   const bundleTrust = new BundleTrust({ store, bundles, crypto, log })
   const profiles = new TokenProfiles(parts.profiles)
   const rules = await readRules(parts, issuers, profiles)
@@ -93,6 +106,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   })
   const tokens = new OwnAccessTokens({ crypto, self: keys, revoked })
   const methods = [
+    new PrivateKeyJwt({ clients, host }),
     new JwtAssertion({ profiles, host }),
     new SpiffeJwt({ profiles, host }),
     new WitProof({ profiles, host }),
@@ -113,7 +127,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     if (client !== undefined) return client
     throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client did not authenticate')
   }
-  await Promise.all([issuers.start(), bundleTrust.start()])
+  await Promise.all([issuers.start(), clients.start(), bundleTrust.start()])
   return {
     urls,
     keys,
@@ -128,7 +142,10 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
       audit,
       refusals: new RefusalLimit(clock),
     }),
-    metadata: { grantTypes: grants.map(({ type }) => type), authMethods: methods.map(({ name }) => name) },
+    metadata: {
+      grantTypes: grants.map(({ type }) => type),
+      authMethods: [...new Set(methods.map(({ name }) => name))],
+    },
     async introspect(request) {
       return introspect(request, await requireClient(request, urls.introspectionEndpoint), tokens, rules)
     },
@@ -137,7 +154,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     },
     explain: (request) => explainExchange(rules, request, urls.issuer),
     async stop() {
-      await Promise.all([issuers.stop(), bundleTrust.stop()])
+      await Promise.all([issuers.stop(), clients.stop(), bundleTrust.stop()])
     },
   }
 }
@@ -161,10 +178,11 @@ async function readRules(parts: TokenServiceParts, issuers: Issuers, profiles: T
   const document = await loadConfigFile(config.rulesFile)
   const rules = ExchangeRuleSet.parse(document, {
     ownAudience: urls.issuer,
-    inProfiles: profiles.inNames,
+    inProfiles: new Set([...profiles.inNames, REGISTERED_CLIENT_PROFILE]),
     outProfiles: profiles.outNames,
     // Trust domains come and go with federation; a rule may be written before.
-    isIssuer: (name) => name === 'self' || name === trustDomain || name.includes('.') || issuers.has(name),
+    isIssuer: (name) =>
+      name === 'self' || name === REGISTERED_CLIENTS || name === trustDomain || name.includes('.') || issuers.has(name),
   })
   if (rules.size === 0) log.warn({ rulesFile: config.rulesFile }, 'there are no exchange rules: nothing will be issued')
   return rules

@@ -68,6 +68,20 @@ export const IssuerConfig = Type.Object({
 })
 export type IssuerConfig = Static<typeof IssuerConfig>
 
+/** Where keys come from, as for issuers. */
+const { jwks, jwksFile, jwksUri, webRootsFile, allowedAddresses, refreshInterval, algorithms } = IssuerConfig.properties
+
+export const ClientConfig = Type.Object({
+  id: Type.String({
+    minLength: 1,
+    maxLength: 256,
+    description: 'client_id: iss and sub of its assertions, by the strict rules of OpenID Connect for private_key_jwt',
+  }),
+  ...{ jwks, jwksFile, jwksUri, webRootsFile, allowedAddresses, refreshInterval, algorithms },
+  tokenEndpointAudience: IssuerConfig.properties.tokenEndpointAudience,
+})
+export type ClientConfig = Static<typeof ClientConfig>
+
 export const TokenServiceConfig = Type.Object(
   {
     issuer: Text('https URL: issuer identifier of this authorization server. Not that of JWT-SVIDs'),
@@ -76,6 +90,11 @@ export const TokenServiceConfig = Type.Object(
       default: [],
       maxItems: 256,
       description: 'who, besides SPIFFE trust domains, vouches for clients and subjects',
+    }),
+    clients: Type.Array(ClientConfig, {
+      default: [],
+      maxItems: 1024,
+      description: 'clients with a registered key, for software that has no platform to vouch for it',
     }),
     dpopNonce: Type.Boolean({
       default: false,

@@ -6,6 +6,7 @@ import { requireParameter } from '../require-parameter.ts'
 import type { TokenProfiles } from '../token-profiles.ts'
 import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
 import type { ClientAuthenticationMethod } from './client-authentication-method.ts'
+import { isSelfIssued } from './self-issued.ts'
 
 /** `private_key_jwt` as OAuth's registry has it: also what a platform says about a workload. RFC 7523 section 2.2 */
 export const JWT_ASSERTION_METHOD = 'private_key_jwt'
@@ -30,7 +31,10 @@ export class JwtAssertion implements ClientAuthenticationMethod {
   }
 
   isUsed({ parameters }: TokenRequest): boolean {
-    return parameters.get('client_assertion_type') === ASSERTION_TYPES.jwtBearer
+    return (
+      parameters.get('client_assertion_type') === ASSERTION_TYPES.jwtBearer &&
+      !isSelfIssued(parameters.get('client_assertion') ?? '')
+    )
   }
 
   async authenticate(request: TokenRequest, proofs: RequestProofs): Promise<AuthenticatedClient> {

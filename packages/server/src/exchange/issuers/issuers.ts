@@ -66,6 +66,9 @@ export class Issuers {
   }
 }
 
+/** What rules call this service's own tokens, and registered clients. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['self', 'clients'])
+
 /**
  * Checks what each issuer says against the others.
  *
@@ -78,8 +81,8 @@ export function validateIssuers(configs: readonly IssuerConfig[]): void {
     if (names.has(config.name)) throw refuse('another one has this name')
     names.add(config.name)
     // Rules name trust domains and issuers in one place.
-    if (config.name === 'self' || (config.name.includes('.') && isTrustDomain(config.name))) {
-      throw refuse('choose a name that cannot be a trust domain, nor "self"')
+    if (RESERVED_NAMES.has(config.name) || (config.name.includes('.') && isTrustDomain(config.name))) {
+      throw refuse('choose a name that cannot be a trust domain, nor "self" or "clients"')
     }
     const taken = Object.values(config.claims).find(isOwnClaim)
     if (taken !== undefined) throw refuse(`"claims": "${taken}" has a meaning already`)
