@@ -42,6 +42,8 @@ describe('ExchangeRuleSet', () => {
 
   it.each<[string, object, Partial<ExchangeQuestion>, readonly string[]]>([
     ['another client', {}, { client: subjectWith({ subject: 'spiffe://example.org/other' }) }, ['client.subject']],
+    ['a client of that name by another issuer', {}, { client: { ...gateway, issuer: 'login' } }, ['client.issuer']],
+    ['a client of that name by another type', {}, { client: { ...gateway, profile: 'jwt-svid' } }, ['client.profile']],
     ['no client', {}, { client: undefined }, ['client']],
     ['another audience', {}, { audience: ['https://x.example'] }, ['to.audience']],
     ['one more audience', {}, { audience: [...TO.audience, 'https://x.example'] }, ['to.audience']],
