@@ -1,4 +1,5 @@
 import type {
+  CompactJws,
   CryptoBackend,
   PublicJwk,
   ReplayMemory,
@@ -104,8 +105,10 @@ export interface TokenProfileIn {
   /**
    * Whether the token has this type's own shape. Decides among profiles that share a declared type such as
    * `urn:ietf:params:oauth:token-type:jwt`: exactly one must say yes. Looks at nothing it would have to trust.
+   *
+   * @param jws the token taken apart and not verified, once for all profiles; `undefined` when it is no compact JWS
    */
-  recognises(token: string): boolean
+  recognises(token: string, jws: CompactJws | undefined): boolean
   /**
    * Verifies everything there is to verify of the token: type, key, signature, times, and possession of the key that it is
    * bound to where this type is never a bearer token. In the roles `client` and `grant` also the audience; as subject or

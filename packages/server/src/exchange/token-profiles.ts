@@ -6,7 +6,7 @@ import type {
   TokenProfileOut,
   TokenRole,
 } from '@countersign/plugin-kit'
-import { MAX_TOKEN_BYTES } from '@countersign/protocol'
+import { type CompactJws, decodeUnverifiedJws, errorCode, MAX_TOKEN_BYTES } from '@countersign/protocol'
 import { type ExchangedSubject, OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
 import type { RequestProofs } from './request-proofs.ts'
 
@@ -40,9 +40,10 @@ export class TokenProfiles {
     now: number,
   ): Promise<ExchangedSubject> {
     if (token.length > MAX_TOKEN_BYTES) throw unknownToken(role)
+    const jws = decodeShape(token, host)
     const found = [...this.#profiles.values()].flatMap((profile) => {
       const half = profile.in
-      return half !== undefined && takes(half, token, role, declaredType) ? [half] : []
+      return half !== undefined && takes(half, token, jws, role, declaredType) ? [half] : []
     })
     const [only, second] = found
     if (only === undefined || second !== undefined) throw unknownToken(role)
@@ -78,8 +79,24 @@ export class TokenProfiles {
   }
 }
 
-function takes(half: TokenProfileIn, token: string, role: TokenRole, declaredType: string): boolean {
-  return half.tokenTypes.includes(declaredType) && half.roles.includes(role) && half.recognises(token)
+/** Once for all profiles. Those that are asked look at its shape alone. */
+function decodeShape(token: string, { crypto }: TokenProfileHost): CompactJws | undefined {
+  try {
+    return decodeUnverifiedJws(token, undefined, crypto.codec)
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return undefined
+  }
+}
+
+function takes(
+  half: TokenProfileIn,
+  token: string,
+  jws: CompactJws | undefined,
+  role: TokenRole,
+  declaredType: string,
+): boolean {
+  return half.tokenTypes.includes(declaredType) && half.roles.includes(role) && half.recognises(token, jws)
 }
 
 function unknownToken(role: TokenRole): OAuthError {

@@ -1,5 +1,5 @@
 import type { IssuerSettings, PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { CredentialError, decodeUnverifiedJws, errorCode, isType } from '@countersign/protocol'
+import { type CompactJws, CredentialError, isType } from '@countersign/protocol'
 import {
   AccessTokenVerifier,
   type ExchangedSubject,
@@ -20,13 +20,8 @@ export class AccessTokenIn implements TokenProfileIn {
   readonly roles = ['subject', 'actor'] as const
   readonly #verifiers = new WeakMap<TokenProfileHost, AccessTokenVerifier>()
 
-  recognises(token: string): boolean {
-    try {
-      return isType(decodeUnverifiedJws(token).header, JWT_TYPES.accessToken)
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    return jws !== undefined && isType(jws.header, JWT_TYPES.accessToken)
   }
 
   async verify({ token, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {

@@ -1,5 +1,11 @@
 import type { PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { CredentialError, decodeUnverifiedJws, errorCode, JwtSvidVerifier } from '@countersign/protocol'
+import {
+  type CompactJws,
+  CredentialError,
+  decodeUnverifiedJws,
+  errorCode,
+  JwtSvidVerifier,
+} from '@countersign/protocol'
 import {
   type ExchangedSubject,
   requireAudiences,
@@ -20,15 +26,10 @@ export class JwtSvidIn implements TokenProfileIn {
   readonly roles = ['client', 'subject', 'actor'] as const
   readonly #verifiers = new WeakMap<TokenProfileHost, JwtSvidVerifier>()
 
-  recognises(token: string): boolean {
-    try {
-      const { header, payload } = decodeUnverifiedJws(token)
-      const { sub } = payload
-      return PLAIN_TYPES.includes(header.typ) && typeof sub === 'string' && sub.startsWith('spiffe://')
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    if (jws === undefined) return false
+    const { sub } = jws.payload
+    return PLAIN_TYPES.includes(jws.header.typ) && typeof sub === 'string' && sub.startsWith('spiffe://')
   }
 
   async verify({ token, role, declaredType, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {

@@ -1,5 +1,5 @@
 import type { IssuerSettings, PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { CredentialError, decodeUnverifiedJws, errorCode } from '@countersign/protocol'
+import { type CompactJws, CredentialError } from '@countersign/protocol'
 import {
   type ExchangedSubject,
   type IssuedJwt,
@@ -40,16 +40,12 @@ export class ServiceAccountIn implements TokenProfileIn {
   readonly roles = ['client', 'subject', 'actor'] as const
   readonly #verifiers = new WeakMap<TokenProfileHost, Verifiers>()
 
-  recognises(token: string): boolean {
-    try {
-      const { header, payload } = decodeUnverifiedJws(token)
-      const isPlain = header.typ === undefined || header.typ.toUpperCase() === 'JWT'
-      const { sub } = payload
-      return isPlain && typeof sub === 'string' && sub.startsWith(PREFIX)
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    if (jws === undefined) return false
+    const { typ } = jws.header
+    const { sub } = jws.payload
+    const isPlain = typ === undefined || typ.toUpperCase() === 'JWT'
+    return isPlain && typeof sub === 'string' && sub.startsWith(PREFIX)
   }
 
   async verify({ token, role, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {

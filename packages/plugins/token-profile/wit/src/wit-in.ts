@@ -1,5 +1,5 @@
 import type { PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { decodeUnverifiedJws, errorCode, isType, jwkThumbprint, ProofError, WitVerifier } from '@countersign/protocol'
+import { type CompactJws, isType, jwkThumbprint, ProofError, WitVerifier } from '@countersign/protocol'
 import { type ExchangedSubject, JWT_TYPES, TOKEN_TYPES } from '@countersign/protocol/exchange'
 
 const PROFILE = 'wit'
@@ -15,13 +15,8 @@ export class WitIn implements TokenProfileIn {
   readonly roles = ['client', 'subject', 'actor'] as const
   readonly #verifiers = new WeakMap<TokenProfileHost, WitVerifier>()
 
-  recognises(token: string): boolean {
-    try {
-      return isType(decodeUnverifiedJws(token).header, JWT_TYPES.wit)
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    return jws !== undefined && isType(jws.header, JWT_TYPES.wit)
   }
 
   async verify({ token, provenWit, proven, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {

@@ -30,11 +30,8 @@ export class JwtAssertion implements ClientAuthenticationMethod {
     this.#options = options
   }
 
-  isUsed({ parameters }: TokenRequest): boolean {
-    return (
-      parameters.get('client_assertion_type') === ASSERTION_TYPES.jwtBearer &&
-      !isSelfIssued(parameters.get('client_assertion') ?? '')
-    )
+  isUsed(request: TokenRequest): boolean {
+    return request.parameters.get('client_assertion_type') === ASSERTION_TYPES.jwtBearer && !isSelfIssued(request)
   }
 
   async authenticate(request: TokenRequest, proofs: RequestProofs): Promise<AuthenticatedClient> {
