@@ -9,6 +9,7 @@ import { TrustDomain } from './support/trust-domain.ts'
 
 const WORKLOAD = fileURLToPath(new URL('./support/workload.mjs', import.meta.url))
 const mayUnshare = spawnSync('unshare', ['--pid', '--fork', 'true']).status === 0
+const unshareReason = mayUnshare ? '' : ' (skipped: this user may make no pid namespace)'
 
 let domain: TrustDomain
 let parent: string
@@ -101,12 +102,15 @@ describe('countersign agent explain', () => {
     expect(statSync(operatorSocket()).mode & 0o777).toBe(0o600)
   })
 
-  it.skipIf(!mayUnshare)('refuses to guess which process is meant from another pid namespace', async () => {
-    const args = [process.execPath, COMMAND, 'agent', 'explain', '--pid', '1', '--operator-socket', operatorSocket()]
-    const asked = spawnSync('unshare', ['--pid', '--fork', ...args], { encoding: 'utf8', timeout: 30_000 })
-    expect(asked.status).toBe(1)
-    expect(asked.stderr).toContain('ERR_OPERATOR_PID_NAMESPACE')
-  })
+  it.skipIf(!mayUnshare)(
+    `refuses to guess which process is meant from another pid namespace${unshareReason}`,
+    async () => {
+      const args = [process.execPath, COMMAND, 'agent', 'explain', '--pid', '1', '--operator-socket', operatorSocket()]
+      const asked = spawnSync('unshare', ['--pid', '--fork', ...args], { encoding: 'utf8', timeout: 30_000 })
+      expect(asked.status).toBe(1)
+      expect(asked.stderr).toContain('ERR_OPERATOR_PID_NAMESPACE')
+    },
+  )
 })
 
 describe('countersign agent status', () => {

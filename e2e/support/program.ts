@@ -20,8 +20,8 @@ export class Program {
   #exitCode: number | null | undefined
   readonly #listeners = new Set<() => void>()
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.#child = spawn(process.execPath, [...args], {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, executable = process.execPath) {
+    this.#child = spawn(executable, [...args], {
       env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -79,6 +79,15 @@ export class Program {
   async kill(): Promise<void> {
     if (this.#exitCode === undefined) this.#child.kill('SIGKILL')
     await this.finished()
+  }
+
+  /** Stops the process as a machine that sleeps does: it does nothing, and time passes. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
   }
 
   async stop(): Promise<Finished> {

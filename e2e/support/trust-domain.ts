@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { AgentStatus } from '@countersign/api'
 import { expect } from 'vitest'
 import { COMMAND, countersign, Program } from './program.ts'
 
@@ -14,6 +15,8 @@ export class TrustDomain {
   readonly adminSocket = join(this.folder, 'server', 'admin.sock')
   readonly workloadSocket = join(this.folder, 'agent', 'workload.sock')
   readonly operatorSocket = join(this.folder, 'agent', 'operator.sock')
+  /** Of the server's machine listener. */
+  readonly machinePort: number
   readonly #programs: Program[] = []
 
   private constructor(
@@ -23,6 +26,7 @@ export class TrustDomain {
     agentSettings: string,
   ) {
     this.name = name
+    this.machinePort = ports.machine
     mkdirSync(join(this.folder, 'server'))
     mkdirSync(join(this.folder, 'agent'))
     writeFileSync(
@@ -80,6 +84,13 @@ ${agentSettings}`,
     const agent = this.start([COMMAND, 'agent', 'run', '--config', this.agentConfig])
     await agent.untilOutput(/agent is ready/)
     return agent
+  }
+
+  /** What `agent status` says. */
+  async agentStatus(): Promise<AgentStatus> {
+    const result = await countersign(['agent', 'status', '--operator-socket', this.operatorSocket, '--output', 'json'])
+    expect(result, result.stderr).toMatchObject({ exitCode: 0 })
+    return JSON.parse(result.stdout)
   }
 
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBundle } from '@countersign/api'
 import { type AdminMethod, callAdminApi } from './admin-api.ts'
-import { hasExited, type Processes } from './processes.ts'
+import { hasExited, type Processes, stopProcess } from './processes.ts'
 
 const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
 const READY_PATIENCE_MS = 30_000
@@ -26,6 +26,10 @@ export interface InteropTrustDomain {
   readonly register: (entry: Omit<NewEntry, 'parentId'>) => Promise<Entry>
   /** One call of the server's admin API. @throws Error for anything but a 2xx answer */
   readonly admin: <T>(method: AdminMethod, path: string, body?: unknown) => Promise<T>
+  /** Of the server, for its command. */
+  readonly adminSocket: string
+  /** Ends the server and starts it again on the same folder. The agent finds it where it was told a port. */
+  readonly restartServer: () => Promise<void>
   /** The end of both logs, for a failure. */
   readonly logTail: () => Promise<string>
 }
@@ -53,10 +57,12 @@ export async function startTrustDomain(
   try {
     const adminSocket = join(serverFolder, 'admin.sock')
     const command = await serverCommand(serverFolder, name, settings.server)
-    const server = processes.start(process.execPath, command, { logFile: logFiles[0] })
-    const { listeners } = await untilReady(server, 'server', () =>
-      callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'),
-    )
+    let server: ChildProcess
+    const startServer = () => {
+      server = processes.start(process.execPath, command, { logFile: logFiles[0] })
+      return untilReady(server, 'server', () => callAdminApi<ServerStatus>(adminSocket, 'GET', '/v1/status'))
+    }
+    const { listeners } = await startServer()
 
     const joinToken = await callAdminApi<JoinToken>(adminSocket, 'POST', '/v1/join-tokens', { agentPath: '/interop' })
     const { bundle } = await callAdminApi<TrustDomainBundle>(adminSocket, 'GET', `/v1/bundles/${name}`)
@@ -73,6 +79,7 @@ export async function startTrustDomain(
     return {
       name,
       agentId: joinToken.agentId,
+      adminSocket,
       endpointSocket: `unix://${workloadSocket}`,
       bundleEndpointUrl: new URL('/bundle', listeners.public).href,
       spiffeBundleEndpointUrl: new URL('/bundle', listeners.spiffeBundle).href,
@@ -80,6 +87,10 @@ export async function startTrustDomain(
       register: (entry) =>
         callAdminApi<Entry>(adminSocket, 'POST', '/v1/entries', { ...entry, parentId: joinToken.agentId }),
       admin: (method, path, body) => callAdminApi(adminSocket, method, path, body),
+      restartServer: async () => {
+        await stopProcess(server)
+        await startServer()
+      },
       logTail: () => tailOf(logFiles),
     }
   } catch (error) {

@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | typeof ANYTHING>> 
   api: [],
   'plugin-kit': ['protocol'],
   telemetry: ['protocol', 'plugin-kit'],
-  [PLUGIN_LAYER]: ['plugin-kit', 'protocol'],
+  [PLUGIN_LAYER]: ['plugin-kit', 'protocol', 'api', 'workload-api'],
   'workload-api': ['protocol'],
   server: ['protocol', 'plugin-kit', 'telemetry', PLUGIN_LAYER, 'api'],
   agent: ['protocol', 'plugin-kit', 'telemetry', PLUGIN_LAYER, 'workload-api', 'api'],

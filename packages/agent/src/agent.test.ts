@@ -26,7 +26,7 @@ describe('an agent that starts', () => {
     await world.agent.stop()
     const folder = world.config.dataDir
     const files = await readdir(folder)
-    expect(files.sort()).toEqual(['agent-svid.json', 'sync.json', 'trust-bundle.json'])
+    expect(files.sort()).toEqual(['agent-svid.json', 'agent.lock', 'seal.key', 'sync.json', 'trust-bundle.json'])
     for (const file of files) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600)
     expect((await stat(folder)).mode & 0o777).toBe(0o711)
   })
@@ -92,6 +92,47 @@ describe('an agent that starts', () => {
       detail: 'status 403 ERR_ATTESTATION_TOKEN_UNKNOWN',
       needs: 'new evidence for node attestor "test-token"',
     })
+  })
+
+  it('needs no other token when the answer to its attestation is lost', async () => {
+    const world = await startWorld({
+      tokens: ['good-token', 'good-token', 'good-token'],
+      prepare: (server) => {
+        server.lostAnswers = 2
+      },
+    })
+    for (let seconds = 0; seconds < 10 && world.agent.agentId() === undefined; seconds++) await world.clock.advance(1)
+    await eventually(() => world.agent.agentId() === AGENT_ID)
+    expect(world.server.count(ATTEST)).toBe(3)
+  })
+
+  it('needs no other token when it is killed before the answer', async () => {
+    const world = await startWorld({
+      tokens: ['good-token', 'good-token'],
+      prepare: (server) => {
+        server.lostAnswers = 1
+      },
+    })
+    await eventually(() => world.log.with('agent is not attested yet, will try again').length === 1)
+    const file = join(world.config.dataDir, 'attestation-key.json')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    await world.restart()
+    await eventually(() => world.agent.agentId() === AGENT_ID)
+    expect(world.server.count(ATTEST)).toBe(2)
+    await world.agent.stop()
+    expect(await readdir(world.config.dataDir)).not.toContain('attestation-key.json')
+  })
+
+  it('clears away what crashes left unfinished, and nothing else', async () => {
+    const world = await startWorld()
+    await world.agent.stop()
+    const leftovers = ['agent-svid.json.0123456789ab', 'credentials.sealed.0123456789ab', 'seal.key.0123456789ab']
+    const others = ['notes.0123456789ab', 'bundle.json.old']
+    for (const name of [...leftovers, ...others]) await writeFile(join(world.config.dataDir, name), '')
+    await world.restart()
+    const files = await readdir(world.config.dataDir)
+    expect(files).toEqual(expect.arrayContaining(others))
+    expect(files.filter((name) => leftovers.includes(name))).toEqual([])
   })
 
   it('refuses to start without anyone to trust', async () => {

@@ -1,6 +1,6 @@
 /** Signing authorities of a trust domain, as operators see and change them. */
 import { type Static, Type } from 'typebox'
-import { Timestamp, WorkloadId } from './common.ts'
+import { Der, Timestamp, WorkloadId } from './common.ts'
 
 /** `oauth`: of servers with a token service. */
 export const AuthorityKind = Type.Union([
@@ -23,14 +23,23 @@ export const TaintProgress = Type.Object({
 })
 export type TaintProgress = Static<typeof TaintProgress>
 
+/** A certificate above a trust domain's own, as people compare them. */
+export const RootView = Type.Object({
+  /** SHA-256 of the certificate: hexadecimal pairs, separated by colons. */
+  fingerprint: Type.String(),
+  subject: Type.String(),
+})
+export type RootView = Static<typeof RootView>
+
 /**
- * One signing key. `prepared`: published, not used yet. `active`: signs. `retired`: published until nothing it signed can
+ * One signing key. `requested`: waits for a certificate, published nowhere. `prepared`: published, not used yet. `active`: signs. `retired`: published until nothing it signed can
  * be valid. `revoked`: published no more.
  */
 export const AuthorityView = Type.Object({
   id: Type.String(),
   kind: AuthorityKind,
   state: Type.Union([
+    Type.Literal('requested'),
     Type.Literal('prepared'),
     Type.Literal('active'),
     Type.Literal('retired'),
@@ -43,16 +52,45 @@ export const AuthorityView = Type.Object({
   taintedAt: Type.Optional(Timestamp),
   taint: Type.Optional(TaintProgress),
   revokedAt: Type.Optional(Timestamp),
+  /** The root above a certificate authority that was signed from above. */
+  root: Type.Optional(RootView),
 })
 export type AuthorityView = Static<typeof AuthorityView>
 
+/** How an upstream that signs the certificate authorities has done lately. */
+export const UpstreamView = Type.Object({
+  /** Of the plugin. */
+  name: Type.String(),
+  lastSuccessAt: Type.Optional(Timestamp),
+  lastError: Type.Optional(Type.Object({ code: Type.String(), message: Type.String(), since: Timestamp })),
+})
+export type UpstreamView = Static<typeof UpstreamView>
+
 /** `GET /v1/authorities`. */
-export const AuthorityList = Type.Object({ authorities: Type.Array(AuthorityView) })
+export const AuthorityList = Type.Object({
+  authorities: Type.Array(AuthorityView),
+  upstream: Type.Optional(UpstreamView),
+})
 export type AuthorityList = Static<typeof AuthorityList>
 
 /** `POST /v1/authorities/prepare`. */
 export const PrepareAuthority = Type.Object({ kind: AuthorityKind }, { additionalProperties: false })
 export type PrepareAuthority = Static<typeof PrepareAuthority>
+
+/** Answer to `POST /v1/authorities/request`: a certificate authority's key, to be signed by hand. */
+export const AuthorityRequestView = Type.Object({ authority: AuthorityView, csr: Der })
+export type AuthorityRequestView = Static<typeof AuthorityRequestView>
+
+/** `POST /v1/authorities/import`: what came of a request. `chain` begins with the authority's own certificate. */
+export const ImportAuthority = Type.Object(
+  {
+    id: Type.String({ minLength: 1, maxLength: 64 }),
+    chain: Type.Array(Der, { minItems: 1, maxItems: 8 }),
+    root: Type.Optional(Der),
+  },
+  { additionalProperties: false },
+)
+export type ImportAuthority = Static<typeof ImportAuthority>
 
 /** `POST /v1/authorities/activate|taint|revoke`. `force` goes on where waiting is only advised. */
 export const AuthorityReference = Type.Object(

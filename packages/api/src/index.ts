@@ -17,9 +17,13 @@ export {
   AuthorityKind,
   AuthorityList,
   AuthorityReference,
+  AuthorityRequestView,
   AuthorityView,
+  ImportAuthority,
   PrepareAuthority,
+  RootView,
   TaintProgress,
+  UpstreamView,
 } from './authority.ts'
 export {
   BundleDocument,
@@ -39,6 +43,10 @@ export { LogLevelChange, LogLevelReset, LogLevels } from './log-level.ts'
 export {
   AgentCredential,
   AttestRequest,
+  DownstreamBundle,
+  DownstreamCa,
+  DownstreamCaRequest,
+  DownstreamKeys,
   JwtSvidRequest,
   JwtSvidResponse,
   RenewRequest,
@@ -53,3 +61,12 @@ export {
   X509SvidResponse,
 } from './machine.ts'
 export { AgentStatus, AttestorFinding, NearEntry, NextStep, ProcessExplanation } from './operator.ts'
+export {
+  NewRoleGrant,
+  PathPrefix,
+  ROLES,
+  Role,
+  RoleGrant,
+  RoleGrantList,
+  RoleSubject,
+} from './role-grant.ts'

@@ -54,6 +54,8 @@ export const SyncState = Type.Object({
   tainted: Type.Optional(Type.Array(TaintedAuthority)),
   /** What the own trust domain has revoked: a certificate revocation list of each of its X.509 authorities. */
   crls: Type.Optional(Type.Array(Crl)),
+  /** Those of its authorities that are no roots, and what is above them: they sign lists too. Absent when there are none. */
+  intermediates: Type.Optional(Type.Array(Der)),
 })
 export type SyncState = Static<typeof SyncState>
 
@@ -100,6 +102,57 @@ export const JwtSvidRequest = Type.Object(
 export type JwtSvidRequest = Static<typeof JwtSvidRequest>
 export const JwtSvidResponse = Type.Object({ jwt: Token })
 export type JwtSvidResponse = Static<typeof JwtSvidResponse>
+
+/** `GET /v1/downstream/bundle`: what a server below this one must believe, and what it must use no more. */
+export const DownstreamBundle = Type.Object({
+  /** The trust domain's, as everyone has it. */
+  bundle: TrustDomainBundle,
+  /** X.509 authorities whose credentials are to be replaced, roots and CAs below them. */
+  taintedX509: Type.Array(Der),
+})
+export type DownstreamBundle = Static<typeof DownstreamBundle>
+
+/** `POST /v1/downstream/ca`: a server below this one wants its own CA signed. Only the key of the request counts. */
+export const DownstreamCaRequest = Type.Object(
+  {
+    /** PKCS #10. */
+    csr: Der,
+    /** Seconds; the answer may say less. */
+    ttl: Type.Integer({ minimum: 1, maximum: 3650 * 86_400 }),
+  },
+  { additionalProperties: false },
+)
+export type DownstreamCaRequest = Static<typeof DownstreamCaRequest>
+export const DownstreamCa = Type.Object({
+  /** The new CA's certificate and those above it, without the root. */
+  chain: Type.Array(Der, { minItems: 1, maxItems: 8 }),
+  bundle: DownstreamBundle,
+})
+export type DownstreamCa = Static<typeof DownstreamCa>
+
+/**
+ * `PUT /v1/downstream/keys`: all keys with which the calling server, and those below it, sign tokens. One that it named before
+ * and names no more is withdrawn.
+ */
+export const DownstreamKeys = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object(
+        {
+          use: Type.Union([Type.Literal('jwt-svid'), Type.Literal('wit-svid')]),
+          /** With `kid` and `alg`. */
+          key: PublicKey,
+          /** When the last that it signed ends. */
+          notAfter: Timestamp,
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 64 },
+    ),
+  },
+  { additionalProperties: false },
+)
+export type DownstreamKeys = Static<typeof DownstreamKeys>
 
 /** `POST /v1/agent/tainted`: how many credentials of tainted keys the agent holds still, its own identity included. */
 export const TaintReport = Type.Object(

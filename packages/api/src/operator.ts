@@ -10,6 +10,10 @@ const Trouble = Type.Object({
   detail: Type.Optional(Type.String()),
 })
 
+/** What to do next. `command` is a command line, one argument each. */
+export const NextStep = Type.Object({ say: Type.String(), command: Type.Optional(Type.Array(Type.String())) })
+export type NextStep = Static<typeof NextStep>
+
 /** `GET /v1/status`. */
 export const AgentStatus = Type.Object({
   trustDomain: TrustDomainName,
@@ -27,12 +31,16 @@ export const AgentStatus = Type.Object({
     /** Why there is no connection. */
     trouble: Type.Optional(Trouble),
   }),
+  /** What only an operator can do. Absent when the agent helps itself. */
+  needs: Type.Optional(Type.Array(NextStep)),
   revision: Count,
   entries: Count,
   /** Whose bundles the agent has. */
   bundles: Type.Array(TrustDomainName),
   /** Credentials of workloads that are kept. */
   credentials: Type.Object({ x509: Count, jwt: Count, wit: Count }),
+  /** What of them a restart would begin with. Absent when that is switched off. */
+  durable: Type.Optional(Type.Object({ savedAt: Type.Optional(Timestamp), trouble: Type.Optional(Type.String()) })),
   /** Open connections of programs to the Workload API. */
   connections: Count,
   socket: Type.String(),
@@ -48,10 +56,6 @@ export const NearEntry = Type.Object({
   expired: Type.Boolean(),
 })
 export type NearEntry = Static<typeof NearEntry>
-
-/** What to do next. `command` is a command line, one argument each. */
-export const NextStep = Type.Object({ say: Type.String(), command: Type.Optional(Type.Array(Type.String())) })
-export type NextStep = Static<typeof NextStep>
 
 /** What one attestor found. */
 export const AttestorFinding = Type.Object({

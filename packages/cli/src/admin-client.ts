@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander'
-import { exchange } from './admin/exchange.ts'
+import { asServerError } from './admin/admin-server-error.ts'
+import { AdminSocketError } from './admin/admin-socket-error.ts'
+import type { RemoteServer } from './admin/connect-server.ts'
+import { exchange, type HttpCall } from './admin/exchange.ts'
 import { readAnswer } from './admin/read-answer.ts'
+import { exchangeRemotely } from './admin/remote-exchange.ts'
+import { addRemoteOptions, findServer, parseServerUrl, type RemoteOptions, readToken } from './admin/remote-options.ts'
+import { CliError } from './cli-error.ts'
 import type { CommandContext } from './command-context.ts'
 
 export const DEFAULT_ADMIN_SOCKET = '/run/countersign/admin.sock'
@@ -8,7 +14,7 @@ export const DEFAULT_ADMIN_SOCKET = '/run/countersign/admin.sock'
 const TIMEOUT_SECONDS = 30
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
-export interface AdminOptions {
+export interface AdminOptions extends RemoteOptions {
   readonly adminSocket?: string
 }
 
@@ -23,28 +29,61 @@ export interface AdminClient {
   delete(path: string): Promise<void>
 }
 
+/** How to reach the server: by its socket, or over the network. */
 export function addAdminSocketOption(command: Command): Command {
-  return command.addOption(
+  command.addOption(
     new Option(
       '--admin-socket <path>',
       `server's admin socket (env COUNTERSIGN_ADMIN_SOCKET, else ${DEFAULT_ADMIN_SOCKET})`,
     ),
   )
+  return addRemoteOptions(command)
 }
+
+type Call = (call: HttpCall) => Promise<unknown>
 
 /** Talks to the server that the option, the environment or the default names, in that order. */
 export function openAdminClient(context: CommandContext, options: AdminOptions): AdminClient {
-  const socketPath = options.adminSocket ?? (context.env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
-  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-    const limits = { timeoutSeconds: TIMEOUT_SECONDS, maxBodyBytes: MAX_BODY_BYTES }
-    return readAnswer(await exchange({ socketPath, method, path, body, ...limits })) as T
-  }
+  const make = chooseServer(context, options)
+  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> =>
+    (await make({ method, path, body, timeoutSeconds: TIMEOUT_SECONDS, maxBodyBytes: MAX_BODY_BYTES })) as T
   return {
     get: (path, query) => call('GET', withQuery(path, query)),
     post: (path, body) => call('POST', path, body),
     put: (path, body) => call('PUT', path, body),
     patch: (path, body) => call('PATCH', path, body),
     delete: (path) => call('DELETE', path),
+  }
+}
+
+function chooseServer(context: CommandContext, options: AdminOptions): Call {
+  const { env } = context
+  const { adminSocket, server } = options
+  if (adminSocket !== undefined && server !== undefined) {
+    throw new CliError('ERR_CLI_USAGE', '--admin-socket and --server name two servers')
+  }
+  // What is said on the command line counts before what is in the environment.
+  const url = server ?? (adminSocket === undefined ? env['COUNTERSIGN_SERVER'] || undefined : undefined)
+  if (url !== undefined) return remoteCall(context, parseServerUrl(url), options)
+  const given = (['serverId', 'serverBundle', 'tokenFile', 'workloadApi'] as const).find((name) => options[name])
+  if (given !== undefined)
+    throw new CliError('ERR_CLI_USAGE', 'to reach a server over the network, name it by --server')
+  const socketPath = adminSocket ?? (env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
+  return async (call) => readAnswer(await exchange({ socketPath, ...call }))
+}
+
+/** What proves the server, and this program, is fetched once for all calls of a command. */
+function remoteCall(context: CommandContext, url: URL, options: AdminOptions): Call {
+  let server: Promise<RemoteServer> | undefined
+  return async (call) => {
+    server ??= findServer(context, url, options)
+    const remote = await server
+    const answer = await exchangeRemotely(remote, call, { token: await readToken(options), now: context.clock.now() })
+    try {
+      return readAnswer(answer)
+    } catch (error) {
+      throw error instanceof AdminSocketError ? asServerError(url, error) : error
+    }
   }
 }
 

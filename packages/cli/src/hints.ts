@@ -4,10 +4,26 @@ const BY_CODE: Readonly<Record<string, string>> = {
     'start the server with `countersign server run --config FILE`, or name its socket with --admin-socket or COUNTERSIGN_ADMIN_SOCKET',
   ERR_ADMIN_SOCKET_REFUSED:
     'the socket is a leftover of a server that has ended: start it again, or name another socket',
-  ERR_ADMIN_SOCKET_DENIED: 'run this command as the user that runs the server; the socket is open to that user only',
+  ERR_ADMIN_SOCKET_DENIED:
+    'run this command as the user that runs the server, or have the socket opened to you (`admin.socketMode`) and a role granted',
   ERR_ADMIN_SOCKET_TIMEOUT: 'look at the log of the server; it may be overloaded or waiting for its database',
   ERR_ADMIN_SOCKET_FAILED: 'check that the path is a Unix socket of a running server',
   ERR_ADMIN_SOCKET_ANSWER: 'check that --admin-socket names a countersign server and that both have the same version',
+
+  ERR_ADMIN_SERVER_URL: 'give the URL of the machine listener, which `countersign server run` logs when it starts',
+  ERR_ADMIN_SERVER_UNREACHABLE: 'check the address and port of --server: it is the machine listener, 8441 by default',
+  ERR_ADMIN_SERVER_IDENTITY:
+    'check --server and --server-id; a bundle in --server-bundle may be out of date: `countersign bundle show --format spiffe`',
+  ERR_ADMIN_SERVER_TIMEOUT: 'look at the log of the server; it may be overloaded or waiting for its database',
+  ERR_ADMIN_SERVER_ANSWER: 'check that --server names the machine listener, and that both have the same version',
+  ERR_ADMIN_NO_ROLE: 'ask an admin for a role: `countersign role grant ROLE --prefix PATH`, with your identity',
+  ERR_ADMIN_FORBIDDEN:
+    'ask an admin for that role, or for one that reaches further: `countersign role grant ROLE --prefix PATH`',
+  ERR_ADMIN_CERTIFICATE:
+    'the node may be banned, or the identity from a trust domain whose bundle the server does not have',
+  ERR_ADMIN_TOKEN: 'get a new token, for the audience that `admin.oidc` of the server names',
+  ERR_ADMIN_TOKEN_KEYS: 'look at the log of the server: it says why the keys of the issuer cannot be had',
+  ERR_ADMIN_NO_CREDENTIAL: 'give a token by --token-file, or run where there is a Workload API',
 
   ERR_OPERATOR_SOCKET_MISSING:
     'start the agent with `countersign agent run --config FILE`, or name its socket (operator.sock in its dataDir) with --operator-socket or COUNTERSIGN_OPERATOR_SOCKET; `operator.enabled: false` switches it off',
@@ -92,6 +108,10 @@ const BY_CODE: Readonly<Record<string, string>> = {
 /** For codes with no line of their own: the area tells where to look. */
 const BY_AREA: readonly (readonly [prefix: string, hint: string])[] = [
   ['ERR_CONFIG_', 'correct the configuration, then run `validate` again'],
+  [
+    'ERR_UPSTREAM_AUTHORITY_',
+    '`countersign authority list` says how the upstream does; its plugin is in the configuration',
+  ],
   ['ERR_AUTHORITY_', '`countersign authority list` shows every key, its state and who still uses it'],
   ['ERR_IDENTIFIER_', 'an identifier looks like spiffe://example.org/service/name'],
   ['ERR_ENDPOINT_', 'an address looks like unix:///run/countersign/workload.sock'],

@@ -10,6 +10,7 @@ import { addAgentRun } from './commands/agent-run.ts'
 import { addAgentStatus } from './commands/agent-status.ts'
 import { addAgentValidate } from './commands/agent-validate.ts'
 import { addAuthorityActivate } from './commands/authority-activate.ts'
+import { addAuthorityImport } from './commands/authority-import.ts'
 import { addAuthorityList } from './commands/authority-list.ts'
 import { addAuthorityPrepare } from './commands/authority-prepare.ts'
 import { addAuthorityRevoke } from './commands/authority-revoke.ts'
@@ -40,6 +41,10 @@ import { addJwtFetch } from './commands/jwt-fetch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
 import { addNodeEvict } from './commands/node-evict.ts'
 import { addNodeList } from './commands/node-list.ts'
+import { addRoleGrant } from './commands/role-grant.ts'
+import { addRoleList } from './commands/role-list.ts'
+import { addRoleRevoke } from './commands/role-revoke.ts'
+import { addRoleShow } from './commands/role-show.ts'
 import { addServerHealth } from './commands/server-health.ts'
 import { addServerLogLevelGet } from './commands/server-log-level-get.ts'
 import { addServerLogLevelReset } from './commands/server-log-level-reset.ts'
@@ -96,7 +101,20 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'authority',
     does: 'the keys that a trust domain signs with',
     example: 'authority list',
-    verbs: [addAuthorityList, addAuthorityPrepare, addAuthorityActivate, addAuthorityTaint, addAuthorityRevoke],
+    verbs: [
+      addAuthorityList,
+      addAuthorityPrepare,
+      addAuthorityImport,
+      addAuthorityActivate,
+      addAuthorityTaint,
+      addAuthorityRevoke,
+    ],
+  },
+  {
+    name: 'role',
+    does: 'roles of administrators: who may do what below which path',
+    example: 'role grant registrar --prefix /team-a --workload spiffe://example.org/team-a/ci',
+    verbs: [addRoleGrant, addRoleList, addRoleShow, addRoleRevoke],
   },
   {
     name: 'exchange',

@@ -4,6 +4,7 @@ export { loadConfigFile, parseConfigText } from './config/load-config-file.ts'
 export { editDistance, nearestName, suggestion } from './config/nearest-name.ts'
 export { deepFreeze, type ParseConfigOptions, parseConfig } from './config/parse-config.ts'
 export { type LimitedRead, readLimited, readLimitedFrom } from './files/read-limited.ts'
+export { readSecretFile, readSecretLine } from './files/secret-file.ts'
 export { type AdjustableLogger, createLogger, type LoggerOptions } from './logging/create-logger.ts'
 export { LogLevelError, type LogLevelErrorCode } from './logging/log-level-error.ts'
 export { LOG_LEVELS, type LogLevel, type LogLevelChange, type LogLevelReport, LogLevels } from './logging/log-levels.ts'
@@ -23,7 +24,13 @@ export {
 export type { KeyManager } from './plugin/key-manager.ts'
 export { KeyManagerError, type KeyManagerErrorCode } from './plugin/key-manager-error.ts'
 export { isKeyName, requireKeyName } from './plugin/key-name.ts'
-export type { AgentNodeAttestor, AttestedNode, NodeAttestorHost, ServerNodeAttestor } from './plugin/node-attestor.ts'
+export type {
+  AgentNodeAttestor,
+  AttestedNode,
+  NodeAttestorHost,
+  NodeAttestorNeed,
+  ServerNodeAttestor,
+} from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
 export type {
   IssuedSvid,
@@ -36,4 +43,6 @@ export type {
   TokenRole,
   TokenSigner,
 } from './plugin/token-profile.ts'
+export type { CaRequest, IssuedCa, TokenKey, UpstreamAuthority, UpstreamBundle } from './plugin/upstream-authority.ts'
+export { UpstreamAuthorityError, type UpstreamAuthorityErrorCode } from './plugin/upstream-authority-error.ts'
 export type { PeerProcess, WorkloadAttestor } from './plugin/workload-attestor.ts'

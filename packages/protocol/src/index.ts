@@ -81,6 +81,11 @@ export { jwkThumbprint } from './keys/thumbprint.ts'
 export { type BoundTokens, WptBuilder, type WptContent } from './presentation/build-wpt.ts'
 export { CredentialError, type CredentialErrorCode } from './verification/credential-error.ts'
 export { JwtSvidVerifier, type VerifiedJwtSvid } from './verification/jwt-svid-verifier.ts'
+export {
+  OidcTokenVerifier,
+  type OidcTokenVerifierOptions,
+  type VerifiedOidcToken,
+} from './verification/oidc-token-verifier.ts'
 export { ProofError, type ProofErrorCode } from './verification/proof-error.ts'
 export {
   InProcessReplayMemory,
@@ -108,8 +113,11 @@ export {
 } from './verification/wpt-verifier.ts'
 export {
   buildCaCertificate,
+  buildCaRequest,
   buildCrl,
   type CaCertificateRequest,
+  type CaRequestContent,
+  type CaVerification,
   type Certificate,
   CertificateError,
   type CertificateErrorCode,
@@ -119,6 +127,8 @@ export {
   decodePem,
   type ExpectedPeer,
   encodePem,
+  type IntermediateRequest,
+  issueCaCertificate,
   issueTlsCertificate,
   issueX509Svid,
   type KeyUsage,
@@ -134,8 +144,10 @@ export {
   randomSerial,
   type TlsCertificateRequest,
   type TlsUsage,
+  type VerifiedCa,
   type VerifiedCertificateRequest,
   type VerifiedX509Svid,
+  verifyCaCertificate,
   verifyCertificateRequest,
   verifyCrl,
   verifyWic,

@@ -8,32 +8,47 @@ import { JoinTokens } from './attestation/join-tokens.ts'
 import { NodeAttestation } from './attestation/node-attestation.ts'
 import { NodeAuthentication } from './attestation/node-authentication.ts'
 import { type Audit, createAudit } from './audit/audit.ts'
+import { Administrators } from './authorization/administrators.ts'
+import { TokenAuthentication } from './authorization/oidc/token-authentication.ts'
+import { RoleGrants } from './authorization/role-grants.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
+import type { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
+import type { DownstreamAuthorities } from './downstream/downstream-authorities.ts'
+import { openDownstream } from './downstream/open-downstream.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
 import { resolveHost } from './federation/resolve-address.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
+import { AuthorityImports } from './issuance/authority-imports.ts'
 import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
 import { CrlPublisher } from './issuance/crl-publisher.ts'
+import { IssuanceRate } from './issuance/issuance-rate.ts'
+import { openUpstream } from './issuance/open-upstream.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
+import { UpstreamFollower } from './issuance/upstream-follower.ts'
+import type { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
 import { ServerError } from './server-error.ts'
+import { AuthorityRequestStore } from './store/authority-request-store.ts'
 import { AuthorityStore } from './store/authority-store.ts'
 import { BundleStore } from './store/bundle-store.ts'
 import { CertificateStore } from './store/certificate-store.ts'
 import { CrlStore } from './store/crl-store.ts'
+import { DownstreamKeyStore } from './store/downstream-key-store.ts'
 import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
 import { NodeStore } from './store/node-store.ts'
+import { RoleGrantStore } from './store/role-grant-store.ts'
 import { Store } from './store/store.ts'
 import { TaintReportStore } from './store/taint-report-store.ts'
+import { UpstreamStore } from './store/upstream-store.ts'
 import type { Observation } from './telemetry/observation.ts'
 import { observeAttestation } from './telemetry/observed-attestation.ts'
 import { observeAudit } from './telemetry/observed-audit.ts'
@@ -50,6 +65,11 @@ export interface ServerParts {
   readonly authorities: Authorities
   readonly crls: CrlPublisher
   readonly lifeCycle: AuthorityLifeCycle
+  readonly imports: AuthorityImports
+  readonly upstream: UpstreamLink | undefined
+  readonly downstream: DownstreamAuthorities
+  readonly downstreamAuthentication: DownstreamAuthentication
+  readonly downstreamKeys: DownstreamKeyStore
   readonly taintReports: TaintReportStore
   readonly issuer: SvidIssuer
   readonly registration: Registration
@@ -59,6 +79,10 @@ export interface ServerParts {
   readonly issuance: Pick<WorkloadIssuance, 'issueX509' | 'issueWit' | 'issueJwt'>
   readonly federations: Federations
   readonly states: SyncStates
+  readonly certificates: CertificateStore
+  readonly administrators: Administrators
+  readonly roleGrants: RoleGrants
+  readonly tokens: TokenAuthentication
   /** Whether all of this works. Parts may add checks of their own. */
   readonly readiness: Readiness
 }
@@ -72,13 +96,13 @@ export async function openServerParts(
   { log, clock, observation }: { readonly log: Logger; readonly clock: Clock; readonly observation: Observation },
   closers: Closers,
 ): Promise<ServerParts> {
-  const { trustDomain, dataDir, svids } = config
+  const { trustDomain, dataDir, configDir, svids } = config
   const crypto = nodeCrypto
   await createDataDir(dataDir)
   const { recorder, tracing } = observation
   const store = Store.open(join(dataDir, 'server.db'), clock, observeStore(recorder, tracing))
   closers.add(() => store.close())
-  const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
+  const plugin = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir, configDir, trustDomain })
   const audit = observeAudit(createAudit(log), recorder)
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
@@ -90,14 +114,31 @@ export async function openServerParts(
     tracing,
     clock,
   })
+  closers.add(() => keyManager.close())
   const lifetimeSeconds = {
     x509: config.authorities.x509Ttl,
     jwt: config.authorities.jwtTtl,
     wit: config.authorities.witTtl,
     oauth: config.authorities.oauthTtl,
   }
+  const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint))
+  const downstreamKeys = new DownstreamKeyStore(store, authorityStore)
+  const upstreamLog = log.child({ component: 'upstream' })
+  const upstream = await openUpstream(
+    config,
+    {
+      store: new UpstreamStore(store, authorityStore),
+      downstreamKeys,
+      clock,
+      log: upstreamLog,
+      context: plugin('upstream-authority'),
+    },
+    closers,
+  )
   const authorityParts = {
-    store: new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint)),
+    store: authorityStore,
+    requests: new AuthorityRequestStore(store),
+    upstream,
     keyManager,
     factory: new AuthorityFactory({
       keyManager,
@@ -106,6 +147,7 @@ export async function openServerParts(
       trustDomain,
       lifetimeSeconds,
       jwtAlgorithm: config.authorities.jwtAlgorithm,
+      upstream,
     }),
     audit,
     clock,
@@ -116,6 +158,10 @@ export async function openServerParts(
     log: log.child({ component: 'authorities' }),
     furtherKinds: config.tokenService === undefined ? [] : ['oauth'],
   })
+  if (upstream !== undefined) {
+    const follower = new UpstreamFollower({ link: upstream, authorities, clock, log: upstreamLog })
+    closers.add(() => follower.stop())
+  }
   const crls = new CrlPublisher({
     store: new CrlStore(store),
     factory: authorityParts.factory,
@@ -125,16 +171,19 @@ export async function openServerParts(
   await crls.publishDue()
   const taintReports = new TaintReportStore(store)
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
+  const imports = new AuthorityImports({ ...authorityParts, authorities, crypto, trustDomain })
+  const certificates = new CertificateStore(store)
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
   const attestors = new Map(
     [...config.plugins.nodeAttestors].map(([name, create]) => [name, create(plugin(name))] as const),
   )
+  const fetchBundle = createBundleFetcher(resolveHost)
   const federations = new Federations({
     store: new FederationStore(store),
     bundles,
-    fetchBundle: createBundleFetcher(resolveHost),
+    fetchBundle,
     audit,
     recorder,
     log: log.child({ component: 'federation' }),
@@ -147,11 +196,25 @@ export async function openServerParts(
   return {
     store,
     nodes,
+    certificates,
+    administrators: new Administrators({ store, clock, trustDomain }),
+    roleGrants: new RoleGrants({
+      store: new RoleGrantStore(store),
+      audit,
+      clock,
+      newId: () => entryIds.next(),
+      trustDomain,
+      issuers: config.admin.oidc,
+    }),
+    tokens: new TokenAuthentication({ issuers: config.admin.oidc, fetch: fetchBundle, clock, log }),
     bundles,
     audit,
     authorities,
     crls,
     lifeCycle,
+    imports,
+    upstream,
+    downstreamKeys,
     taintReports,
     issuer,
     joinTokens,
@@ -190,7 +253,8 @@ export async function openServerParts(
       new WorkloadIssuance({
         entries,
         issuer,
-        certificates: new CertificateStore(store),
+        certificates,
+        rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
         audit,
         clock,
         defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
@@ -199,6 +263,10 @@ export async function openServerParts(
     ),
     states: new SyncStates(store, trustDomain),
     readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
+    ...openDownstream(config, {
+      ...{ store, authorities, certificates, bundles, audit, clock },
+      keys: downstreamKeys,
+    }),
   }
 }
 

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import type { ServerStatus } from '@countersign/api'
 import { type Clock, type Logger, type LogLevels, systemClock } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
@@ -6,14 +6,12 @@ import type { ServerConfig } from './config/server-config.ts'
 import { openTokenService } from './exchange/open-token-service.ts'
 import { parseTokenServiceUrls } from './exchange/token-service-urls.ts'
 import { resolveHost } from './federation/resolve-address.ts'
-import { createAdminApp } from './http/admin/admin-app.ts'
-import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
 import { createPublicApp, type PublicAppOptions } from './http/public/public-app.ts'
-import { listenOnSocket } from './http/unix-socket.ts'
 import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
+import { type Admin, openAdmin } from './open-admin.ts'
 import { createOwnIdentity } from './own-identity.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
@@ -91,11 +89,20 @@ export async function startServer(config: ServerConfig, options: StartServerOpti
 }
 
 async function openListeners(surroundings: Surroundings): Promise<Omit<RunningServer, 'stop'>> {
-  const { config, parts, log, clock, closers, observation, logLevels } = surroundings
+  const { config, parts, log, clock, closers } = surroundings
   const { trustDomain } = config
   const startedAt = clock.now()
-  const { listener: machine, hub } = await openMachineListener(surroundings)
+  const listening = Promise.withResolvers<ServerStatus['listeners']>()
+  const readStatus = async () => ({
+    trustDomain,
+    version: VERSION,
+    revision: await parts.store.revision(),
+    startedAt,
+    listeners: await listening.promise,
+  })
   const oauth = await openOAuth(surroundings)
+  const admin = await openAdmin(surroundings, readStatus, oauth?.tokenService)
+  const { listener: machine, hub } = await openMachineListener(surroundings, admin)
   const open = await openPublicListener(surroundings, oauth)
   const spiffe = await openSpiffeBundleListener(surroundings)
 
@@ -103,31 +110,12 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     machine: httpsUrl(reachableHosts(config.machine.advertisedHost, config.machine.host), machine.port),
     public: httpsUrl(reachableHosts(config.public.host, config.machine.advertisedHost), open.port),
   }
-  const listeners = {
+  listening.resolve({
     ...urls,
     admin: config.admin.socket,
     ...(spiffe !== undefined && { spiffeBundle: spiffe.url }),
-  }
-  const readStatus = async () => ({
-    trustDomain,
-    version: VERSION,
-    revision: await parts.store.revision(),
-    startedAt,
-    listeners,
   })
-  const adminApp = await createAdminApp({
-    ...parts,
-    readStatus,
-    tokenService: oauth?.tokenService,
-    logLevels,
-    observers: observation,
-    log: log.child({ listener: 'admin' }),
-    version: VERSION,
-  })
-  closers.add(() => adminApp.close())
-  const adminServer = createServer(SERVER_LIMITS, (request, response) => adminApp.routing(request, response))
-  const admin = await listenOnSocket(adminServer, config.admin.socket)
-  closers.add(() => admin.stop())
+  const adminSocket = await admin.listen()
 
   await parts.federations.start()
   const maintenance = new Maintenance({
@@ -135,6 +123,10 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
       { name: 'rotate authorities', run: () => parts.authorities.tick() },
       { name: 'publish revocation lists', run: () => parts.crls.publishDue() },
       { name: 'forget expired certificates', run: () => parts.crls.forgetExpired() },
+      {
+        name: 'forget keys of servers below that are over',
+        run: () => parts.downstreamKeys.removeEnded(clock.now()),
+      },
       { name: 'remove expired entries', run: () => parts.registration.removeExpired() },
       { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
@@ -155,7 +147,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     publicUrl: urls.public,
     ...(spiffe !== undefined && { spiffeBundleUrl: spiffe.url }),
     ...(telemetryUrl !== undefined && { telemetryUrl }),
-    adminSocket: admin.path,
+    adminSocket,
   }
 }
 
@@ -164,7 +156,7 @@ const REVOKING: ReadonlySet<ChangeKind> = new Set(['node.banned', 'node.evicted'
 /** An agent needs a handful; one that has gone wrong must not take those of all others. */
 const MAX_CONNECTIONS_PER_AGENT = 64
 
-async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings) {
+async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings, admin: Admin) {
   const { trustDomain, machine } = config
   const hub = new SyncHub(parts.store, Math.random)
   closers.add(() => hub.closeAll())
@@ -179,7 +171,7 @@ async function openMachineListener({ config, parts, log, clock, closers, observa
   })
   closers.add(() => app.close())
   const listener = await TlsListener.open({
-    app,
+    app: admin.besides(app),
     host: machine.host,
     port: machine.port,
     credential: createOwnIdentity(config, parts, clock),

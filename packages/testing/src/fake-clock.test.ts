@@ -53,6 +53,22 @@ describe('FakeClock', () => {
     expect(seen).toEqual([100])
   })
 
+  it('is set forward or back without a timer coming nearer', async () => {
+    const clock = new FakeClock(0)
+    const seen: number[] = []
+    clock.schedule(2000, () => seen.push(clock.now()))
+    clock.schedule(4000, () => seen.push(clock.now()))
+    clock.shift(100)
+    expect(clock.now()).toBe(100)
+    await clock.advance(1)
+    expect(seen).toEqual([])
+    await clock.advance(1)
+    expect(seen).toEqual([102])
+    clock.shift(-100)
+    await clock.advance(2)
+    expect(seen).toEqual([102, 4])
+  })
+
   it('gives up on a callback that schedules itself again at once', async () => {
     const clock = new FakeClock(0)
     const immediate = globalThis.setImmediate

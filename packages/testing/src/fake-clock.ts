@@ -12,6 +12,8 @@ const SETTLE_TURNS = 5
 /** A clock that only moves when told to. Has the shape of `Clock` from `@countersign/plugin-kit`. */
 export class FakeClock {
   #milliseconds: number
+  /** By how much the time differs from the one that passed. */
+  #shiftMilliseconds = 0
   readonly #timers = new Set<Timer>()
 
   /** @param now seconds since the Unix epoch */
@@ -21,7 +23,7 @@ export class FakeClock {
 
   /** Seconds since the Unix epoch, whole. */
   now(): number {
-    return Math.floor(this.#milliseconds / 1000)
+    return Math.floor((this.#milliseconds + this.#shiftMilliseconds) / 1000)
   }
 
   /** Calls `run` once, when `advance` has reached `milliseconds` from now. The returned function cancels. */
@@ -55,6 +57,11 @@ export class FakeClock {
   /** Moves time on without running anything, as a suspended machine does. */
   jump(seconds: number): void {
     this.#milliseconds += seconds * 1000
+  }
+
+  /** Changes what time it is and nothing else, as when the clock is set: no timer comes nearer, as after a sleep. */
+  shift(seconds: number): void {
+    this.#shiftMilliseconds += seconds * 1000
   }
 
   get pendingTimers(): number {

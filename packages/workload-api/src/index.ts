@@ -63,6 +63,8 @@ export {
 } from './grpc-service.ts'
 export { type GrpcFailure, GrpcStatus } from './grpc-status.ts'
 export { HealthService } from './health.ts'
+export { type MutualTlsSettings, mutualTlsSettings, type X509Identity } from './mutual-tls.ts'
+export { OwnIdentity, type OwnIdentityOptions } from './own-identity.ts'
 export { ReflectionIndex, reflectionHandlers } from './reflection.ts'
 export {
   healthMethods,

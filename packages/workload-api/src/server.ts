@@ -1,5 +1,6 @@
 /** What a server of the Workload API needs. Loads no gRPC library, which is most of what the client costs in memory. */
-export { MAX_SOCKET_PATH_BYTES } from './address.ts'
+
+export { MAX_SOCKET_PATH_BYTES, parseEndpointAddress } from './address.ts'
 export { file_grpc_health_v1_health, Health } from './gen/grpc/health/v1/health_pb.ts'
 export { file_grpc_reflection_v1_reflection, ServerReflection } from './gen/grpc/reflection/v1/reflection_pb.ts'
 export {
@@ -55,6 +56,7 @@ export {
 } from './grpc-service.ts'
 export { type GrpcFailure, GrpcStatus } from './grpc-status.ts'
 export { HealthService } from './health.ts'
+export { type MutualTlsSettings, mutualTlsSettings, type X509Identity } from './mutual-tls.ts'
 export { ReflectionIndex, reflectionHandlers } from './reflection.ts'
 export {
   healthMethods,

@@ -1,19 +1,21 @@
-import type { SyncState } from '@countersign/api'
+import type { NextStep, SyncState } from '@countersign/api'
 import { AttestationError, type Clock, type Logger } from '@countersign/plugin-kit'
-import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
 import { retryDelayMs } from '@countersign/workload-api/server'
 import { renewalTime } from '../issuance/renewal-time.ts'
 import { pause } from '../pause.ts'
-import { isAgentRefused, isCertificateRefused, ServerCallError } from '../server-client/server-call-error.ts'
+import { isAgentRefused } from '../server-client/server-call-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
+import { describe, type Ending, endingOf, isNodeUnproven, isServerUnknown } from './call-outcome.ts'
 import type { NodeAttestation } from './node-attestation.ts'
 import { ServerContact } from './server-contact.ts'
+import type { TrustRecovery } from './trust-recovery.ts'
 
 export interface AgentSessionOptions {
   readonly server: ServerClient
   readonly serverUrl: string
   readonly attestation: NodeAttestation
+  readonly recovery: TrustRecovery
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
@@ -24,18 +26,17 @@ export interface AgentSessionOptions {
   readonly onRefused: () => void
   /** From an earlier run. */
   readonly identity: AgentIdentity | undefined
+  /** The agent's identifier in an earlier run, also when its identity is over. */
+  readonly agentId: string | undefined
 }
 
-/**
- * - `refused`: the server no longer counts this agent as one of its nodes
- * - `unaccepted`: the server does not take the certificate, though it is not over by the agent's own clock
- * - `expired`: the certificate is over
- */
-type Ending = 'refused' | 'unaccepted' | 'expired'
-
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
+/** A server that ends a stream in good order may have something to say to this agent: that it is banned, for example. */
+const AFTER_ORDERLY_END = { firstMs: 250, maxMs: 30_000 }
 /** Evidence is judged and audited each time, so it is offered less often than a connection is tried. */
 const ATTESTATION_BACKOFF = { firstMs: 1_000, maxMs: 120_000 }
+/** Without evidence nobody is asked, and an operator who has just brought some is waiting. */
+const EVIDENCE_BACKOFF = { firstMs: 1_000, maxMs: 10_000 }
 
 /** Keeps the agent known to its server: attests, renews its identity, follows changes, and starts over when it must. */
 export class AgentSession {
@@ -47,6 +48,9 @@ export class AgentSession {
   #lastSignOfLife = 0
   #isRenewalDue = false
   #wakeRenewal = () => {}
+  /** Ends every pause. */
+  #wake = new AbortController()
+  #shifts = 0
 
   readonly contact: ServerContact
 
@@ -66,6 +70,26 @@ export class AgentSession {
     this.#wakeRenewal()
   }
 
+  /**
+   * The machine slept, or its clock was set: what waits looks at the time again, and no connection is relied on.
+   *
+   * @param seconds negative when the clock was set back: then nobody knows how long the identity still lasts
+   */
+  clockShifted(seconds: number): void {
+    this.#shifts += 1
+    if (seconds < 0) this.#isRenewalDue = true
+    this.#lastSignOfLife = 0
+    this.#options.server.reconnect()
+    this.#restartStream()
+    const waking = this.#wake
+    this.#wake = new AbortController()
+    waking.abort()
+  }
+
+  #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return pause(this.#options.clock, milliseconds, AbortSignal.any([signal, this.#wake.signal]))
+  }
+
   /** Runs until the signal aborts. Failures are logged and tried again, for ever. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -83,7 +107,7 @@ export class AgentSession {
           },
           "server does not accept the agent's certificate, valid identities are still served",
         )
-        await pause(this.#options.clock, BACKOFF.firstMs, signal)
+        await this.#pause(BACKOFF.firstMs, signal)
       }
     }
   }
@@ -98,7 +122,7 @@ export class AgentSession {
   }
 
   async #obtainIdentity(signal: AbortSignal): Promise<void> {
-    const { attestation, clock, random, log, serverUrl } = this.#options
+    const { attestation, random, log, serverUrl } = this.#options
     for (let failures = 0; !signal.aborted && !this.#isUsable(); failures++) {
       try {
         this.#identity = await attestation.attest()
@@ -109,16 +133,28 @@ export class AgentSession {
         if (await this.#isAcceptedAgain()) return
         // A ban must not go unheard because the certificate was not good enough to ask with.
         if (isAgentRefused(error) && !this.#refused) this.#refuse()
-        const delayMs = retryDelayMs(failures, ATTESTATION_BACKOFF, random)
+        const need = await this.#needAfter(error)
+        if (need === 'helped') continue
+        const backoff = error instanceof AttestationError ? EVIDENCE_BACKOFF : ATTESTATION_BACKOFF
+        const delayMs = retryDelayMs(failures, backoff, random)
         const fields = { server: serverUrl, ...describe(error), retryInSeconds: Math.ceil(delayMs / 1000) }
-        this.#lost(error)
-        if (isNodeUnproven(error)) {
-          const needs = `new evidence for node attestor "${attestation.attestorName}"`
-          log.error({ ...fields, needs }, 'this node cannot prove itself to the server')
-        } else log.warn(fields, 'agent is not attested yet, will try again')
-        await pause(clock, delayMs, signal)
+        this.#lost(error, need)
+        if (isNodeUnproven(error))
+          log.error({ ...fields, ...textOf(need) }, 'this node cannot prove itself to the server')
+        else log.warn({ ...fields, ...textOf(need) }, 'agent is not attested yet, will try again')
+        const shifts = this.#shifts
+        await this.#pause(delayMs, signal)
+        // A machine that woke up has another network now, and others have had time to help.
+        if (shifts !== this.#shifts) failures = -1
       }
     }
+  }
+
+  /** What has to be done about a failure by somebody else; `helped` when the agent has done it by itself. */
+  async #needAfter(error: unknown): Promise<NextStep | 'helped' | undefined> {
+    const { attestation, recovery, agentId } = this.#options
+    if (isServerUnknown(error)) return (await recovery.attempt()) ?? 'helped'
+    return isNodeUnproven(error) ? attestation.describeNeed(this.#identity?.agentId ?? agentId) : undefined
   }
 
   #isUsable(): boolean {
@@ -189,16 +225,20 @@ export class AgentSession {
       signal.removeEventListener('abort', stopStream)
       if (signal.aborted) return undefined
       if (stream.signal.aborted) continue
-      this.#lost(failure)
       const ending = endingOf(failure)
+      const need = ending === undefined ? await this.#needAfter(failure) : undefined
+      if (need === 'helped') continue
+      this.#lost(failure, need)
       if (ending !== undefined) return ending
-      const delayMs = retryDelayMs(failures, BACKOFF, random)
+      const delayMs = retryDelayMs(failures, failure === undefined ? AFTER_ORDERLY_END : BACKOFF, random)
       failures += 1
       log.warn(
-        { server: serverUrl, ...describe(failure), retryInSeconds: Math.ceil(delayMs / 1000) },
+        { server: serverUrl, ...describe(failure), retryInSeconds: Math.ceil(delayMs / 1000), ...textOf(need) },
         'connection to the server is lost, valid identities are still served',
       )
-      await pause(clock, delayMs, signal)
+      const shifts = this.#shifts
+      await this.#pause(delayMs, signal)
+      if (shifts !== this.#shifts) failures = 1
     }
     return undefined
   }
@@ -209,7 +249,7 @@ export class AgentSession {
   async #askRegularly(signal: AbortSignal): Promise<Ending | undefined> {
     const { server, clock, syncIntervalSeconds } = this.#options
     for (;;) {
-      await pause(clock, syncIntervalSeconds * 1000, signal)
+      await this.#pause(syncIntervalSeconds * 1000, signal)
       if (signal.aborted) return undefined
       if (clock.now() - this.#lastSignOfLife < syncIntervalSeconds) continue
       try {
@@ -265,12 +305,12 @@ export class AgentSession {
   #pauseRenewal(milliseconds: number, signal: AbortSignal): Promise<void> {
     const woken = new AbortController()
     this.#wakeRenewal = () => woken.abort()
-    return pause(this.#options.clock, milliseconds, AbortSignal.any([signal, woken.signal]))
+    return this.#pause(milliseconds, AbortSignal.any([signal, woken.signal]))
   }
 
-  #lost(error: unknown): void {
+  #lost(error: unknown, need?: NextStep): void {
     const { reason: message, ...trouble } = describe(error)
-    this.contact.lost({ message, ...trouble })
+    this.contact.lost({ message, ...trouble }, need)
   }
 
   #accept(state: SyncState): void {
@@ -282,26 +322,7 @@ export class AgentSession {
   }
 }
 
-/** What a failed call says about the agent's standing, if anything. */
-function endingOf(error: unknown): Ending | undefined {
-  if (isAgentRefused(error)) return 'refused'
-  return isCertificateRefused(error) ? 'unaccepted' : undefined
-}
-
-/** Whether waiting alone will not help: there is no evidence, or the server does not accept it. */
-function isNodeUnproven(error: unknown): boolean {
-  if (error instanceof AttestationError) return true
-  return error instanceof ServerCallError && /^ERR_AGENT_SERVER_REFUSED_/.test(error.code)
-}
-
-/** What of an error may be logged: codes, and messages that are made for anyone to read. */
-function describe(error: unknown): { code?: string; reason: string; detail?: string } {
-  if (!(error instanceof WorkloadIdentityError))
-    return { reason: error === undefined ? 'stream ended' : 'unexpected error' }
-  const code = errorCode(error)
-  return {
-    ...(code === undefined ? {} : { code }),
-    reason: error.message,
-    ...(error.detail === undefined ? {} : { detail: error.detail }),
-  }
+function textOf(need: NextStep | undefined): { needs?: string; command?: string } {
+  if (need === undefined) return {}
+  return { needs: need.say, ...(need.command === undefined ? {} : { command: need.command.join(' ') }) }
 }

@@ -33,5 +33,10 @@ export function newerBundle(
   provided: TrustDomainBundle | undefined,
 ): TrustDomainBundle | undefined {
   if (stored === undefined || provided === undefined) return stored ?? provided
-  return (provided.bundle.spiffe_sequence ?? -1) > (stored.bundle.spiffe_sequence ?? -1) ? provided : stored
+  return isNewer(provided, stored.bundle.spiffe_sequence) ? provided : stored
+}
+
+/** @param sequence of the bundle that is known */
+export function isNewer({ bundle }: TrustDomainBundle, sequence: number | undefined): boolean {
+  return (bundle.spiffe_sequence ?? -1) > (sequence ?? -1)
 }

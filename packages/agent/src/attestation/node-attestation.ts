@@ -1,4 +1,4 @@
-import type { AgentCredential } from '@countersign/api'
+import type { AgentCredential, NextStep } from '@countersign/api'
 import type { AgentNodeAttestor, Clock } from '@countersign/plugin-kit'
 import { decodeBase64, errorCode, verifyX509Svid } from '@countersign/protocol'
 import { generateSigningKey, type NodeSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
@@ -20,13 +20,22 @@ export interface NodeAttestationOptions {
 /** Gets the agent its identity: by evidence the first time, by the identity itself from then on. */
 export class NodeAttestation {
   readonly #options: NodeAttestationOptions
+  /** The key of an attempt that has not been answered. */
+  #attempt: NodeSigningKey | undefined
 
   constructor(options: NodeAttestationOptions) {
     this.#options = options
   }
 
-  get attestorName(): string {
-    return this.#options.attestorName
+  /** What an operator has to do when the evidence is not enough. */
+  describeNeed(agentId: string | undefined): NextStep {
+    const { attestor, attestorName, trust } = this.#options
+    const prefix = `spiffe://${trust.trustDomain}/countersign/agent`
+    const agentPath = agentId?.startsWith(`${prefix}/`) ? agentId.slice(prefix.length) : undefined
+    const need = attestor.describeNeed?.(agentPath)
+    if (need === undefined) return { say: `new evidence for node attestor "${attestorName}"` }
+    const { say, command } = need
+    return { say, ...(command === undefined ? {} : { command: [...command] }) }
   }
 
   /**
@@ -36,10 +45,25 @@ export class NodeAttestation {
    * @throws ServerCallError, AgentError `ERR_AGENT_CREDENTIAL`
    */
   async attest(): Promise<AgentIdentity> {
-    const { attestor, attestorName, server } = this.#options
+    const { attestor, attestorName, server, store } = this.#options
     const evidence = await attestor.gatherEvidence()
+    const key = await this.#attemptKey()
+    const answer = await server.attest({ attestor: attestorName, evidence, publicKey: { ...key.publicJwk } })
+    const identity = await this.#adopt(answer, key)
+    this.#attempt = undefined
+    await store.removeAttempt().catch(() => {})
+    return identity
+  }
+
+  /** The answer may be lost on its way, or this process killed: evidence that is good for one key is shown with it again. */
+  async #attemptKey(): Promise<NodeSigningKey> {
+    const { store } = this.#options
+    this.#attempt ??= await store.loadAttempt()
+    if (this.#attempt !== undefined) return this.#attempt
     const key = generateSigningKey('ES256')
-    return this.#adopt(await server.attest({ attestor: attestorName, evidence, publicKey: { ...key.publicJwk } }), key)
+    await store.saveAttempt(key)
+    this.#attempt = key
+    return key
   }
 
   /** Replaces the identity by one with a new key. The agent stays who it is. */

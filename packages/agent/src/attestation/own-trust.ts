@@ -7,6 +7,7 @@ export class OwnTrust {
   readonly trustDomain: string
   readonly #log: Logger
   #bundle: SpiffeBundle | undefined
+  #document: TrustDomainBundle | undefined
 
   constructor(trustDomain: string, log: Logger) {
     this.trustDomain = trustDomain
@@ -15,6 +16,15 @@ export class OwnTrust {
 
   roots(): readonly Uint8Array[] {
     return this.#bundle?.x509Authorities ?? []
+  }
+
+  /** The bundle as it came. */
+  get document(): TrustDomainBundle | undefined {
+    return this.#document
+  }
+
+  get bundle(): SpiffeBundle | undefined {
+    return this.#bundle
   }
 
   /**
@@ -33,6 +43,7 @@ export class OwnTrust {
       return this.#bundle ?? parsed
     }
     this.#bundle = parsed
+    this.#document = { trustDomain, bundle }
     return parsed
   }
 }

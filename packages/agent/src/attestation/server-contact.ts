@@ -1,4 +1,4 @@
-import type { AgentStatus } from '@countersign/api'
+import type { AgentStatus, NextStep } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
 
 type Trouble = NonNullable<AgentStatus['server']['trouble']>
@@ -8,6 +8,8 @@ export class ServerContact {
   readonly #clock: Clock
   #current: Omit<AgentStatus['server'], 'url'> = { connected: false }
 
+  #needs: readonly NextStep[] = []
+
   constructor(clock: Clock) {
     this.#clock = clock
   }
@@ -16,11 +18,18 @@ export class ServerContact {
     return this.#current
   }
 
+  /** What only an operator can do. */
+  get needs(): readonly NextStep[] {
+    return this.#needs
+  }
+
   heard(): void {
+    this.#needs = []
     this.#current = { connected: true, heardAt: this.#clock.now() }
   }
 
-  lost(trouble: Trouble): void {
+  lost(trouble: Trouble, need?: NextStep): void {
+    this.#needs = need === undefined ? [] : [need]
     const { heardAt } = this.#current
     this.#current = { connected: false, ...(heardAt === undefined ? {} : { heardAt }), trouble }
   }

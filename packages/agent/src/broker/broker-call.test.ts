@@ -46,7 +46,8 @@ describe('a call of a broker', () => {
     expect(() => remote.begin({ reference: referToPid(7) })).toThrow(invalid)
     expect(remote.held).toEqual([])
     const local = brokerFrom(tcpAddress('127.0.0.1', '127.0.0.1'))
-    expect(local.begin({ reference: referToPid(7) })).toBeDefined()
+    const request = { reference: referToPid(7) }
+    expect(local.begin(request)).toBe(request)
     expect(local.held).toEqual(['hold 7'])
   })
 

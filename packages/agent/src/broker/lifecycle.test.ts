@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { connect } from 'node:tls'
+import { parseCertificate } from '@countersign/protocol'
 import { referToPid } from '@countersign/workload-api/broker'
 import { describe, expect, it } from 'vitest'
 import {
@@ -153,6 +154,34 @@ describe('a connection', () => {
     })
   })
 
+  it('ends when its certificate is revoked, and another one of the same broker is still good', async () => {
+    const workload = await startWorkload()
+    const world = await startBrokerWorld({ entries: [entryOf(workload.pid, 'e1', '/shop/web')] })
+    const [revoked, good] = [await issueSvid(world.server.authority), await issueSvid(world.server.authority)]
+    const stream = reader((await connectBroker(world, { svid: revoked })).subscribeToX509Svid(referToPid(workload.pid)))
+    await stream.next()
+    const other = await connectBroker(world, { svid: good })
+    const serial = parseCertificate(revoked.certificate).serial
+    world.server.change(() => {
+      world.server.crls = [world.server.authority.crl(1, serial)]
+    })
+    await expect(stream.next()).rejects.toMatchObject({
+      code: expect.stringMatching(/UNAVAILABLE|DISCONNECTED|FAILED|UNAUTHENTICATED/),
+    })
+    await eventually(() => world.log.with('connection to the broker API is dropped').length === 1)
+    expect(world.log.with('connection to the broker API is dropped')[0]?.fields).toMatchObject({
+      reason: 'ERR_CERTIFICATE_REVOKED',
+    })
+    // Not let in again with it either; the other one is.
+    const again = (await connectBroker(world, { svid: revoked })).fetchJwtSvid({
+      reference: referToPid(workload.pid),
+      audience: ['a'],
+    })
+    await expect(again).rejects.toMatchObject({ code: 'ERR_BROKER_API_UNAVAILABLE' })
+    const { svids } = await other.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })
+    expect(svids).toHaveLength(1)
+  })
+
   it('ends when the roots that its certificate leads to are withdrawn', async () => {
     const partner = await TestAuthority.create('partner.example', () => Math.floor(Date.now() / 1000))
     const later = await TestAuthority.create('partner.example', () => Math.floor(Date.now() / 1000), '2')
@@ -167,7 +196,8 @@ describe('a connection', () => {
     const stream = reader(client.subscribeToX509Svid(referToPid(workload.pid)))
     await stream.next()
     world.server.change(() => world.server.set({ federated: [partner.bundle()] }))
-    await expect(client.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })).resolves.toBeDefined()
+    const { svids } = await client.fetchJwtSvid({ reference: referToPid(workload.pid), audience: ['a'] })
+    expect(svids.map(({ spiffeId }) => spiffeId)).toEqual(['spiffe://example.org/shop/web'])
     world.server.change(() => world.server.set({ federated: [later.bundle()] }))
     await expect(stream.next()).rejects.toMatchObject({
       code: expect.stringMatching(/UNAVAILABLE|DISCONNECTED|FAILED|UNAUTHENTICATED/),

@@ -66,6 +66,23 @@ export const AgentConfigFile = Type.Object({
     },
     { default: {} },
   ),
+  seal: Type.Object(
+    {
+      enabled: Type.Boolean({
+        default: true,
+        description:
+          'whether credentials of workloads are kept in dataDir, encrypted, so that a restart without the server has them',
+      }),
+      keyFile: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description:
+            "file of 32 to 4096 secret octets that the credentials are encrypted with, such as a credential of systemd; default a key of the agent's own in dataDir",
+        }),
+      ),
+    },
+    { default: {} },
+  ),
   attestation: Type.Object(
     {
       timeout: seconds(10, 1, 300, 'patience with the attestation of one program'),

@@ -53,6 +53,7 @@ export function parseAgentConfig(value: unknown, baseDir: string): AgentConfig {
   if (enabled) rejectLongPath('operator.socket', operator.socket)
   return {
     ...file,
+    seal: { ...file.seal, ...(file.seal.keyFile !== undefined && { keyFile: resolve(baseDir, file.seal.keyFile) }) },
     dataDir,
     socket,
     operator,

@@ -126,6 +126,41 @@ describe('requests in the wrong number or form', () => {
     expect(open.messages).toEqual(['open'])
   })
 
+  it.each(['/Test/Unary', '/Test/Stream'])('%s waits for the request, but not for ever', async (path) => {
+    let started = 0
+    const { connect, clock } = await startTestServer({ unary: () => void started++, stream: () => void started++ })
+    const connection = await connect()
+    const [silent, half] = [connection.call(path), connection.call(path)]
+    half.stream.write(message('abc').subarray(0, 6))
+    // The server has both once it has answered a call that came after them.
+    const later = connection.call('/Test/Other')
+    await later.closed
+    await clock.advance(29)
+    expect([silent.status, half.status]).toEqual([undefined, undefined])
+    await clock.advance(1)
+    await Promise.all([silent.closed, half.closed])
+    expect([silent.status, half.status]).toEqual(Array(2).fill(code('DEADLINE_EXCEEDED')))
+    expect(started).toBe(0)
+  })
+
+  it('a request that has come is answered however long that takes, and leaves no timer', async () => {
+    let finish = () => {}
+    const { connect, clock } = await startTestServer({
+      unary: (call, answer) => {
+        finish = () => answer(null, call.request)
+      },
+    })
+    const call = (await connect()).call('/Test/Unary')
+    call.stream.end(message('a'))
+    await eventually(() => {
+      finish()
+      return call.messages.length === 1
+    })
+    await call.closed
+    await clock.advance(3600)
+    expect([call.messages, call.status]).toEqual([['a'], '0'])
+  })
+
   it('stops a client that goes on sending to a call that has failed, after the status', async () => {
     const { connect } = await startTestServer(echo)
     const call = (await connect()).call('/Test/Unary')

@@ -3,25 +3,36 @@ import { describe, expect, it } from 'vitest'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { CredentialCache } from './credential-cache.ts'
 
+interface Credential {
+  readonly issuedAt: number
+  readonly expiresAt: number
+  readonly serial: number
+}
+
 function start(options: { maxEntries?: number; random?: () => number } = {}) {
   const clock = new FakeClock()
   const log = new RecordingLogger()
-  const cache = new CredentialCache<{ expiresAt: number; serial: number }>({
+  const issuer = { issued: 0, away: false, hanging: false, ttl: 100, clockAhead: 0, changes: 0 }
+  const answers: Promise<Credential>[] = []
+  const cache = new CredentialCache<Credential>({
     clock,
     log,
     random: options.random ?? (() => 0.5),
     maxEntries: options.maxEntries ?? 10,
     kind: 'test',
+    async fetch() {
+      issuer.issued += 1
+      if (issuer.hanging) await new Promise(() => {})
+      if (issuer.away) throw new Error('away')
+      const issuedAt = clock.now() + issuer.clockAhead
+      return answers.shift() ?? { issuedAt, expiresAt: issuedAt + issuer.ttl, serial: issuer.issued }
+    },
+    onChange: () => {
+      issuer.changes += 1
+    },
   })
-  const issuer = { issued: 0, away: false, hanging: false, ttl: 100 }
-  const fetch = async () => {
-    issuer.issued += 1
-    if (issuer.hanging) await new Promise(() => {})
-    if (issuer.away) throw new Error('away')
-    return { expiresAt: clock.now() + issuer.ttl, serial: issuer.issued }
-  }
-  const serial = async (key = 'a') => (await cache.get(key, fetch)).credential.serial
-  return { clock, log, cache, issuer, fetch, serial }
+  const serial = async (key = 'a') => (await cache.get(key)).credential.serial
+  return { clock, log, cache, issuer, answers, serial }
 }
 
 describe('CredentialCache', () => {
@@ -45,8 +56,8 @@ describe('CredentialCache', () => {
       [0, 40],
       [0.999_999, 59],
     ] as const) {
-      const { cache, fetch, clock } = start({ random: () => random })
-      const { renewAt } = await cache.get('a', fetch)
+      const { cache, clock } = start({ random: () => random })
+      const { renewAt } = await cache.get('a')
       expect(renewAt - clock.now()).toBe(expected)
     }
   })
@@ -92,11 +103,11 @@ describe('CredentialCache', () => {
   })
 
   it('tells when to ask again, later than now even when renewal just failed', async () => {
-    const { cache, fetch, clock, issuer } = start()
-    expect((await cache.get('a', fetch)).renewAt).toBe(clock.now() + 50)
+    const { cache, clock, issuer } = start()
+    expect((await cache.get('a')).renewAt).toBe(clock.now() + 50)
     await clock.advance(60)
     issuer.away = true
-    const { renewAt, credential } = await cache.get('a', fetch)
+    const { renewAt, credential } = await cache.get('a')
     expect(renewAt).toBeGreaterThan(clock.now())
     expect(renewAt).toBeLessThanOrEqual(credential.expiresAt)
   })
@@ -146,19 +157,14 @@ describe('CredentialCache', () => {
   })
 
   it('does not keep what was being fetched when it forgot', async () => {
-    const { cache, clock, serial } = start()
-    let arrive = (_: { expiresAt: number; serial: number }) => {}
-    const first = cache.get(
-      'a',
-      () =>
-        new Promise((resolve) => {
-          arrive = resolve
-        }),
-    )
+    const { cache, clock, serial, answers } = start()
+    const { promise, resolve: arrive } = Promise.withResolvers<Credential>()
+    answers.push(promise)
+    const first = cache.get('a')
     cache.forget(() => false)
-    arrive({ expiresAt: clock.now() + 100, serial: 99 })
+    arrive({ issuedAt: clock.now(), expiresAt: clock.now() + 100, serial: 99 })
     await first
-    expect(await serial('a')).toBe(1)
+    expect(await serial('a')).toBe(2)
   })
 
   it('recovers from a renewal that failed in the background', async () => {
@@ -225,5 +231,161 @@ describe('CredentialCache with credentials that are to be replaced', () => {
     expect(await serial('used')).toBe(1)
     issuer.away = false
     expect(await serial('unused')).toBe(4)
+  })
+})
+
+describe('CredentialCache between uses', () => {
+  it('renews what is in use at half-life, so that nobody sees the issuer away at the end', async () => {
+    const { serial, clock, cache, issuer } = start()
+    await serial()
+    await clock.advance(49)
+    cache.tend()
+    expect(issuer.issued).toBe(1)
+    await clock.advance(1)
+    cache.tend()
+    await settle()
+    expect(issuer.issued).toBe(2)
+    issuer.away = true
+    await clock.advance(51)
+    expect(await serial()).toBe(2)
+  })
+
+  it('does not renew what nobody has asked for within a lifetime, and forgets it at its end', async () => {
+    const { serial, clock, cache, issuer } = start()
+    await serial()
+    for (let second = 0; second < 400; second++) {
+      await clock.advance(1)
+      cache.tend()
+    }
+    expect(issuer.issued).toBe(2)
+    expect(cache.size).toBe(0)
+  })
+
+  it('goes on trying for what is in use while the issuer is away, more and more rarely', async () => {
+    const { serial, clock, cache, issuer } = start()
+    await serial()
+    issuer.away = true
+    for (let second = 0; second < 99; second++) {
+      await clock.advance(1)
+      cache.tend()
+    }
+    expect(issuer.issued).toBeGreaterThan(3)
+    expect(issuer.issued).toBeLessThan(9)
+    issuer.away = false
+    await clock.advance(30)
+    await serial()
+    expect(cache.size).toBe(1)
+  })
+
+  it('fetches a few at a time ahead of need', async () => {
+    const { serial, clock, cache, issuer } = start()
+    for (const key of 'abcdefgh') await serial(key)
+    await clock.advance(60)
+    issuer.hanging = true
+    cache.tend()
+    cache.tend()
+    await settle()
+    expect(issuer.issued).toBe(8 + 4)
+  })
+
+  it('forgets the keys that are not to be kept', async () => {
+    const { serial, cache } = start()
+    expect([await serial('a'), await serial('b')]).toEqual([1, 2])
+    cache.keep((key) => key === 'b')
+    expect([await serial('a'), await serial('b')]).toEqual([3, 2])
+  })
+
+  it('tells when something else is kept', async () => {
+    const { serial, issuer, cache } = start()
+    await serial()
+    expect(issuer.changes).toBe(1)
+    await serial()
+    cache.keep(() => true)
+    expect(issuer.changes).toBe(1)
+    cache.keep(() => false)
+    expect(issuer.changes).toBe(2)
+  })
+})
+
+describe('CredentialCache and clocks', () => {
+  it('takes a lifetime for no longer than it is, on a host whose clock is behind the issuer', async () => {
+    const { serial, clock, issuer } = start()
+    issuer.clockAhead = 86_400
+    await serial()
+    await clock.advance(99)
+    issuer.away = true
+    expect(await serial()).toBe(1)
+    await clock.advance(1)
+    await expect(serial()).rejects.toThrow('away')
+  })
+
+  it('does not return what has ended while the machine slept', async () => {
+    const { serial, clock, issuer } = start()
+    await serial()
+    issuer.away = true
+    clock.jump(100)
+    await expect(serial()).rejects.toThrow('away')
+  })
+
+  it('renews after a sleep what was in use before it', async () => {
+    const { serial, clock, cache, issuer } = start()
+    await serial()
+    clock.jump(30_000)
+    cache.shift(30_000)
+    cache.tend()
+    await settle()
+    expect(issuer.issued).toBe(2)
+  })
+
+  it('gives nothing a longer life when the clock is set back, and renews it at once', async () => {
+    const { serial, clock, cache, issuer } = start()
+    await serial()
+    await clock.advance(10)
+    clock.jump(-1000)
+    cache.shift(-1000)
+    issuer.away = true
+    await clock.advance(89)
+    expect(await serial()).toBe(1)
+    await clock.advance(1)
+    await expect(serial()).rejects.toThrow('away')
+    const again = start()
+    await again.serial()
+    again.clock.jump(-1000)
+    again.cache.shift(-1000)
+    again.cache.tend()
+    await settle()
+    expect(again.issuer.issued).toBe(2)
+  })
+})
+
+describe('CredentialCache across runs', () => {
+  it('puts back what was kept, in the order of use, and not what has ended', async () => {
+    const before = start({ maxEntries: 2 })
+    await before.serial('a')
+    await before.serial('b')
+    await before.serial('a')
+    const held = before.cache.held()
+    expect(held.map(({ key }) => key)).toEqual(['b', 'a'])
+    const after = start({ maxEntries: 2 })
+    for (const { key, ...each } of held) after.cache.restore(key, each)
+    expect(await after.serial('a')).toBe(1)
+    expect(after.issuer.issued).toBe(0)
+    await after.serial('c')
+    expect(after.cache.held().map(({ key }) => key)).toEqual(['a', 'c'])
+    const late = start()
+    late.clock.jump(100)
+    for (const { key, ...each } of held) late.cache.restore(key, each)
+    expect(late.cache.size).toBe(0)
+  })
+
+  it('does not put an old one in the place of a newer', async () => {
+    const { cache, serial } = start()
+    await serial()
+    const [held] = cache.held()
+    if (held === undefined) throw new Error('nothing is kept')
+    cache.forget(() => true)
+    expect(await serial()).toBe(2)
+    cache.restore('a', held)
+    expect(await serial()).toBe(2)
   })
 })

@@ -16,6 +16,7 @@ export interface WorkloadX509Svid {
   /** DER, leaf first. */
   readonly chain: readonly Uint8Array[]
   readonly key: NodeSigningKey
+  readonly issuedAt: number
   readonly expiresAt: number
 }
 
@@ -23,12 +24,14 @@ export interface WorkloadWitSvid {
   readonly spiffeId: string
   readonly token: string
   readonly key: NodeSigningKey
+  readonly issuedAt: number
   readonly expiresAt: number
 }
 
 export interface WorkloadJwtSvid {
   readonly spiffeId: string
   readonly token: string
+  readonly issuedAt: number
   readonly expiresAt: number
 }
 
@@ -44,9 +47,20 @@ export interface IssuerOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly random: () => number
+  /** Of each kind. */
   readonly maxCredentials: number
   readonly observation?: AgentObservation
 }
+
+/** Kept credentials of each kind. */
+export interface CredentialCaches {
+  readonly x509: CredentialCache<WorkloadX509Svid>
+  readonly wit: CredentialCache<WorkloadWitSvid>
+  readonly jwt: CredentialCache<WorkloadJwtSvid>
+}
+
+/** @param shape what follows entry and SPIFFE ID in the key */
+type Fetch<Credential> = (entryId: string, shape: readonly unknown[]) => Promise<Credential>
 
 /** A program asks for what it likes, such as JWT-SVIDs for ever new audiences, but only in the name of its own entries. */
 const QUEUE = { running: 128, runningPerOwner: 32, waiting: 8192, waitingPerOwner: 128, patienceMs: 10_000 }
@@ -56,80 +70,123 @@ export class Issuer {
   readonly #server: ServerClient
   readonly #queue: FairQueue<string>
   readonly #observation: AgentObservation
-  readonly #x509: CredentialCache<WorkloadX509Svid>
-  readonly #wit: CredentialCache<WorkloadWitSvid>
-  readonly #jwt: CredentialCache<WorkloadJwtSvid>
+  /** For what outlives a run. */
+  readonly caches: CredentialCaches
+  readonly #changeListeners = new Set<() => void>()
 
   constructor(options: IssuerOptions) {
     this.#observation = options.observation ?? UNOBSERVED
     const onFetch = this.#observation.recorder.credentialFetched
-    const cache = (kind: string) => ({ ...options, maxEntries: options.maxCredentials, kind, onFetch })
+    const onChange = () => {
+      for (const listener of this.#changeListeners) listener()
+    }
+    const cache = <Credential extends { readonly spiffeId: string }>(kind: string, fetch: Fetch<Credential>) => ({
+      ...{ ...options, maxEntries: options.maxCredentials, kind, onFetch, onChange },
+      fetch: (key: string) => this.#fetch(kind, key, fetch),
+    })
     this.#server = options.server
     this.#queue = new FairQueue(QUEUE, options.clock)
-    this.#x509 = new CredentialCache(cache('x509-svid'))
-    this.#wit = new CredentialCache(cache('wit-svid'))
-    this.#jwt = new CredentialCache(cache('jwt-svid'))
+    this.caches = {
+      x509: new CredentialCache(cache('x509-svid', this.#fetchX509Svid)),
+      wit: new CredentialCache(cache('wit-svid', this.#fetchWitSvid)),
+      jwt: new CredentialCache(cache('jwt-svid', this.#fetchJwtSvid)),
+    }
   }
 
   /** How many credentials of each kind are kept. */
   get sizes(): Readonly<Record<keyof AuthorityKinds, number>> {
-    return { x509: this.#x509.size, jwt: this.#jwt.size, wit: this.#wit.size }
+    const { x509, jwt, wit } = this.caches
+    return { x509: x509.size, jwt: jwt.size, wit: wit.size }
   }
 
   /** Whether any program could be given something without the server. */
   get hasValid(): boolean {
-    return this.#x509.hasValid || this.#jwt.hasValid || this.#wit.hasValid
+    const { x509, jwt, wit } = this.caches
+    return x509.hasValid || jwt.hasValid || wit.hasValid
   }
 
   x509Svid(entry: Entry): Promise<Cached<WorkloadX509Svid>> {
-    const key = keyOf(entry, entry.x509SvidTtl, entry.dnsNames)
-    return this.#x509.get(key, () =>
-      this.#fetch('x509-svid', entry, async () => {
-        const signingKey = generateSigningKey('ES256')
-        const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entry.id, signingKey.publicJwk)
-        rejectOther(entry, spiffeId)
-        return { spiffeId, chain: chain.map(decodeBase64), key: signingKey, expiresAt }
-      }),
-    )
+    return this.caches.x509.get(keyOf(entry, entry.x509SvidTtl, entry.dnsNames))
   }
 
   witSvid(entry: Entry): Promise<Cached<WorkloadWitSvid>> {
-    const key = keyOf(entry, entry.witTtl)
-    return this.#wit.get(key, () =>
-      this.#fetch('wit-svid', entry, async () => {
-        const signingKey = generateSigningKey('ES256')
-        const { spiffeId, token, expiresAt } = await this.#server.issueWitSvid(entry.id, signingKey.publicJwk)
-        rejectOther(entry, spiffeId)
-        return { spiffeId, token, key: signingKey, expiresAt }
-      }),
-    )
+    return this.caches.wit.get(keyOf(entry, entry.witTtl))
   }
 
   jwtSvid(entry: Entry, audience: readonly string[]): Promise<Cached<WorkloadJwtSvid>> {
-    const key = keyOf(entry, entry.jwtSvidTtl, audience)
-    return this.#jwt.get(key, () =>
-      this.#fetch('jwt-svid', entry, async () => {
-        const { spiffeId, token, expiresAt } = await this.#server.issueJwtSvid(entry.id, audience)
-        rejectOther(entry, spiffeId)
-        return { spiffeId, token, expiresAt }
-      }),
-    )
+    return this.caches.jwt.get(keyOf(entry, entry.jwtSvidTtl, audience))
+  }
+
+  /** Renews what is due and in use. To be called every few seconds. */
+  tend(): void {
+    for (const cache of this.#all) cache.tend()
+  }
+
+  /** The clock was set, or the machine slept: {@link CredentialCache.shift}. */
+  shift(seconds: number): void {
+    for (const cache of this.#all) cache.shift(seconds)
+  }
+
+  /** Drops what belongs to entries that this host no longer has. */
+  keepEntries(entryIds: ReadonlySet<string>): void {
+    for (const cache of this.#all) cache.keep((key) => entryIds.has(entryIdOf(key)))
+  }
+
+  /** Tells when other credentials are kept than before. @returns stops telling */
+  onChange(listener: () => void): () => void {
+    this.#changeListeners.add(listener)
+    return () => this.#changeListeners.delete(listener)
+  }
+
+  get #all(): readonly Pick<CredentialCache<WorkloadJwtSvid>, 'tend' | 'shift' | 'keep'>[] {
+    return [this.caches.x509, this.caches.wit, this.caches.jwt]
   }
 
   /** In turn, and as a span that the wait for the turn is part of. */
-  #fetch<T>(kind: string, { id, spiffeId }: Entry, fetch: () => Promise<T>): Promise<T> {
+  #fetch<Credential extends { readonly spiffeId: string }>(
+    kind: string,
+    key: string,
+    fetch: Fetch<Credential>,
+  ): Promise<Credential> {
+    const [entryId, spiffeId, ...shape] = JSON.parse(key) as [string, string, ...unknown[]]
     const attributes = {
       'countersign.credential.kind': kind,
-      'countersign.entry_id': id,
+      'countersign.entry_id': entryId,
       'countersign.spiffe_id': spiffeId,
     }
-    return traced(this.#observation.tracing, 'credential.fetch', attributes, () => this.#queue.run(id, fetch))
+    const inTurn = () =>
+      this.#queue.run(entryId, async () => {
+        const credential = await fetch(entryId, shape)
+        if (credential.spiffeId === spiffeId) return credential
+        throw new AgentError('ERR_AGENT_CREDENTIAL', 'server issued a credential for another identity', {
+          detail: `asked for ${spiffeId}, got ${credential.spiffeId}`,
+        })
+      })
+    return traced(this.#observation.tracing, 'credential.fetch', attributes, inTurn)
+  }
+
+  readonly #fetchX509Svid = async (entryId: string): Promise<WorkloadX509Svid> => {
+    const key = generateSigningKey('ES256')
+    const { spiffeId, chain, expiresAt } = await this.#server.issueX509Svid(entryId, key.publicJwk)
+    const certificates = chain.map(decodeBase64)
+    return { spiffeId, chain: certificates, key, issuedAt: readNotBefore(certificates[0], expiresAt), expiresAt }
+  }
+
+  readonly #fetchWitSvid = async (entryId: string): Promise<WorkloadWitSvid> => {
+    const key = generateSigningKey('ES256')
+    const { spiffeId, token, issuedAt, expiresAt } = await this.#server.issueWitSvid(entryId, key.publicJwk)
+    return { spiffeId, token, key, issuedAt, expiresAt }
+  }
+
+  readonly #fetchJwtSvid = async (entryId: string, [, audience]: readonly unknown[]): Promise<WorkloadJwtSvid> => {
+    const { spiffeId, token, issuedAt, expiresAt } = await this.#server.issueJwtSvid(entryId, audience as string[])
+    return { spiffeId, token, issuedAt, expiresAt }
   }
 
   /** Tells of X509-SVIDs and WIT-SVIDs that were renewed, or are to be, whose entries they are of. @returns stops telling */
   subscribe(listener: (entryIds: ReadonlySet<string>) => void): () => void {
     const tell = (keys: readonly string[]) => listener(new Set(keys.map(entryIdOf)))
-    const stops = [this.#x509.subscribe(tell), this.#wit.subscribe(tell)]
+    const stops = [this.caches.x509.subscribe(tell), this.caches.wit.subscribe(tell)]
     return () => {
       for (const stop of stops) stop()
     }
@@ -143,36 +200,37 @@ export class Issuer {
    */
   forget(kinds: AuthorityKinds, bundle: SpiffeBundle): void {
     const by = signedBy(bundle)
-    if (kinds.x509) this.#x509.forget((svid) => !by.x509(svid))
-    if (kinds.jwt) this.#jwt.forget((svid) => !by.jwt(svid))
-    if (kinds.wit) this.#wit.forget((svid) => !by.wit(svid))
+    if (kinds.x509) this.caches.x509.forget((svid) => !by.x509(svid))
+    if (kinds.jwt) this.caches.jwt.forget((svid) => !by.jwt(svid))
+    if (kinds.wit) this.caches.wit.forget((svid) => !by.wit(svid))
   }
 
   /** Drops everything, whoever signed it. */
   forgetAll(): void {
-    for (const cache of [this.#x509, this.#jwt, this.#wit]) cache.forget(() => true)
+    const { x509, wit, jwt } = this.caches
+    for (const cache of [x509, wit, jwt]) cache.forget(() => true)
   }
 
   /** Has replaced what these keys signed: what is followed at once, the rest with its next use. */
   expedite(keys: SpiffeBundle): void {
     const by = signedBy(keys)
-    this.#x509.expedite(by.x509)
-    this.#jwt.expedite(by.jwt)
-    this.#wit.expedite(by.wit)
+    this.caches.x509.expedite(by.x509)
+    this.caches.jwt.expedite(by.jwt)
+    this.caches.wit.expedite(by.wit)
   }
 
   /** Drops what these keys signed and nobody has asked for since it was expedited. */
   forgetUnused(keys: SpiffeBundle): void {
     const by = signedBy(keys)
-    this.#x509.forgetUnused(by.x509)
-    this.#jwt.forgetUnused(by.jwt)
-    this.#wit.forgetUnused(by.wit)
+    this.caches.x509.forgetUnused(by.x509)
+    this.caches.jwt.forgetUnused(by.jwt)
+    this.caches.wit.forgetUnused(by.wit)
   }
 
   /** How many credentials are kept that these keys signed. */
   count(keys: SpiffeBundle): number {
     const by = signedBy(keys)
-    return this.#x509.count(by.x509) + this.#jwt.count(by.jwt) + this.#wit.count(by.wit)
+    return this.caches.x509.count(by.x509) + this.caches.jwt.count(by.jwt) + this.caches.wit.count(by.wit)
   }
 }
 
@@ -200,9 +258,11 @@ function entryIdOf(key: string): string {
   return (JSON.parse(key) as [string])[0]
 }
 
-function rejectOther(entry: Entry, spiffeId: string): void {
-  if (spiffeId === entry.spiffeId) return
-  throw new AgentError('ERR_AGENT_CREDENTIAL', 'server issued a credential for another identity', {
-    detail: `asked for ${entry.spiffeId}, got ${spiffeId}`,
-  })
+/** A certificate that cannot be read counts as one that ends when it begins. */
+function readNotBefore(der: Uint8Array | undefined, otherwise: number): number {
+  try {
+    return der === undefined ? otherwise : new X509Certificate(der).validFromDate.getTime() / 1000
+  } catch {
+    return otherwise
+  }
 }

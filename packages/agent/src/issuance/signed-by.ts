@@ -2,14 +2,20 @@
 import { X509Certificate } from 'node:crypto'
 import { decodeUnverifiedJws, type PublicJwk } from '@countersign/protocol'
 
-/** @param roots DER */
-export function isChainSignedBy(chain: readonly Uint8Array[], roots: readonly X509Certificate[]): boolean {
-  const der = chain.at(-1)
-  if (der === undefined) return false
+/**
+ * Whether one of the authorities is above the leaf: as a root, or as a CA below one, wherever in the chain it stands.
+ *
+ * @param chain DER, leaf first
+ */
+export function isChainSignedBy(chain: readonly Uint8Array[], authorities: readonly X509Certificate[]): boolean {
   try {
-    const top = new X509Certificate(der)
-    return roots.some(
-      (root) => root.fingerprint256 === top.fingerprint256 || (top.checkIssued(root) && top.verify(root.publicKey)),
+    const certificates = chain.map((der) => new X509Certificate(der))
+    return certificates.some((certificate) =>
+      authorities.some(
+        (authority) =>
+          authority.fingerprint256 === certificate.fingerprint256 ||
+          (certificate.checkIssued(authority) && certificate.verify(authority.publicKey)),
+      ),
     )
   } catch {
     return false

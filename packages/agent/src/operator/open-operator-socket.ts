@@ -15,6 +15,7 @@ export interface OperatorParts {
   readonly state: AgentState
   readonly issuer: Issuer
   readonly session: Pick<AgentSession, 'identity' | 'contact'>
+  readonly durable: () => AgentStatus['durable']
   readonly connections: () => number
   readonly readiness: Readiness
   readonly logLevels: LogLevels | undefined
@@ -61,20 +62,23 @@ export async function openOperatorSocket(
 
 function readStatus(
   { trustDomain, socket, server }: AgentConfig,
-  { state: { view }, issuer, session, connections }: OperatorParts,
+  { state: { view }, issuer, session, durable, connections }: OperatorParts,
   startedAt: number,
 ): AgentStatus {
   const { identity, contact } = session
+  const kept = durable()
   return {
     trustDomain,
     state: view.status,
     startedAt,
     ...(identity === undefined ? {} : { agentId: identity.agentId, expiresAt: identity.expiresAt }),
     server: { url: server.url, ...contact.current },
+    ...(contact.needs.length === 0 ? {} : { needs: [...contact.needs] }),
     revision: view.revision,
     entries: view.entries.entries.length,
     bundles: [...view.bundles.keys()].sort(),
     credentials: issuer.sizes,
+    ...(kept === undefined ? {} : { durable: kept }),
     connections: connections(),
     socket,
   }

@@ -28,6 +28,7 @@ describe('operator API', () => {
       entries: 2,
       bundles: ['example.org'],
       credentials: { x509: 2, jwt: 1, wit: 0 },
+      durable: {},
       connections: 1,
       socket: world.config.socket,
     })

@@ -21,7 +21,7 @@ async function svid(authority: TestAuthority, path: string) {
   const key = generateSigningKey('ES256')
   const spiffeId = `spiffe://${authority.trustDomain}${path}`
   const { chain } = await authority.x509(spiffeId, key.publicJwk, 3600)
-  return { spiffeId, chain: chain.map(decodeBase64), key, expiresAt: NOW + 3600 }
+  return { spiffeId, chain: chain.map(decodeBase64), key, issuedAt: 0, expiresAt: NOW + 3600 }
 }
 
 async function authorityOf(trustDomain: string) {

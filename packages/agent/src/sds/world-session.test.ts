@@ -79,7 +79,7 @@ describe('WorldSession', () => {
   it('begins with whatever nonce and version a client brings from an earlier stream', () => {
     const { session, receive } = startSession()
     expect(receive({ resourceNames: ['default'], responseNonce: 'old', versionInfo: 'old' })).toBe(true)
-    expect(session.answer(fakeSecrets({ default: '1' }))).toBeDefined()
+    expect(namesIn(session.answer(fakeSecrets({ default: '1' })))).toEqual(['default'])
   })
 
   it('is silent while nothing of what is wanted exists, and leaves out what does not', () => {

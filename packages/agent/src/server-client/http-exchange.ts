@@ -32,7 +32,7 @@ export async function send(exchange: Exchange): Promise<IncomingMessage> {
   const status = response.statusCode ?? 0
   if (status >= 200 && status < 300) return response
   const body = await readBody(response, exchange.clock, exchange.timeoutMs, MAX_PROBLEM_BYTES).catch(() => '')
-  throw toRefusal(status, body)
+  throw toRefusal(status, body, response.headers['retry-after'])
 }
 
 const MAX_PROBLEM_BYTES = 65_536
@@ -117,7 +117,7 @@ export function toConnectionError(error: unknown): ServerCallError {
 }
 
 /** Only the server's own word on a node ends this agent's standing; a gateway's 403 on the way does not. */
-function toRefusal(status: number, body: string): ServerCallError {
+function toRefusal(status: number, body: string, retryAfter: string | undefined): ServerCallError {
   const code = readProblemCode(body)
   const detail = `status ${status}${code === undefined ? '' : ` ${code}`}`
   if (status === 401 || status === 403) {
@@ -129,6 +129,13 @@ function toRefusal(status: number, body: string): ServerCallError {
       const message = "server does not accept the agent's certificate"
       return new ServerCallError('ERR_AGENT_SERVER_REFUSED_CERTIFICATE', message, { detail })
     }
+  }
+  if (status === 429 && /^\d{1,6}$/.test(retryAfter ?? '')) {
+    const retryAfterSeconds = Number(retryAfter)
+    return new ServerCallError('ERR_AGENT_SERVER_BUSY', 'server takes no more calls of this agent for now', {
+      detail,
+      retryAfterSeconds,
+    })
   }
   if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
     return new ServerCallError('ERR_AGENT_SERVER_REFUSED_REQUEST', 'server refused the request', { detail })

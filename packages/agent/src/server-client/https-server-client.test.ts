@@ -58,6 +58,26 @@ describe('HttpsServerClient', () => {
     await expect(client.sync()).rejects.toMatchObject({ code })
   })
 
+  it('asks for no more credentials until the server wants to be asked again', async () => {
+    let isBusy = true
+    const { client, server, clock } = await start((request, response) => {
+      if (!isBusy || request.url !== '/v1/agent/jwt-svids') return false
+      // Longer than the patience of a call, so that it ends at once.
+      response.writeHead(429, { 'retry-after': '30' }).end('{}')
+      return true
+    })
+    const ask = () => client.issueJwtSvid('e1', ['a']).catch((error) => error.code)
+    expect(await ask()).toBe('ERR_AGENT_SERVER_BUSY')
+    isBusy = false
+    expect(await ask()).toBe('ERR_AGENT_SERVER_BUSY')
+    expect(server.count('POST /v1/agent/jwt-svids')).toBe(1)
+    // Its own calls are not held back.
+    expect(await client.sync()).toMatchObject({ trustDomain: TRUST_DOMAIN })
+    clock.jump(30)
+    await ask()
+    expect(server.count('POST /v1/agent/jwt-svids')).toBe(2)
+  })
+
   it('takes a server whose clock is a little ahead', async () => {
     const { client, server, clock } = await start()
     await server.down()

@@ -21,6 +21,7 @@ import { type AgentObservation, UNOBSERVED } from '../telemetry/observation.ts'
 import { CallSlots } from './call-slots.ts'
 import { EventStreamParser } from './event-stream.ts'
 import { type Exchange, readBody, send, toConnectionError } from './http-exchange.ts'
+import { RetryAfter } from './retry-after.ts'
 import { ServerCallError } from './server-call-error.ts'
 import type { ServerClient } from './server-client.ts'
 import { ServerTlsAgent } from './server-tls-agent.ts'
@@ -49,11 +50,13 @@ export class HttpsServerClient implements ServerClient {
   readonly #options: HttpsServerClientOptions
   readonly #anonymous: ServerTlsAgent
   readonly #issuance: CallSlots
+  readonly #retryAfter: RetryAfter
   #own: (Record<Purpose, ServerTlsAgent> & { readonly identity: AgentIdentity }) | undefined
 
   constructor(options: HttpsServerClientOptions) {
     this.#options = options
     this.#issuance = new CallSlots({ running: MAX_ISSUANCE_CALLS, waiting: MAX_ISSUANCE_WAITING }, options.clock)
+    this.#retryAfter = new RetryAfter(options.clock)
     this.#anonymous = new ServerTlsAgent(new URL(options.url), options.trust, undefined)
   }
 
@@ -119,6 +122,12 @@ export class HttpsServerClient implements ServerClient {
     response.resume()
   }
 
+  reconnect(): void {
+    const previous = this.#own
+    this.#own = undefined
+    if (previous !== undefined) for (const agent of [previous.control, previous.issuance]) destroyIdle(agent)
+  }
+
   close(): void {
     this.#anonymous.destroy()
     this.#own?.control.destroy()
@@ -126,9 +135,9 @@ export class HttpsServerClient implements ServerClient {
   }
 
   #issue<Schema extends TSchema>(path: string, schema: Schema, body: unknown): Promise<Static<Schema>> {
-    return this.#issuance.run(this.#options.timeoutMs, () =>
-      this.#exchange('POST', path, schema, { body, agent: this.#identifiedAgent('issuance') }),
-    )
+    const { timeoutMs } = this.#options
+    const exchange = () => this.#exchange('POST', path, schema, { body, agent: this.#identifiedAgent('issuance') })
+    return this.#issuance.run(timeoutMs, () => this.#retryAfter.run(timeoutMs, exchange))
   }
 
   async #exchange<Schema extends TSchema>(

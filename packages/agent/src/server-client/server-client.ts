@@ -21,5 +21,7 @@ export interface ServerClient {
   issueWitSvid(entryId: string, publicKey: PublicJwk): Promise<Token>
   issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token>
   reportTainted(report: TaintReport): Promise<void>
+  /** Begins with new connections: those that are open may have died while the machine slept. */
+  reconnect(): void
   close(): void
 }

@@ -1,30 +1,31 @@
 /** The system calls, and one call of the C library, that Node has no name for. Linux only. */
 import { Buffer } from 'node:buffer'
+import { loadLibc } from '@countersign/plugin-kit/peer-credentials'
 import koffi from 'koffi'
 
-const SOL_SOCKET = 1
-const SO_PEERCRED = 17
-/** Since Linux 6.5. */
-const SO_PEERPIDFD = 77
 const POLLIN = 1
 /** Since Linux 5.3; the same number on every architecture that Node runs on. */
 const SYS_PIDFD_OPEN = 434
 const ESRCH = 3
+/** Also EWOULDBLOCK. */
+const EAGAIN = 11
 const EINVAL = 22
 const EMFILE = 24
 const ENFILE = 23
+const LOCK_EX = 2
+const LOCK_NB = 4
 
-type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: [number]) => number
 type Poll = (entries: Buffer, count: number, timeoutMs: number) => number
 type Close = (fd: number) => number
 type Syscall = (number: number, pid: number, flags: number) => number
+type Flock = (fd: number, operation: number) => number
 type MallocTrim = (pad: number) => number
 
 interface Libc {
-  readonly getsockopt: GetSockOpt
   readonly poll: Poll
   readonly close: Close
   readonly syscall: Syscall
+  readonly flock: Flock
   /** Of glibc, not of musl. */
   readonly mallocTrim: MallocTrim | undefined
 }
@@ -34,14 +35,12 @@ let loaded: Libc | undefined
 /** On first use, so that what only imports this package needs no C library. */
 function libc(): Libc {
   if (loaded !== undefined) return loaded
-  const library = loadLibrary(['libc.so.6', 'libc.so'])
+  const library = loadLibc()
   loaded = {
-    getsockopt: library.func(
-      'int getsockopt(int fd, int level, int option, void *value, _Inout_ uint32_t *length)',
-    ) as GetSockOpt,
     poll: library.func('int poll(void *entries, unsigned long count, int timeout)') as Poll,
     close: library.func('int close(int fd)') as Close,
     syscall: library.func('long syscall(long number, int pid, unsigned int flags)') as Syscall,
+    flock: library.func('int flock(int fd, int operation)') as Flock,
     mallocTrim: optional(() => library.func('int malloc_trim(size_t pad)') as MallocTrim),
   }
   return loaded
@@ -53,34 +52,6 @@ function optional<T>(find: () => T): T | undefined {
   } catch {
     return undefined
   }
-}
-
-function loadLibrary(names: readonly string[]) {
-  for (const name of names) {
-    try {
-      return koffi.load(name)
-    } catch {
-      // The next name: glibc and musl call it differently.
-    }
-  }
-  throw new Error('the C library cannot be loaded')
-}
-
-/** Who connected a Unix socket, at the time it connected. `undefined` when the kernel does not say. */
-export function getPeerCredentials(fd: number): { pid: number; uid: number; gid: number } | undefined {
-  const value = getSocketOption(fd, SO_PEERCRED, 12)
-  if (value === undefined) return undefined
-  return { pid: value.readInt32LE(0), uid: value.readUInt32LE(4), gid: value.readUInt32LE(8) }
-}
-
-/**
- * Opens a descriptor of the process that connected. The caller closes it.
- *
- * `undefined` when the process has ended already, or the kernel is older than 6.5.
- */
-export function openPeerPidfd(fd: number): number | undefined {
-  const value = getSocketOption(fd, SO_PEERPIDFD, 4)
-  return value === undefined ? undefined : value.readInt32LE(0)
 }
 
 /**
@@ -98,13 +69,6 @@ export function openPidfd(pid: number): number | 'gone' | 'unknown' {
   return 'unknown'
 }
 
-function getSocketOption(fd: number, option: number, size: number): Buffer | undefined {
-  const value = Buffer.alloc(size)
-  const length: [number] = [size]
-  const result = libc().getsockopt(fd, SOL_SOCKET, option, value, length)
-  return result === 0 && length[0] === size ? value : undefined
-}
-
 /** True once the process behind a pidfd has ended, also while its parent has not yet asked how. */
 export function hasProcessEnded(pidfd: number): boolean {
   const entry = Buffer.alloc(8)
@@ -116,6 +80,16 @@ export function hasProcessEnded(pidfd: number): boolean {
 
 export function closeDescriptor(fd: number): void {
   libc().close(fd)
+}
+
+/**
+ * Locks an open file for as long as its descriptor is open; the kernel lets go of it however the process ends.
+ *
+ * @returns `held` when somebody else has it; `unable` where the file system has no locks
+ */
+export function lockFile(fd: number): 'locked' | 'held' | 'unable' {
+  if (libc().flock(fd, LOCK_EX | LOCK_NB) === 0) return 'locked'
+  return koffi.errno() === EAGAIN ? 'held' : 'unable'
 }
 
 /** Has the C library return what it keeps of freed memory. Takes about a millisecond. @see malloc_trim(3) */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { PeerProcess } from '@countersign/plugin-kit'
-import { closeDescriptor, getPeerCredentials, hasProcessEnded, openPeerPidfd } from './libc.ts'
+import { descriptorOf, getPeerCredentials, openPeerPidfd } from '@countersign/plugin-kit/peer-credentials'
+import { closeDescriptor, hasProcessEnded } from './libc.ts'
 import { readStartTime } from './process-start-time.ts'
 
 /** The process at the other end of a connection, and the handle that keeps its pid from meaning another one. */
@@ -59,11 +60,4 @@ export function supportsPeerPidfd(socket: Socket): boolean {
   const pidfd = fd === undefined ? undefined : openPeerPidfd(fd)
   if (pidfd !== undefined) closeDescriptor(pidfd)
   return pidfd !== undefined
-}
-
-/** Node does not document this member; the self-test at start notices when it goes away. */
-function descriptorOf(socket: Socket): number | undefined {
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: unknown } | null }
-  const fd = handle?.fd
-  return typeof fd === 'number' && fd >= 0 ? fd : undefined
 }

@@ -64,6 +64,12 @@ export class AgentState {
     this.#replace({ status: 'ready', agentId, revision, ...content })
   }
 
+  /** Serves another bundle of one trust domain, beside all that is served already. */
+  replaceBundle(trustDomain: string, bundle: SpiffeBundle, crls: readonly Uint8Array[]): void {
+    const bundles = new Map(this.#view.bundles).set(trustDomain, bundle)
+    this.#replace({ ...this.#view, bundles, crls: keepSame(this.#view.crls, crls) })
+  }
+
   /** Stops serving, because the server said so. */
   refuse(): void {
     this.#replace({ ...this.#view, status: 'refused', entries: new EntryIndex([]) })

@@ -9,7 +9,7 @@ import { AGENT_ID, entry, TRUST_DOMAIN } from '../test-support/fake-server.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
 import { AgentState } from './agent-state.ts'
-import { applySync } from './apply-sync.ts'
+import { applyOwnBundle, applySync } from './apply-sync.ts'
 
 const now = () => 1_700_000_000
 const WEB = entry('e1', '/web')
@@ -23,10 +23,10 @@ function start() {
     forgotten.push(kinds)
     trusted.push(bundle)
   }
-  const issuer = { forget } as unknown as Issuer
+  const issuer = { forget, keepEntries: () => {} } as unknown as Issuer
   const tainted: SyncState['tainted'][] = []
   const target = {
-    ...{ state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log },
+    ...{ state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, log, now },
     tainted: { apply: (each: SyncState['tainted']) => void tainted.push(each) },
   }
   const apply = (bundles: SyncState['bundles'], overrides: Partial<SyncState> = {}) =>
@@ -87,12 +87,12 @@ describe('applySync', () => {
     const clock = new FakeClock(now())
     const issuer = new Issuer({ server, clock, log, random: () => 0.5, maxCredentials: 10 })
     const tainted = { apply: () => {} }
-    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, tainted, log }
+    const target = { state: new AgentState(), trust: new OwnTrust(TRUST_DOMAIN, log), issuer, tainted, log, now }
     const apply = (...authorities: TestAuthority[]) =>
       applySync(target, AGENT_ID, {
         revision: 1,
         trustDomain: TRUST_DOMAIN,
-        entries: [],
+        entries: [WEB],
         bundles: [withKeysOf(...authorities)],
       })
     const held = async (audience: string) => [
@@ -138,6 +138,28 @@ describe('applySync', () => {
     apply([own, bad, other])
     expect([...state.view.bundles.keys()].sort()).toEqual(['example.org', 'other.example'])
     expect(log.with('bundle cannot be read, left out')[0]?.fields).toMatchObject({ trustDomain: 'bad.example' })
+  })
+
+  it('drops the credentials of entries that this host no longer has', async () => {
+    const kept: string[][] = []
+    const { state, trust, log, tainted } = start()
+    const issuer = { forget: () => {}, keepEntries: (ids: Set<string>) => kept.push([...ids]) } as unknown as Issuer
+    const sync = { revision: 1, trustDomain: TRUST_DOMAIN, bundles: [(await authority('a')).bundle()] }
+    const entries = [WEB, entry('other', '/other', { parentId: `${AGENT_ID}/two` })]
+    applySync({ state, trust, log, tainted, issuer, now }, AGENT_ID, { ...sync, entries })
+    expect(kept).toEqual([['e1']])
+  })
+
+  it('serves a bundle that came from elsewhere, and drops what it does not vouch for', async () => {
+    const [first, second] = await Promise.all([authority('a'), authority('b')])
+    const { apply, state, trust, issuer, log, forgotten } = start()
+    apply([withKeysOf(first)], { crls: [first.crl(1)] })
+    expect(state.view.crls).toHaveLength(1)
+    trust.replace(withKeysOf(second))
+    applyOwnBundle({ state, trust, issuer, log, now })
+    expect(state.view.bundles.get(TRUST_DOMAIN)?.x509Authorities).toEqual([second.certificate])
+    expect(state.view.crls).toEqual([])
+    expect(forgotten.at(-1)).toEqual({ x509: true, jwt: true, wit: true })
   })
 
   it('keeps the own bundle when the server leaves it out', async () => {

@@ -1,6 +1,6 @@
 import type { SyncState } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
-import { errorCode, type PublicJwk, parseSpiffeBundle, type SpiffeBundle } from '@countersign/protocol'
+import { encodeBase64, errorCode, type PublicJwk, parseSpiffeBundle, type SpiffeBundle } from '@countersign/protocol'
 import type { OwnTrust } from '../attestation/own-trust.ts'
 import type { AuthorityKinds, Issuer } from '../issuance/issuer.ts'
 import type { TaintedCredentials } from '../issuance/tainted-credentials.ts'
@@ -13,11 +13,13 @@ export interface SyncTarget {
   readonly issuer: Issuer
   readonly tainted: Pick<TaintedCredentials, 'apply'>
   readonly log: Logger
+  /** Epoch seconds. */
+  readonly now: () => number
 }
 
 /** Makes the server's word what the Workload API answers from. */
 export function applySync(target: SyncTarget, agentId: string, sync: SyncState): void {
-  const { state, trust, issuer, tainted, log } = target
+  const { state, trust, issuer, tainted, log, now } = target
   if (sync.trustDomain !== trust.trustDomain) {
     log.error({ trustDomain: sync.trustDomain }, 'server speaks of another trust domain, ignored')
     return
@@ -36,9 +38,23 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   const after = bundles.get(trust.trustDomain) ?? before
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
-  const crls = after === undefined ? [] : believedCrls(sync.crls, after, log)
+  const crls = after === undefined ? [] : believedCrls(sync, after, { log, now: now() })
   state.apply(agentId, sync.revision, sync.entries, bundles, crls)
+  issuer.keepEntries(new Set(state.view.entries.entries.map(({ id }) => id)))
   tainted.apply(sync.tainted)
+}
+
+/** Serves the bundle that is trusted now, where it came from somewhere else than the server. */
+export function applyOwnBundle({ state, trust, issuer, log, now }: Omit<SyncTarget, 'tainted'>): void {
+  const before = state.view.bundles.get(trust.trustDomain)
+  const after = trust.bundle
+  if (before === undefined || after === undefined) return
+  issuer.forget(withdrawnAuthorities(before, after), after)
+  state.replaceBundle(
+    trust.trustDomain,
+    after,
+    believedCrls({ crls: state.view.crls.map(encodeBase64) }, after, { log, now: now() }),
+  )
 }
 
 /** Which kinds of credentials lost an authority. */

@@ -1,10 +1,10 @@
 import { constants } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Der, SyncState, Timestamp, TrustDomainBundle, WorkloadId } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 import { decodeBase64, encodeBase64 } from '@countersign/protocol'
-import { importSigningKey } from '@countersign/protocol/keys-node'
+import { importSigningKey, type NodeSigningKey } from '@countersign/protocol/keys-node'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { AgentIdentity } from './agent-identity.ts'
@@ -19,9 +19,12 @@ const StoredIdentity = Type.Object({
   expiresAt: Timestamp,
 })
 
+const StoredKey = Type.Object({ privateKey: Der })
+
 const IDENTITY_FILE = 'agent-svid.json'
 /** Not `bundle.json`, which is what operators like to call the bootstrap bundle they put in the same folder. */
 const BUNDLE_FILE = 'trust-bundle.json'
+const ATTEMPT_FILE = 'attestation-key.json'
 const SYNC_FILE = 'sync.json'
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 const GROUP_OR_OTHERS = 0o077
@@ -78,6 +81,25 @@ export class StateStore {
     return this.#save(IDENTITY_FILE, stored)
   }
 
+  /** The key of an attestation that was not answered, as when the agent was killed meanwhile. */
+  async loadAttempt(): Promise<NodeSigningKey | undefined> {
+    const stored = await this.#load(ATTEMPT_FILE, StoredKey)
+    try {
+      return stored && importSigningKey({ pkcs8: decodeBase64(stored.privateKey) }, 'ES256')
+    } catch {
+      this.#log.error({ file: ATTEMPT_FILE }, 'stored state is damaged and not used')
+      return undefined
+    }
+  }
+
+  saveAttempt(key: NodeSigningKey): Promise<void> {
+    return this.#save(ATTEMPT_FILE, { privateKey: encodeBase64(key.exportPkcs8()) })
+  }
+
+  removeAttempt(): Promise<void> {
+    return this.#remove(ATTEMPT_FILE)
+  }
+
   loadBundle(): Promise<TrustDomainBundle | undefined> {
     return this.#load(BUNDLE_FILE, TrustDomainBundle)
   }
@@ -92,6 +114,11 @@ export class StateStore {
 
   saveSync(state: SyncState): Promise<void> {
     return this.#save(SYNC_FILE, state)
+  }
+
+  /** Forgets what the server said, so that a restart does not serve it. */
+  removeSync(): Promise<void> {
+    return this.#remove(SYNC_FILE)
   }
 
   /** Resolves when nothing is being written any more. */
@@ -115,6 +142,18 @@ export class StateStore {
     this.#waiting.set(name, turn)
     this.#writing = turn.written.catch(() => {})
     return turn.written
+  }
+
+  /** After what was to be written before. */
+  #remove(name: string): Promise<void> {
+    this.#waiting.delete(name)
+    const remove = () =>
+      unlink(join(this.#folder, name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      })
+    const removed = this.#writing.then(remove, remove)
+    this.#writing = removed.catch(() => {})
+    return removed
   }
 
   async #load<Schema extends TSchema>(name: string, schema: Schema): Promise<Static<Schema> | undefined> {

@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { open, rename, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/** What a file is called until it is whole. */
+const UNFINISHED = /\.(?:json|sealed|generation|key)\.[0-9a-f]{12}$/
 
 /**
  * Replaces a file so that a crash at any instant leaves the old content or the new one, readable by its owner alone.
  * Resolves when the new content is on the disk.
  */
-export async function writePrivateFile(path: string, content: string): Promise<void> {
+export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   const file = await open(temporary, 'wx', 0o600)
   try {
@@ -27,4 +30,12 @@ export async function writePrivateFile(path: string, content: string): Promise<v
   } finally {
     await folder.close()
   }
+}
+
+/** Removes what crashes left in the middle of a write. Only for who alone writes to the folder. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  await Promise.all(
+    names.filter((name) => UNFINISHED.test(name)).map((name) => unlink(join(folder, name)).catch(() => {})),
+  )
 }

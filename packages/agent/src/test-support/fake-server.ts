@@ -27,6 +27,10 @@ export class FakeServer {
   readonly taintReports: TaintReport[] = []
   /** Tokens that may still be redeemed. */
   tokens = new Set(['good-token'])
+  /** As many attestations are done whose answer does not arrive. */
+  lostAnswers = 0
+  /** By token, for which key. */
+  readonly #spent = new Map<string, string>()
   banned = false
   agentTtl = 3600
   svidTtl = 3600
@@ -159,7 +163,8 @@ export class FakeServer {
     if (this.override?.(request, response)) return
     const body = await readJson(request)
     if (route === 'POST /v1/agent/attest') return this.#attest(body, response)
-    const agentId = await this.#authenticate(request.socket as TLSSocket)
+    const agentId = await this.#authenticate(request.socket as TLSSocket).catch(() => 'unverified')
+    if (agentId === 'unverified') return problem(response, 403, 'ERR_NODE_CERTIFICATE')
     if (agentId === undefined) return problem(response, 401, 'ERR_NODE_NO_CERTIFICATE')
     if (this.banned) return problem(response, 403, 'ERR_NODE_BANNED')
     switch (route) {
@@ -207,7 +212,16 @@ export class FakeServer {
   async #attest(body: Body, response: ServerResponse): Promise<void> {
     const token = (body.evidence as { token?: string } | undefined)?.token ?? ''
     if (this.banned) return problem(response, 403, 'ERR_NODE_BANNED')
-    if (!this.tokens.delete(token)) return problem(response, 403, 'ERR_ATTESTATION_TOKEN_UNKNOWN')
+    const key = JSON.stringify(body.publicKey)
+    if (!this.tokens.delete(token) && this.#spent.get(token) !== key) {
+      return problem(response, 403, 'ERR_ATTESTATION_TOKEN_UNKNOWN')
+    }
+    this.#spent.set(token, key)
+    if (this.lostAnswers > 0) {
+      this.lostAnswers -= 1
+      response.destroy()
+      return
+    }
     json(response, await this.#agentCredential(body.publicKey))
   }
 

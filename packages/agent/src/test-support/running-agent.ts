@@ -41,8 +41,9 @@ export interface World {
 }
 
 /** Evidence from a list of tokens, each shown once. */
-function tokenAttestor(tokens: string[]): AgentNodeAttestor {
+function tokenAttestor(tokens: string[], describeNeed: AgentNodeAttestor['describeNeed']): AgentNodeAttestor {
   return {
+    ...(describeNeed === undefined ? {} : { describeNeed }),
     async gatherEvidence() {
       const token = tokens.shift()
       if (token === undefined) throw new AttestationError('ERR_ATTESTATION_NOT_POSSIBLE', 'a new join token is needed')
@@ -53,6 +54,7 @@ function tokenAttestor(tokens: string[]): AgentNodeAttestor {
 
 export interface WorldOptions {
   readonly tokens?: string[]
+  readonly describeNeed?: AgentNodeAttestor['describeNeed']
   readonly prepare?: (server: FakeServer) => void | Promise<void>
   readonly config?: Partial<AgentConfig>
   /** Where the clock starts, for what OpenSSL judges by the machine's. Epoch seconds. */
@@ -92,6 +94,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       credentials: 64,
       ...options.limits,
     },
+    seal: { enabled: true },
     attestation: { timeout: 10, cache: 5 },
     sds: {
       defaultSvidName: 'default',
@@ -102,7 +105,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     operator: { enabled: true, socket: join(folder, 'operator.sock') },
     log: { level: 'info' },
     plugins: {
-      nodeAttestor: { name: 'test-token', create: () => tokenAttestor(tokens) },
+      nodeAttestor: { name: 'test-token', create: () => tokenAttestor(tokens, options.describeNeed) },
       workloadAttestors: [
         {
           name: 'test',

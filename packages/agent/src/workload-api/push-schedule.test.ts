@@ -29,6 +29,24 @@ describe('PushSchedule', () => {
     expect(clock.pendingTimers).toBe(0)
   })
 
+  it('goes by the time it is once it hears that the machine slept or the clock was set', async () => {
+    const { schedule, woken, followers, clock } = start(2)
+    const [first, second] = followers as [Follower, Follower]
+    schedule.wakeAt(first, clock.now() + 100)
+    schedule.wakeAt(second, clock.now() + 1000)
+    clock.shift(500)
+    schedule.rearm()
+    await clock.advance(0)
+    expect(woken).toEqual([0])
+    clock.shift(-400)
+    schedule.rearm()
+    await clock.advance(899)
+    expect(woken).toEqual([0])
+    await clock.advance(1)
+    expect(woken).toEqual([0, 1])
+    expect(clock.pendingTimers).toBe(0)
+  })
+
   it('tells the one program that a change concerns at once, and the many others over some seconds', async () => {
     const { schedule, woken, world, clock } = start(2000)
     world.concerned = (index) => index === 1234

@@ -14,7 +14,7 @@ export interface Follower {
 
 interface Alarm {
   readonly followers: Set<Follower>
-  readonly cancel: () => void
+  cancel: () => void
 }
 
 export interface PushScheduleOptions {
@@ -95,16 +95,27 @@ export class PushSchedule {
     alarm.followers.add(follower)
   }
 
+  /** The clock was set, or the machine slept: what was to happen at a time happens when it is that time now. */
+  rearm(): void {
+    for (const [second, alarm] of this.#alarms) {
+      alarm.cancel()
+      alarm.cancel = this.#schedule(second, alarm.followers)
+    }
+  }
+
   #newAlarm(second: number): Alarm {
     const followers = new Set<Follower>()
-    const cancel = this.#clock.schedule((second - this.#clock.now()) * 1000, () => {
+    const alarm = { followers, cancel: this.#schedule(second, followers) }
+    this.#alarms.set(second, alarm)
+    return alarm
+  }
+
+  #schedule(second: number, followers: ReadonlySet<Follower>): () => void {
+    return this.#clock.schedule((second - this.#clock.now()) * 1000, () => {
       this.#alarms.delete(second)
       for (const each of followers) each.alarmAt = undefined
       this.#tell([...followers])
     })
-    const alarm = { followers, cancel }
-    this.#alarms.set(second, alarm)
-    return alarm
   }
 
   #forgetAlarm(follower: Follower): void {

@@ -1,13 +1,17 @@
-import { request as httpRequest } from 'node:http'
+import { type ClientRequest, request as httpRequest } from 'node:http'
 import { AdminSocketError, socketError } from './admin-socket-error.ts'
 
-export interface Exchange {
-  readonly socketPath: string
+/** One request, and how much of whose time and memory its answer may take. */
+export interface HttpCall {
   readonly method: string
   readonly path: string
   readonly body?: unknown
   readonly timeoutSeconds: number
   readonly maxBodyBytes: number
+}
+
+export interface Exchange extends HttpCall {
+  readonly socketPath: string
 }
 
 export interface Answer {
@@ -20,8 +24,24 @@ export interface Answer {
  *
  * @throws AdminSocketError `ERR_ADMIN_SOCKET_*` when no complete answer came back in time and in size
  */
-export function exchange(call: Exchange): Promise<Answer> {
-  const { socketPath, method, path, timeoutSeconds } = call
+export function exchange({ socketPath, ...call }: Exchange): Promise<Answer> {
+  const { method, path } = call
+  const open = (headers: Record<string, string>) => httpRequest({ socketPath, method, path, headers, agent: false })
+  return converse(open, call, (error) => socketError(socketPath, error))
+}
+
+/**
+ * Sends a request that is opened for it.
+ *
+ * @param asError what a failure of the connection is called
+ * @throws AdminSocketError `ERR_ADMIN_SOCKET_TIMEOUT`, `ERR_ADMIN_SOCKET_ANSWER`, or what `asError` made
+ */
+export function converse(
+  open: (headers: Record<string, string>) => ClientRequest,
+  call: HttpCall,
+  asError: (error: Error) => Error,
+): Promise<Answer> {
+  const { timeoutSeconds } = call
   const payload = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body))
   const headers: Record<string, string> = { accept: 'application/json, application/problem+json' }
   if (payload !== undefined) {
@@ -29,9 +49,9 @@ export function exchange(call: Exchange): Promise<Answer> {
     headers['content-length'] = String(payload.length)
   }
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath, method, path, headers, agent: false })
+    const request = open(headers)
     const fail = (error: Error) => {
-      reject(error instanceof AdminSocketError ? error : socketError(socketPath, error))
+      reject(error instanceof AdminSocketError ? error : asError(error))
       request.destroy()
     }
     const timer = setTimeout(() => {

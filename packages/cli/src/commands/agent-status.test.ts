@@ -19,6 +19,7 @@ const ready: AgentStatus = {
   entries: 3,
   bundles: ['example.org', 'other.org'],
   credentials: { x509: 2, jwt: 1, wit: 0 },
+  durable: { savedAt: NOW - 12 },
   connections: 4,
   socket: '/run/countersign/workload.sock',
 }
@@ -34,20 +35,21 @@ describe('agent status', () => {
     expect(code).toBe(0)
     expect(stdout).toBe(
       [
-        'state             ready',
-        'trust domain      example.org',
-        'agent id          spiffe://example.org/countersign/agent/n1',
-        'svid expires      2026-11-22T22:12:00Z, in 12 min',
-        'server            https://server:8441',
-        '                  connected, last heard of 5 s ago',
-        'running for       1 h',
-        'revision          7',
-        'entries           3',
-        'bundles           example.org',
-        '                  other.org',
-        'credentials kept  2 X509-SVID, 1 JWT-SVID, 0 WIT-SVID',
-        'connections       4',
-        'workload API      unix:///run/countersign/workload.sock',
+        'state         ready',
+        'trust domain  example.org',
+        'agent id      spiffe://example.org/countersign/agent/n1',
+        'svid expires  2026-11-22T22:12:00Z, in 12 min',
+        'server        https://server:8441',
+        '              connected, last heard of 5 s ago',
+        'running for   1 h',
+        'revision      7',
+        'entries       3',
+        'bundles       example.org',
+        '              other.org',
+        'credentials   2 X509-SVID, 1 JWT-SVID, 0 WIT-SVID',
+        'kept on disk  as of 12 s ago',
+        'connections   4',
+        'workload API  unix:///run/countersign/workload.sock',
         '',
       ].join('\n'),
     )
@@ -67,6 +69,18 @@ describe('agent status', () => {
     expect(stdout).toMatch(/^agent id +not attested yet$/m)
     expect(stdout).toMatch(/^ +not connected, not heard of yet$/m)
     expect(stdout).toMatch(/^trouble +join token is unknown \(ERR_ATTESTATION_TOKEN_UNKNOWN\)\n +spent$/m)
+  })
+
+  it('says what only an operator can do, with the command for it', async () => {
+    const { stdout } = await status({
+      ...ready,
+      expiresAt: NOW - 60,
+      needs: [{ say: 'bring a token', command: ['countersign', 'token', 'create', '--agent-path', '/n 1'] }],
+      durable: { trouble: 'no space' },
+    })
+    expect(stdout).toMatch(/^svid expired +\S+, 1 min ago$/m)
+    expect(stdout).toMatch(/^kept on disk +nothing yet\n +no space$/m)
+    expect(stdout).toMatch(/\n\nWhat to do\n- bring a token\n {2}\$ countersign token create --agent-path '\/n 1'\n$/)
   })
 
   it('says what to do when no agent runs', async () => {

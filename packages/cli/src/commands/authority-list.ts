@@ -4,7 +4,7 @@ import { type AdminOptions, addAdminSocketOption, openAdminClient } from '../adm
 import type { CommandContext } from '../command-context.ts'
 import { type OutputFormat, openOutput } from '../output.ts'
 import { addVerb } from '../verb.ts'
-import { printAuthorities } from './authority-page.ts'
+import { printAuthorities, printUpstream } from './authority-page.ts'
 
 export function addAuthorityList(parent: Command, context: CommandContext): void {
   const command = addVerb(parent, 'list', {
@@ -13,6 +13,9 @@ export function addAuthorityList(parent: Command, context: CommandContext): void
   })
   addAdminSocketOption(command).action(async (options: AdminOptions & { readonly output: OutputFormat }) => {
     const list = await openAdminClient(context, options).get<AuthorityList>('/v1/authorities')
-    openOutput(context, options).result(list, (page) => printAuthorities(page, list.authorities, context.clock.now()))
+    openOutput(context, options).result(list, (page) => {
+      printAuthorities(page, list.authorities, context.clock.now())
+      printUpstream(page, list.upstream, context.clock.now())
+    })
   })
 }

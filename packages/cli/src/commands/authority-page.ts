@@ -1,15 +1,21 @@
-import type { AuthorityView } from '@countersign/api'
+import type { AuthorityView, UpstreamView } from '@countersign/api'
 import type { Page } from '../output.ts'
 import { relativeTime, timeText } from '../terminal/time-text.ts'
 
 export function printAuthority(page: Page, authority: AuthorityView, now: number): void {
-  const { id, kind, state, notBefore, notAfter, distributedAt, taintedAt, revokedAt } = authority
+  const { id, kind, state, notBefore, notAfter, distributedAt, taintedAt, revokedAt, root } = authority
   page.fields([
     ['authority', id],
     ['kind', kind],
     ['state', state],
     ['made', timeText(notBefore, now)],
     ['ends', timeText(notAfter, now)],
+    ...(root === undefined
+      ? []
+      : ([
+          ['root', root.subject],
+          ['root SHA-256', root.fingerprint],
+        ] as const)),
     ...(distributedAt === undefined ? [] : [['known everywhere', timeText(distributedAt, now)] as const]),
     ...(taintedAt === undefined ? [] : [['tainted', timeText(taintedAt, now)] as const]),
     ...(authority.taint === undefined ? [] : [['still in use', progressText(authority)] as const]),
@@ -31,6 +37,19 @@ export function printAuthorities(page: Page, authorities: readonly AuthorityView
       progressText(authority),
     ]),
   )
+}
+
+/** How the upstream that signs certificate authorities has done lately. */
+export function printUpstream(page: Page, upstream: UpstreamView | undefined, now: number): void {
+  if (upstream === undefined) return
+  const { name, lastSuccessAt, lastError } = upstream
+  page.fields([
+    ['upstream', name],
+    ['last answer', lastSuccessAt === undefined ? 'none since the start' : timeText(lastSuccessAt, now)],
+    ...(lastError === undefined
+      ? []
+      : [['fails', `since ${timeText(lastError.since, now)}: ${lastError.message} (${lastError.code})`] as const]),
+  ])
 }
 
 /** How much is left of what a tainted authority signed. */

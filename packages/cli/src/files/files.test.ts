@@ -28,6 +28,20 @@ describe('readJsonFile', () => {
     await writeFile(path, text)
     await expect(readJsonFile(path, 100)).rejects.toMatchObject({ code: 'ERR_CLI_FILE_MALFORMED' })
   })
+
+  it.each([
+    ['two members of one name', '{"keys":[],"keys":[{}]}', 'JSON object has two members of one name'],
+    ['two at a depth', '{"keys":[{"kid":"a","kid":"b"}]}', 'JSON object has two members of one name'],
+    ['a list', '[]', 'JSON text is not an object'],
+    ['too deep nesting', `${'{"a":'.repeat(20)}1${'}'.repeat(20)}`, 'JSON is nested too deeply'],
+  ])('refuses %s', async (_, text, problem) => {
+    const path = join(await temporaryFolder(), 'a.json')
+    await writeFile(path, text)
+    await expect(readJsonFile(path, 1000)).rejects.toMatchObject({
+      code: 'ERR_CLI_FILE_MALFORMED',
+      message: `file ${path} cannot be used: ${problem}`,
+    })
+  })
 })
 
 describe('writeFiles', () => {

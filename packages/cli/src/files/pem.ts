@@ -13,9 +13,14 @@ export function holdsPrivateKey(text: string): boolean {
 
 /** PKCS#8 as PEM (RFC 7468 section 10), with a final line feed. Secret. */
 export function privateKeyPem(pkcs8: Uint8Array): string {
+  return pemBlock('PRIVATE KEY', pkcs8)
+}
+
+/** One block, with a final line feed. RFC 7468 section 3. */
+export function pemBlock(label: string, der: Uint8Array): string {
   const lines =
-    Buffer.from(pkcs8)
+    Buffer.from(der)
       .toString('base64')
       .match(/.{1,64}/g) ?? []
-  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }

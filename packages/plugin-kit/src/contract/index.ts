@@ -13,4 +13,5 @@ export {
   type TokenProfileOutFixture,
 } from './token-profile.ts'
 export { TestTokenProfileHost, type TestTokenProfileHostOptions } from './token-profile-host.ts'
+export { describeUpstreamAuthority, type UpstreamAuthorityFixture } from './upstream-authority.ts'
 export { describeWorkloadAttestor, type WorkloadAttestorFixture } from './workload-attestor.ts'

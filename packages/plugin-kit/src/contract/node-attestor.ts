@@ -118,5 +118,14 @@ export function describeAgentNodeAttestor(
       const error = await expectRefusal(fixture.helpless.gatherEvidence(), 'ERR_ATTESTATION_NOT_POSSIBLE')
       expect(error.message.length).toBeGreaterThan(20)
     })
+
+    it('tells an operator what to do, if it has words for it', () => {
+      for (const agentPath of [undefined, '/rack/one']) {
+        const need = fixture.attestor.describeNeed?.(agentPath)
+        if (need === undefined) continue
+        expect(need.say.length).toBeGreaterThan(20)
+        expect(need.command?.every((each) => each !== '')).not.toBe(false)
+      }
+    })
   })
 }

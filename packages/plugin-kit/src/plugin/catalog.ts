@@ -11,6 +11,7 @@ const PLUGIN_TYPES: readonly PluginType[] = [
   'node-attestor-agent',
   'node-attestor-server',
   'token-profile',
+  'upstream-authority',
   'workload-attestor',
 ]
 

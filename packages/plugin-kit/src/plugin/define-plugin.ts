@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { KeyManager } from './key-manager.ts'
 import type { AgentNodeAttestor, ServerNodeAttestor } from './node-attestor.ts'
 import type { TokenProfile } from './token-profile.ts'
+import type { UpstreamAuthority } from './upstream-authority.ts'
 import type { WorkloadAttestor } from './workload-attestor.ts'
 
 /** Plugin types and what each creates. A new type is one line here, one interface file and one contract suite. */
@@ -11,6 +12,7 @@ export interface PluginTypes {
   'node-attestor-agent': AgentNodeAttestor
   'node-attestor-server': ServerNodeAttestor
   'token-profile': TokenProfile
+  'upstream-authority': UpstreamAuthority
   'workload-attestor': WorkloadAttestor
 }
 
@@ -24,6 +26,8 @@ export interface PluginContext {
   readonly dataDir: string
   /** Absolute path of the config file's folder, which relative paths in a plugin's configuration resolve against. */
   readonly configDir?: string
+  /** Name of the trust domain that a server is of. */
+  readonly trustDomain?: string
 }
 
 /**

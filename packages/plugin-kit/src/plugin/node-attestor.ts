@@ -8,6 +8,18 @@ export interface AgentNodeAttestor {
    * @throws AttestationError when this node cannot (or can no longer) prove itself; the message says what it needs
    */
   gatherEvidence(): Promise<unknown>
+  /**
+   * What an operator has to do when the evidence was not accepted, for the log and `agent status`. Holds no secret.
+   *
+   * @param agentPath path of the agent's identifier below `/countersign/agent`, when it has had one
+   */
+  describeNeed?(agentPath: string | undefined): NodeAttestorNeed
+}
+
+/** One thing for an operator to do. `command` is a command line, one argument each. */
+export interface NodeAttestorNeed {
+  readonly say: string
+  readonly command?: readonly string[]
 }
 
 /** What the server's half concluded. */

@@ -1,12 +1,11 @@
 import { parseTrustDomain } from '../identifier/trust-domain.ts'
 import { type CryptoBackend, type Eventual, type SigningKey, whenReady } from '../keys/crypto-backend.ts'
+import { caExtensions, keyIdOf } from './ca-extensions.ts'
 import { encodeTime } from './certificate-time.ts'
-import { authorityKeyIdentifier, basicConstraints, keyUsage, subjectKeyIdentifier } from './encode-extensions.ts'
+import { authorityKeyIdentifier, subjectKeyIdentifier } from './encode-extensions.ts'
 import { encodeName, type NameAttributes } from './name.ts'
 import { encodeSerial } from './serial-number.ts'
 import { signCertificate } from './sign-certificate.ts'
-import { readPublicKeyBits } from './spki.ts'
-import { subjectAltName } from './subject-alt-name.ts'
 import { requireOrder } from './x509-issuer.ts'
 
 export interface CaCertificateRequest {
@@ -24,9 +23,6 @@ export interface CaCertificateRequest {
   readonly serial: Uint8Array
 }
 
-/** RFC 7093 section 2, method 1: the first 160 bits of the SHA-256 of the key's bits. */
-const KEY_ID_BYTES = 20
-
 /**
  * Builds the self-signed root of a SPIFFE trust domain. It may sign leaf certificates and revocation lists, and, because
  * its path length is not limited, further CAs.
@@ -41,7 +37,7 @@ export function buildCaCertificate(request: CaCertificateRequest): Eventual<Uint
   const { key, crypto, notBefore, notAfter } = request
   requireOrder(notBefore, notAfter)
   const trustDomain = parseTrustDomain(request.trustDomain)
-  const name = encodeName({ serialNumber: hex(request.serial), ...request.subject })
+  const name = encodeName({ serialNumber: hexSerial(request.serial), ...request.subject })
   const fields = {
     serial: encodeSerial(request.serial),
     issuer: name,
@@ -50,20 +46,17 @@ export function buildCaCertificate(request: CaCertificateRequest): Eventual<Uint
     notAfter: encodeTime(notAfter),
   }
   return whenReady(crypto.exportSpki(key.publicJwk), (spki) =>
-    whenReady(crypto.sha256(readPublicKeyBits(spki)), (hash) => {
-      const keyId = hash.subarray(0, KEY_ID_BYTES)
+    whenReady(keyIdOf(spki, crypto), (keyId) => {
       const extensions = [
-        basicConstraints({}),
-        keyUsage('keyCertSign', 'cRLSign'),
+        ...caExtensions(trustDomain, undefined),
         subjectKeyIdentifier(keyId),
         authorityKeyIdentifier(keyId),
-        subjectAltName({ uris: [`spiffe://${trustDomain}`] }),
       ]
       return signCertificate(key, { ...fields, spki, extensions })
     }),
   )
 }
 
-function hex(bytes: Uint8Array): string {
+export function hexSerial(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

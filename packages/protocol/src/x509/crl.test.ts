@@ -229,6 +229,13 @@ describe('revocations in verifyX509Svid and verifyWic', () => {
     expect(() => verify(leafOf(one, SERIAL), revocations)).toThrow(code('ERR_CERTIFICATE_REVOKED'))
   })
 
+  it('are read from any number of lists', () => {
+    const many = Array.from({ length: 20_000 }, () => new Uint8Array())
+    const revocations = revocationsOf([...many, crlOf(one)])
+    expect(revocations.refused).toHaveLength(many.length)
+    expect(() => verify(leafOf(one, SERIAL), revocations)).toThrow(code('ERR_CERTIFICATE_REVOKED'))
+  })
+
   it('refuse what a revoked intermediate signed', () => {
     const key = generateSigningKey('ES256')
     const own = buildCaCertificate({

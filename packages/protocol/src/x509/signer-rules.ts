@@ -38,6 +38,15 @@ export function rejectConstrainedNames({ nameConstraints }: Certificate, path: r
   }
 }
 
+/** The same for what a CA is yet to sign: identifiers of its trust domain. */
+export function rejectConstrainedSigner({ nameConstraints }: Certificate, trustDomain: string): void {
+  if (nameConstraints === undefined) return
+  const names = { uriSans: [`spiffe://${trustDomain}/`], dnsSans: [] }
+  if (nameConstraints.hasOtherForms || !allowsNames(nameConstraints, names)) {
+    throw new CertificateError('ERR_CERTIFICATE_NAME_CONSTRAINTS', 'issuer may not vouch for this trust domain')
+  }
+}
+
 /**
  * SPIFFE X509-SVID section 4.1: a signing certificate's identifier, if it has one, is its trust domain and no path.
  * Otherwise a workload's certificate, or another domain's CA, could sign.

@@ -95,8 +95,9 @@ export function verifyX509Svid(options: X509SvidVerification): Eventual<Verified
   }
   const intermediates = others.map((certificate) => new Signer(certificate, crypto))
   return whenReady(buildPath(leaf, { anchors: anchors.signers, intermediates, admit }), (path) => {
-    options.revocations?.(id.origin)?.rejectRevoked(path)
-    return { id, expiresAt: Math.min(...path.map((certificate) => certificate.notAfter)), leaf }
+    const verified = { id, expiresAt: Math.min(...path.map((certificate) => certificate.notAfter)), leaf }
+    const revocations = options.revocations?.(id.origin)
+    return revocations === undefined ? verified : whenReady(revocations.rejectRevoked(path, crypto), () => verified)
   })
 }
 

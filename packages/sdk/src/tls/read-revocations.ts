@@ -10,8 +10,8 @@ export interface StatedRevocations {
 
 /**
  * Reads the revocation lists of a message of the Workload API, by origin. They do not say whose they are: each counts for
- * those whose authorities signed it. One that nobody signed is left out, with a warning. What has not changed since
- * `former` is the same object again.
+ * those whose authorities signed it. One that cannot be read or is forged is left out, with a warning; one of nobody that is
+ * known may be that of a CA which peers have yet to show. What has not changed since `former` is the same object again.
  *
  * @param lists DER
  */
@@ -44,7 +44,7 @@ function warnOfRefused(stated: readonly StatedRevocations[]): void {
   const isRefusedByAll = (list: Uint8Array) =>
     others.every((refused) => refused.some(({ crl }) => Buffer.compare(crl, list) === 0))
   for (const { crl, error } of first ?? []) {
-    if (!isRefusedByAll(crl)) continue
+    if (error.code === 'ERR_CERTIFICATE_UNTRUSTED' || !isRefusedByAll(crl)) continue
     process.emitWarning(`a revocation list is not believed: ${error.message} (${error.code})`, 'CountersignWarning')
   }
 }

@@ -20,7 +20,7 @@ async function openTokens() {
     crypto: nodeCrypto,
     trustDomain: 'example.org',
   })
-  const redeem = (token: string) => tokens.hold().redeemJoinToken(token)
+  const redeem = (token: string) => tokens.hold('key').redeemJoinToken(token)
   return { tokens, redeem, store, clock, path, log }
 }
 
@@ -36,7 +36,7 @@ describe('JoinTokens', () => {
   it('gives back what was held and not spent, but only its holder does', async () => {
     const { tokens, redeem } = await openTokens()
     const { token } = await tokens.create({ agentPath: '/node-1' })
-    const [holder, other] = [tokens.hold(), tokens.hold()]
+    const [holder, other] = [tokens.hold('key'), tokens.hold('key')]
     await holder.redeemJoinToken(token)
     expect(await other.redeemJoinToken(token)).toBe(undefined)
     other.release()

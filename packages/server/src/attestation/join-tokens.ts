@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { JoinToken, NewJoinToken } from '@countersign/api'
 import type { Clock, NodeAttestorHost } from '@countersign/plugin-kit'
 import { type CryptoBackend, encodeBase64url, spiffeId } from '@countersign/protocol'
@@ -20,6 +21,8 @@ export interface JoinTokensOptions {
 export interface JoinTokenHold extends NodeAttestorHost {
   /** Hashes, for `NodeStore.recordAttested`. */
   readonly hashes: ReadonlySet<string>
+  /** Of the public key that they are shown for. */
+  readonly keyHash: string
   /** To be called however the attestation ends. */
   release(): void
 }
@@ -41,30 +44,36 @@ export class JoinTokens {
   async create(request: NewJoinToken): Promise<JoinToken> {
     const { tokens, audit, clock, crypto, trustDomain } = this.#options
     const token = encodeBase64url(crypto.randomBytes(TOKEN_BYTES))
-    const hash = await this.#hash(token)
-    const agentPath = request.agentPath ?? `/join-token/${hash}`
+    const tokenHash = await this.#hash(token)
+    const agentPath = request.agentPath ?? `/join-token/${tokenHash}`
     const agentId = spiffeId(trustDomain, `${AGENT_PATH}${agentPath}`).toString()
     const expiresAt = clock.now() + (request.ttl ?? DEFAULT_TTL_SECONDS)
-    await tokens.create(hash, agentPath, expiresAt)
-    audit.joinTokenCreated({ tokenHash: hash, agentId, expiresAt })
+    await tokens.create(tokenHash, agentPath, expiresAt)
+    audit.joinTokenCreated({ tokenHash, agentId, expiresAt })
     return { token, agentId, expiresAt }
   }
 
-  /** For one attestation. */
-  hold(): JoinTokenHold {
+  /**
+   * For one attestation.
+   *
+   * @param publicKey as the node sent it
+   */
+  hold(publicKey: unknown): JoinTokenHold {
     const hashes = new Set<string>()
+    const keyHash = hash('sha256', JSON.stringify(publicKey) ?? '')
     return {
       hashes,
+      keyHash,
       redeemJoinToken: async (token) => {
-        const hash = await this.#hash(token)
-        if (this.#held.has(hash)) return undefined
+        const tokenHash = await this.#hash(token)
+        if (this.#held.has(tokenHash)) return undefined
         // Before the first await that follows, so that no other caller comes in between.
-        this.#held.add(hash)
-        hashes.add(hash)
-        return this.#options.tokens.findUnused(hash)
+        this.#held.add(tokenHash)
+        hashes.add(tokenHash)
+        return this.#options.tokens.findFor(tokenHash, keyHash)
       },
       release: () => {
-        for (const hash of hashes) this.#held.delete(hash)
+        for (const tokenHash of hashes) this.#held.delete(tokenHash)
         hashes.clear()
       },
     }

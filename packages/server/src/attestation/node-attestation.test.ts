@@ -32,8 +32,7 @@ async function open() {
     trustDomain,
     ttlSeconds: 3600,
   })
-  const attest = (token: string) => {
-    const { publicJwk: publicKey } = generateSigningKey('ES256')
+  const attest = (token: string, { publicJwk: publicKey } = generateSigningKey('ES256')) => {
     return attestation.attest({ attestor: 'join-token', evidence: { token }, publicKey: { ...publicKey } })
   }
   const newToken = async () => (await joinTokens.create({ agentPath: '/node-1' })).token
@@ -51,6 +50,27 @@ describe('NodeAttestation', () => {
     expect(refused).toEqual(Array(49).fill('ERR_ATTESTATION_TOKEN_UNKNOWN'))
     await nodes.requireCurrent(agentId, issued[0]?.serial ?? '')
     await expectCode(attest(token), 'ERR_ATTESTATION_TOKEN_UNKNOWN')
+  })
+
+  it('answers the same key again, whose answer may have been lost, and no other', async () => {
+    const { attest, newToken, nodes, clock } = await open()
+    const [token, key] = [await newToken(), generateSigningKey('ES256')]
+    const lost = await attest(token, key)
+    await expectCode(attest(token), 'ERR_ATTESTATION_TOKEN_UNKNOWN')
+    const received = await attest(token, key)
+    await nodes.requireCurrent(agentId, received.serial)
+    await expectCode(nodes.requireCurrent(agentId, lost.serial), 'ERR_NODE_UNKNOWN')
+    clock.jump(600)
+    await expectCode(attest(token, key), 'ERR_ATTESTATION_TOKEN_UNKNOWN')
+  })
+
+  it('does not take an evicted node back for a token it has spent', async () => {
+    const { attest, newToken, nodes } = await open()
+    const [token, key] = [await newToken(), generateSigningKey('ES256')]
+    await attest(token, key)
+    await nodes.evict(agentId)
+    await expectCode(attest(token, key), 'ERR_ATTESTATION_TOKEN_UNKNOWN')
+    expect(await nodes.list()).toEqual([])
   })
 
   it('does not spend the token when nothing can be signed', async () => {

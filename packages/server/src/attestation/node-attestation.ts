@@ -42,7 +42,8 @@ export class NodeAttestation {
   }
 
   /**
-   * Evidence is spent in the same change that records the node; whatever fails, it is still good for another attempt.
+   * Evidence is spent in the same change that records the node; whatever fails, it is still good for another attempt. A
+   * node whose answer was lost on its way brings the same evidence with the same key again.
    *
    * @throws AttestationError `ERR_ATTESTATION_*`
    * @throws KeyError when the node's key cannot be used
@@ -50,7 +51,7 @@ export class NodeAttestation {
    * @throws NodeError `ERR_NODE_BANNED`
    */
   async attest(request: AttestRequest): Promise<IssuedX509> {
-    const hold = this.#options.joinTokens.hold()
+    const hold = this.#options.joinTokens.hold(request.publicKey)
     try {
       return await this.#attest(request, hold)
     } catch (error) {
@@ -85,7 +86,7 @@ export class NodeAttestation {
     const svid = await this.#issue(agentId, jwk)
     const { serial, authorityId, expiresAt } = svid
     const node = { agentId, attestor: name, selectors: judged.selectors, serial, authorityId, expiresAt }
-    await nodes.recordAttested(node, hold.hashes)
+    await nodes.recordAttested(node, hold)
     audit.nodeAttested({ agentId, attestor: name, serial })
     return svid
   }

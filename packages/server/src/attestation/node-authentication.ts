@@ -1,22 +1,19 @@
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '@countersign/plugin-kit'
-import { type CryptoBackend, errorCode, verifyX509Svid, X509Anchors } from '@countersign/protocol'
+import { errorCode } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
 import { AGENT_PATH } from '../registration/validate-entry.ts'
 import type { Authority } from '../store/authority-store.ts'
 import type { NodeStore } from '../store/node-store.ts'
+import { OwnSvidVerifier, type OwnSvidVerifierOptions } from '../tls/own-svid-verifier.ts'
 import { readPeerChain } from '../tls/peer-chain.ts'
 import type { AuthenticatedNode } from './node-attestation.ts'
 import { NodeError } from './node-error.ts'
 
-export interface NodeAuthenticationOptions {
+export interface NodeAuthenticationOptions extends OwnSvidVerifierOptions {
   readonly nodes: NodeStore
   readonly audit: Audit
   readonly clock: Clock
-  readonly crypto: CryptoBackend
-  readonly trustDomain: string
-  /** All that are published, as known now. */
-  readonly authorities: () => readonly Authority[]
 }
 
 /** Finds out which node is at the other end of a TLS connection, by the X509-SVID it shows. */
@@ -24,10 +21,11 @@ export class NodeAuthentication {
   readonly #options: NodeAuthenticationOptions
   /** What a connection's certificate proved. Whether that still stands is asked for every request. */
   readonly #verified = new WeakMap<TLSSocket, { readonly node: AuthenticatedNode; readonly by: readonly Authority[] }>()
-  #anchors: { readonly of: readonly Authority[]; readonly anchors: X509Anchors } | undefined
+  readonly #verifier: OwnSvidVerifier
 
   constructor(options: NodeAuthenticationOptions) {
     this.#options = options
+    this.#verifier = new OwnSvidVerifier(options)
   }
 
   /**
@@ -54,17 +52,10 @@ export class NodeAuthentication {
   }
 
   async #verify(socket: TLSSocket): Promise<AuthenticatedNode> {
-    const { clock, crypto, trustDomain } = this.#options
     const chain = readPeerChain(socket)
     if (chain.length === 0) throw new NodeError('ERR_NODE_NO_CERTIFICATE', 'client certificate is missing')
     try {
-      const { id, expiresAt, leaf } = await verifyX509Svid({
-        chain,
-        roots: (origin) => (origin === `spiffe://${trustDomain}` ? this.#ownAnchors() : undefined),
-        now: clock.now(),
-        crypto,
-        usage: 'clientAuth',
-      })
+      const { id, expiresAt, leaf } = await this.#verifier.verify(chain, this.#options.clock.now())
       if (!id.path.startsWith(`${AGENT_PATH}/`)) {
         throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate is not that of an agent')
       }
@@ -74,14 +65,5 @@ export class NodeAuthentication {
       const context = { detail: errorCode(cause) ?? '', cause }
       throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate cannot be verified', context)
     }
-  }
-
-  #ownAnchors(): X509Anchors {
-    const authorities = this.#options.authorities()
-    if (this.#anchors?.of !== authorities) {
-      const roots = authorities.flatMap(({ certificate }) => (certificate === undefined ? [] : [certificate]))
-      this.#anchors = { of: authorities, anchors: new X509Anchors(roots, this.#options.crypto) }
-    }
-    return this.#anchors.anchors
   }
 }

@@ -1,8 +1,8 @@
 /** One function for each thing an auditor asks about. Identifiers, hashes and codes only; written to the log for now. */
-import type { Entry } from '@countersign/api'
+import type { Entry, RoleGrant } from '@countersign/api'
 import type { Logger } from '@countersign/plugin-kit'
 
-export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'wit-svid' | 'agent-svid' | 'server-svid'
+export type CredentialKind = 'x509-svid' | 'jwt-svid' | 'wit-svid' | 'agent-svid' | 'server-svid' | 'downstream-ca'
 
 export interface IssuedCredential {
   readonly kind: CredentialKind
@@ -56,6 +56,21 @@ export interface RefusedExchange {
   readonly more?: number
 }
 
+export interface AdminCallRecord {
+  /** Who: `uid:1000`, a SPIFFE ID, an issuer and its subject. Absent when nobody proved to be anybody. */
+  readonly subject?: string | undefined
+  readonly action: string
+  /** The role that was asked for. */
+  readonly role?: string | undefined
+  /** Identifier of what the call is about. */
+  readonly resource?: string | undefined
+  readonly decision: 'allowed' | 'denied'
+  readonly code?: string | undefined
+  readonly reason?: string | undefined
+  /** How many like this one were left out since the last. */
+  readonly more?: number | undefined
+}
+
 export type Audit = ReturnType<typeof createAudit>
 
 export function createAudit(log: Logger) {
@@ -71,6 +86,7 @@ export function createAudit(log: Logger) {
     credentialIssued: (credential: IssuedCredential) => write('credential.issued', credential),
     credentialRefused: (refusal: { agentId: string; entryId: string; code: string }) =>
       write('credential.refused', refusal),
+    downstreamRefused: (refusal: { spiffeId: string; code: string }) => write('downstream.refused', refusal),
     nodeAttested: (node: { agentId: string; attestor: string; serial: string }) => write('node.attested', node),
     nodeAttestationRefused: (refusal: RefusedAttestation) => write('node.attestation_refused', refusal),
     nodeRenewed: (node: { agentId: string; serial: string }) => write('node.renewed', node),
@@ -83,6 +99,9 @@ export function createAudit(log: Logger) {
     entryUpdated: (entry: Entry) => write('entry.updated', entryFields(entry)),
     entryDeleted: (entry: Entry) => write('entry.deleted', entryFields(entry)),
     entryExpired: (entry: Entry) => write('entry.expired', entryFields(entry)),
+    adminCalled: (call: AdminCallRecord) => write('admin.called', call),
+    roleGranted: ({ id, subject, role, prefix }: RoleGrant) => write('role.granted', { id, subject, role, prefix }),
+    roleRevoked: ({ id, subject, role, prefix }: RoleGrant) => write('role.revoked', { id, subject, role, prefix }),
     authorityChanged: (authority: { authorityId: string; kind: string; state: string; notAfter: number }) =>
       write('authority.changed', authority),
     tokenIssued: (token: IssuedExchangeToken) => write('token.issued', token),

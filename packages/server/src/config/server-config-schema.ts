@@ -1,6 +1,7 @@
 /** The server's configuration file: the reference documentation is made from these descriptions and defaults. */
 import { TracingSettings, telemetrySettings } from '@countersign/telemetry'
 import { type Static, Type } from 'typebox'
+import { OidcIssuerConfig } from '../authorization/oidc/oidc-issuer-config.ts'
 import { TokenServiceConfig } from '../exchange/token-service-schema.ts'
 
 const DAY = 86_400
@@ -52,6 +53,22 @@ export const ServerConfigFile = Type.Object({
       socket: Type.Optional(
         Type.String({ minLength: 1, description: 'Unix socket of the admin API; default admin.sock in dataDir' }),
       ),
+      socketMode: Type.Union([Type.Literal('0600'), Type.Literal('0660'), Type.Literal('0666')], {
+        default: '0600',
+        description: 'who may open the socket; whoever is neither root nor the user of the server needs a role besides',
+      }),
+      socketGroup: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 4_294_967_294, description: 'gid of the socket, for socketMode 0660' }),
+      ),
+      remote: Type.Boolean({
+        default: true,
+        description: 'serves the admin API on the machine listener too, to those who have a role',
+      }),
+      oidc: Type.Array(OidcIssuerConfig, {
+        default: [],
+        maxItems: 16,
+        description: 'OpenID Connect issuers whose users may be given roles',
+      }),
     },
     { default: {} },
   ),
@@ -73,6 +90,18 @@ export const ServerConfigFile = Type.Object({
       x509Ttl: seconds(3600, 1, 365 * DAY, 'lifetime of an X509-SVID whose entry names none'),
       jwtTtl: seconds(300, 1, 365 * DAY, 'lifetime of a JWT-SVID whose entry names none'),
       witTtl: seconds(3600, 1, 365 * DAY, 'lifetime of a WIT-SVID whose entry names none'),
+      issuanceRate: Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        default: 100,
+        description: 'credentials that one agent may have issued in a second, in the long run',
+      }),
+      issuanceBurst: Type.Integer({
+        minimum: 100,
+        maximum: 10_000_000,
+        default: 20_000,
+        description: 'credentials that one agent may have issued at once, after it asked for few',
+      }),
       agentTtl: seconds(3600, 1, 365 * DAY, "lifetime of an agent's own X509-SVID"),
       jwtIssuer: Type.Optional(
         Type.String({
@@ -105,6 +134,23 @@ export const ServerConfigFile = Type.Object({
     default: { name: 'disk' },
     description: 'where signing keys are kept',
   }),
+  upstreamAuthority: Type.Optional(
+    Type.Object(PluginChoice.properties, {
+      description: 'what signs the certificate authorities of this server; without it they are roots themselves',
+    }),
+  ),
+  downstream: Type.Object(
+    {
+      caTtl: seconds(DAY, 60, 3650 * DAY, 'longest lifetime of the certificate authority of a server below this one'),
+      pathLength: Type.Integer({
+        minimum: 0,
+        maximum: 5,
+        default: 0,
+        description: 'how many levels of servers may stand below a server that stands below this one',
+      }),
+    },
+    { default: {} },
+  ),
   nodeAttestors: Type.Array(PluginChoice, {
     default: [{ name: 'join-token' }],
     maxItems: 32,

@@ -1,6 +1,7 @@
 /** The plugins this server is built with, and the choice among them that a configuration makes. */
 import diskKeyManager from '@countersign/key-manager-disk'
 import memoryKeyManager from '@countersign/key-manager-memory'
+import pkcs11KeyManager from '@countersign/key-manager-pkcs11'
 import joinToken from '@countersign/node-attestor-join-token/server'
 import {
   ConfigError,
@@ -11,20 +12,28 @@ import {
   type PluginTypes,
   type ServerNodeAttestor,
   type TokenProfile,
+  type UpstreamAuthority,
 } from '@countersign/plugin-kit'
 import accessToken from '@countersign/token-profile-access-token'
 import jwtSvid from '@countersign/token-profile-jwt-svid'
 import serviceAccount from '@countersign/token-profile-service-account'
 import wit from '@countersign/token-profile-wit'
+import countersignUpstream from '@countersign/upstream-authority-countersign'
+import diskUpstream from '@countersign/upstream-authority-disk'
+import spireUpstream from '@countersign/upstream-authority-spire'
 
 const CATALOG = new PluginCatalog([
   diskKeyManager,
   memoryKeyManager,
+  pkcs11KeyManager,
   joinToken,
   accessToken,
   jwtSvid,
   serviceAccount,
   wit,
+  countersignUpstream,
+  diskUpstream,
+  spireUpstream,
 ])
 
 /** A plugin whose configuration was checked, not created yet. */
@@ -36,6 +45,13 @@ export interface ServerPlugins {
   readonly nodeAttestors: ReadonlyMap<string, ChosenPlugin<ServerNodeAttestor>>
   /** All there are: without a rule that names it, none does anything. */
   readonly tokenProfiles: ReadonlyMap<string, ChosenPlugin<TokenProfile>>
+  readonly upstreamAuthority?: { readonly name: string; readonly create: ChosenPlugin<UpstreamAuthority> }
+}
+
+export interface PluginChoices {
+  readonly keyManager: PluginChoice
+  readonly nodeAttestors: readonly PluginChoice[]
+  readonly upstreamAuthority?: PluginChoice | undefined
 }
 
 interface PluginChoice {
@@ -43,23 +59,41 @@ interface PluginChoice {
   readonly config?: unknown
 }
 
-/** @throws ConfigError `ERR_CONFIG_INVALID` for an unknown or repeated name, or as the plugin's own parser */
-export function parsePluginChoices(keyManager: PluginChoice, nodeAttestors: readonly PluginChoice[]): ServerPlugins {
+/**
+ * @param configDir relative paths in a plugin's configuration start here
+ * @throws ConfigError `ERR_CONFIG_INVALID` for an unknown or repeated name, or as the plugin's own parser
+ */
+export function parsePluginChoices(choices: PluginChoices, configDir: string): ServerPlugins {
+  const { keyManager, nodeAttestors, upstreamAuthority } = choices
   const chosen = new Map<string, ChosenPlugin<ServerNodeAttestor>>()
   for (const choice of nodeAttestors) {
     if (chosen.has(choice.name)) {
       throw new ConfigError('ERR_CONFIG_INVALID', `"nodeAttestors" names "${choice.name}" twice`)
     }
-    chosen.set(choice.name, choose('node-attestor-server', choice))
+    chosen.set(choice.name, choose('node-attestor-server', choice, configDir))
   }
   const tokenProfiles = new Map(
-    CATALOG.names('token-profile').map((name) => [name, choose('token-profile', { name })] as const),
+    CATALOG.names('token-profile').map((name) => [name, choose('token-profile', { name }, configDir)] as const),
   )
-  return { keyManager: choose('key-manager', keyManager), nodeAttestors: chosen, tokenProfiles }
+  return {
+    tokenProfiles,
+    keyManager: choose('key-manager', keyManager, configDir),
+    nodeAttestors: chosen,
+    ...(upstreamAuthority !== undefined && {
+      upstreamAuthority: {
+        name: upstreamAuthority.name,
+        create: choose('upstream-authority', upstreamAuthority, configDir),
+      },
+    }),
+  }
 }
 
-function choose<Type extends PluginType>(type: Type, choice: PluginChoice): ChosenPlugin<PluginTypes[Type]> {
+function choose<Type extends PluginType>(
+  type: Type,
+  choice: PluginChoice,
+  configDir: string,
+): ChosenPlugin<PluginTypes[Type]> {
   const descriptor = CATALOG.resolve(type, choice.name)
   const config = descriptor.parseConfig(choice.config)
-  return (context) => descriptor.create(config, context)
+  return (context) => descriptor.create(config, { ...context, configDir })
 }

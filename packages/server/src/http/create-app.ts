@@ -2,6 +2,8 @@ import type { Logger } from '@countersign/plugin-kit'
 import { parseJsonObject, WorkloadIdentityError } from '@countersign/protocol'
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
+import { AdminError } from '../authorization/admin-error.ts'
+import { RateError } from '../issuance/rate-error.ts'
 import { HttpError } from './http-error.ts'
 import { observeRequests, type RequestObservers } from './observe-requests.ts'
 import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.ts'
@@ -14,6 +16,8 @@ export interface AppOptions {
   /** Publishes `/v1/openapi.json`. */
   readonly openapi: boolean
   readonly version: string
+  /** Called before any route is declared. */
+  readonly install?: (app: FastifyInstance) => void
   /** Runs before anything else for every request, whatever its path; throws to refuse it. */
   readonly guard?: (request: FastifyRequest) => Promise<void>
   readonly observers?: RequestObservers | undefined
@@ -28,7 +32,7 @@ const MAX_PARAMETER_CHARACTERS = 1024
  * It has no listener of its own: `app.routing` is given to one.
  */
 export async function createApp(options: AppOptions, routes: (app: FastifyInstance) => void): Promise<FastifyInstance> {
-  const { guard, observers } = options
+  const { guard, install, observers } = options
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -55,6 +59,7 @@ export async function createApp(options: AppOptions, routes: (app: FastifyInstan
     sendProblem(reply, new HttpError('ERR_HTTP_NOT_FOUND', 'no such resource')),
   )
   app.addHook('onResponse', async (request, reply) => logResponse(options.log, request, reply))
+  install?.(app)
   const known = collectRoutes(app)
   if (options.openapi) await describeApi(app, options)
   routes(app)
@@ -65,11 +70,17 @@ export async function createApp(options: AppOptions, routes: (app: FastifyInstan
 
 function sendProblem(reply: FastifyReply, error: unknown) {
   const problem = toProblem(error)
+  reply.headers(headersOf(error))
   return reply
     .code(problem.status)
     .type(PROBLEM_MEDIA_TYPE)
     .serializer((data: unknown) => JSON.stringify(data))
     .send(problem)
+}
+
+/** What goes with some refusals: a challenge, or when to come back. */
+function headersOf(error: unknown): Readonly<Record<string, string>> {
+  return error instanceof AdminError || error instanceof RateError ? error.headers : {}
 }
 
 /** Strict JSON: two members of one name would mean different things to different readers. */
@@ -137,6 +148,7 @@ function refuseOtherMethods(app: FastifyInstance, known: Map<string, Set<string>
       method: others,
       url,
       schema: { hide: true },
+      config: { refusesMethod: true },
       // A body is not looked at: whatever it is, the method is wrong.
       onRequest: async (_request, reply) => {
         reply.header('allow', allow)

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rename, rm, stat, unlink } from 'node:fs/promises'
+import { chmod, chown, mkdir, mkdtemp, rename, rm, stat, unlink } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -11,24 +11,40 @@ export interface SocketListener {
   stop(): Promise<void>
 }
 
+/** Who may open a socket. */
+export interface SocketAccess {
+  readonly mode: number
+  /** The group it belongs to; that of the server without it. */
+  readonly gid?: number | undefined
+}
+
+const OWNER_ONLY: SocketAccess = { mode: 0o600 }
+
 /**
- * Accepts connections on a Unix socket that only its owner can open. It is bound inside a folder of mode 0700 and moved
+ * Accepts connections on a Unix socket, which only its owner can open unless `access` says otherwise. It is bound inside a folder of mode 0700 and moved
  * into place with its final mode, so that it is never open to others, not for an instant. A socket file nobody answers
  * on is replaced.
  *
  * @throws ServerError `ERR_SERVER_SOCKET_IN_USE` when another process answers there
  * @throws ServerError `ERR_SERVER_SOCKET_PATH` when something else than a socket is there, or the folder is not usable
  */
-export async function listenOnSocket(server: Server, path: string): Promise<SocketListener> {
+export async function listenOnSocket(
+  server: Server,
+  path: string,
+  access: SocketAccess = OWNER_ONLY,
+): Promise<SocketListener> {
   await rejectUsedPath(path)
   const listener = new Listener(server)
   let folder: string | undefined
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    // A folder that is made for it must let through whom the socket does.
+    await mkdir(dirname(path), { recursive: true, mode: (access.mode & 0o077) === 0 ? 0o700 : 0o755 })
     folder = await mkdtemp(join(dirname(path), '.s'))
     const bound = join(folder, 's')
     await listener.listen({ path: bound })
-    await chmod(bound, 0o600)
+    // Before the mode: a group that is not meant must not have it for an instant.
+    if (access.gid !== undefined) await chown(bound, -1, access.gid)
+    await chmod(bound, access.mode)
     await rename(bound, path)
   } catch (cause) {
     const detail = String((cause as NodeJS.ErrnoException).code ?? '')

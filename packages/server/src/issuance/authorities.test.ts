@@ -130,6 +130,15 @@ describe('Authorities', () => {
     expect(await keyManager.listKeys()).toContain('jwt-of-someone-else')
   })
 
+  it('removes no key from a place that others may have keys in, and names it', async () => {
+    const { store, clock, keyManager } = await openTestAuthorities()
+    const orphan = `x509-${'0'.repeat(32)}`
+    await keyManager.createKey(orphan, 'ES256')
+    const { log } = await reopenAuthorities(store, clock, Object.assign(keyManager, { isShared: true }))
+    expect(await keyManager.listKeys()).toContain(orphan)
+    expect(log.text).toContain(orphan)
+  })
+
   it('retires an authority whose private key is lost: what it signed stays valid', async () => {
     const { authorities, store, clock, keyManager } = await openTestAuthorities()
     const lost = (await authorities.active('wit')).authority

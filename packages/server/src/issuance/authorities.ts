@@ -1,10 +1,15 @@
-import type { Clock, KeyManager, Logger } from '@countersign/plugin-kit'
+import { type Clock, type KeyManager, type Logger, UpstreamAuthorityError } from '@countersign/plugin-kit'
 import { type SigningKey, X509Issuer } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
+import type { AuthorityRequestStore } from '../store/authority-request-store.ts'
 import { AUTHORITY_KINDS, type Authority, type AuthorityKind, type AuthorityStore } from '../store/authority-store.ts'
 import { AuthorityError } from './authority-error.ts'
 import type { AuthorityFactory } from './authority-factory.ts'
+import { ImportedWarning } from './imported-warning.ts'
 import { nextRotationAt, planRotation, type RotationStep } from './plan-rotation.ts'
+import { prepareAuthority } from './prepare-authority.ts'
+import { standingOf } from './published-roots.ts'
+import type { UpstreamLink } from './upstream-link.ts'
 
 /** An authority with the key it signs with. */
 export interface SigningAuthority {
@@ -12,6 +17,8 @@ export interface SigningAuthority {
   readonly key: SigningKey
   /** Of an `x509` authority. */
   readonly x509Issuer?: X509Issuer
+  /** What a verifier needs besides a leaf and a root: the authority's own certificate, unless it is a root, and so on up. */
+  readonly intermediates?: readonly Uint8Array[]
 }
 
 export interface AuthoritiesOptions {
@@ -24,6 +31,10 @@ export interface AuthoritiesOptions {
   readonly propagationSeconds: number
   /** Kinds to keep, besides those that every server has. */
   readonly furtherKinds?: readonly AuthorityKind[]
+  /** Keys that wait for a certificate are no orphans. */
+  readonly requests: AuthorityRequestStore
+  /** What certificate authorities are signed by; without it they are roots. */
+  readonly upstream?: UpstreamLink | undefined
 }
 
 /** Keys this server made and nothing refers to are left over from a crash. Others are not ours to delete. */
@@ -37,12 +48,14 @@ export class Authorities {
   /** Kinds that have one active authority at any time. */
   readonly kinds: readonly AuthorityKind[]
   readonly #active = new Map<AuthorityKind, SigningAuthority>()
+  readonly #importedWarning: ImportedWarning
   #known: readonly Authority[] = []
   #running: Promise<void> = Promise.resolve()
 
   private constructor(options: AuthoritiesOptions) {
     this.#options = options
     this.kinds = [...AUTHORITY_KINDS, ...(options.furtherKinds ?? [])]
+    this.#importedWarning = new ImportedWarning(options.clock, options.log)
   }
 
   /** Recovers from whatever an earlier run left, and ensures one active authority of each kind. */
@@ -108,27 +121,52 @@ export class Authorities {
   }
 
   async #runSteps(): Promise<void> {
+    const failures: { readonly kind: AuthorityKind; readonly error: UpstreamAuthorityError }[] = []
     for (const kind of this.kinds) {
-      for (let steps = 0; steps < MAX_STEPS; steps++) {
-        const ofKind = (await this.#options.store.list()).filter((authority) => authority.kind === kind)
-        const step = planRotation(ofKind, this.#options.clock.now(), this.#options.propagationSeconds)
-        if (step === undefined) break
-        await this.#perform(kind, step)
+      try {
+        await this.#runStepsOf(kind)
+      } catch (error) {
+        // What there is signs on: an upstream that is away is no reason to stop.
+        if (!(error instanceof UpstreamAuthorityError)) throw error
+        failures.push({ kind, error })
       }
     }
     await this.#load()
+    for (const { kind, error } of failures) {
+      const active = this.#active.get(kind)?.authority
+      this.#options.upstream?.status.failed(kind, error, active)
+      if (active === undefined || active.notAfter <= this.#options.clock.now()) throw error
+    }
+  }
+
+  async #runStepsOf(kind: AuthorityKind): Promise<void> {
+    const { store, clock, propagationSeconds, upstream } = this.#options
+    for (let steps = 0; steps < MAX_STEPS; steps++) {
+      const ofKind = (await store.list()).filter((authority) => authority.kind === kind)
+      const standing = (authority: Authority) => standingOf(authority, upstream?.known)
+      const step = planRotation(ofKind, clock.now(), propagationSeconds, standing)
+      if (step === undefined) return
+      if (step.do === 'prepare' && upstream === undefined && this.#importedWarning.mustWait(ofKind)) return
+      await this.#perform(kind, step)
+      if (step.do === 'prepare') upstream?.status.succeeded(kind)
+    }
   }
 
   async #perform(kind: AuthorityKind, step: RotationStep): Promise<void> {
-    const { store, keyManager, factory } = this.#options
+    const { store, keyManager } = this.#options
     switch (step.do) {
-      case 'prepare': {
-        // The key first: a record without a key could not be told from a lost key.
-        const authority = await factory.create(kind)
-        await store.add(authority)
-        this.#report(authority, 'prepared')
+      case 'prepare':
+        this.#report(await prepareAuthority(this.#options, kind), 'prepared')
         return
-      }
+      case 'taint':
+        await store.taint(step.authority)
+        this.#report(step.authority, 'tainted')
+        return
+      case 'revoke':
+        await store.revoke(step.authority)
+        await keyManager.deleteKey(step.authority.keyName)
+        this.#report(step.authority, 'revoked')
+        return
       case 'activate':
         await store.activate(step.authority)
         this.#report(step.authority, 'active')
@@ -166,12 +204,16 @@ export class Authorities {
     }
   }
 
-  /** A crash between making a key and recording it leaves the key alone. */
+  /** A crash between making a key and recording it leaves the key alone. So does a lost data folder, which is no reason. */
   async #removeOrphanKeys(): Promise<void> {
-    const { store, keyManager, log } = this.#options
-    const referenced = new Set((await store.list()).map((authority) => authority.keyName))
+    const { store, requests, keyManager, log } = this.#options
+    const referenced = new Set([...(await store.list()), ...(await requests.list())].map(({ keyName }) => keyName))
     for (const name of await keyManager.listKeys()) {
       if (referenced.has(name) || !OWN_KEY_NAME.test(name)) continue
+      if (keyManager.isShared) {
+        log.warn({ keyName: name }, 'key manager holds a key that no authority refers to; it may be deleted by hand')
+        continue
+      }
       log.info({ keyName: name }, 'removing a key that no authority refers to')
       await keyManager.deleteKey(name)
     }
@@ -188,7 +230,8 @@ function identityOf({ id, state, taintedAt }: Authority) {
 }
 
 function toSigningAuthority(authority: Authority, key: SigningKey): SigningAuthority {
-  const { certificate } = authority
+  const { certificate, upstream } = authority
   if (certificate === undefined) return { authority, key }
-  return { authority, key, x509Issuer: new X509Issuer({ certificate, key }) }
+  const intermediates = upstream === undefined ? [] : [certificate, ...upstream.chain]
+  return { authority, key, x509Issuer: new X509Issuer({ certificate, key }), intermediates }
 }

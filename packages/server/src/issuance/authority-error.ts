@@ -9,6 +9,8 @@ export type AuthorityErrorCode =
   | 'ERR_AUTHORITY_STILL_USED'
   | 'ERR_AUTHORITY_KEY_MISSING'
   | 'ERR_AUTHORITY_KIND_UNUSED'
+  | 'ERR_AUTHORITY_OTHER_KEY'
+  | 'ERR_AUTHORITY_NO_ROOT'
 
 /** The server has no key to sign with at present, or a step of a key's life is out of order. */
 export class AuthorityError extends WorkloadIdentityError<AuthorityErrorCode> {}

@@ -1,22 +1,28 @@
 import type { AuthorityView } from '@countersign/api'
 import type { Clock, KeyManager } from '@countersign/plugin-kit'
 import type { Audit } from '../audit/audit.ts'
-import type { Authority, AuthorityKind, AuthorityStore, RevokedAuthority } from '../store/authority-store.ts'
+import type { AuthorityRequestStore } from '../store/authority-request-store.ts'
+import type { Authority, AuthorityKind, AuthorityStore } from '../store/authority-store.ts'
 import type { TaintReportStore } from '../store/taint-report-store.ts'
 import type { Authorities } from './authorities.ts'
 import { AuthorityError } from './authority-error.ts'
 import type { AuthorityFactory } from './authority-factory.ts'
+import { authorityView, requestView, revokedView } from './authority-view.ts'
 import { distributedAt } from './plan-rotation.ts'
+import { prepareAuthority } from './prepare-authority.ts'
+import type { UpstreamLink } from './upstream-link.ts'
 
 export interface AuthorityLifeCycleOptions {
   readonly authorities: Authorities
   readonly store: AuthorityStore
+  readonly requests: AuthorityRequestStore
   readonly reports: TaintReportStore
   readonly factory: AuthorityFactory
   readonly keyManager: KeyManager
   readonly audit: Audit
   readonly clock: Clock
   readonly propagationSeconds: number
+  readonly upstream?: UpstreamLink | undefined
 }
 
 /** Goes on where waiting is only advised. */
@@ -35,21 +41,22 @@ export class AuthorityLifeCycle {
     this.#options = options
   }
 
-  /** By kind, oldest first; after them those that were revoked. */
+  /** By kind, oldest first; then those that wait for a certificate, then those that were revoked. */
   async list(): Promise<AuthorityView[]> {
-    const { store } = this.#options
+    const { store, requests } = this.#options
     const authorities = await store.list()
     const views = await Promise.all(authorities.map((authority) => this.#view(authority, authorities)))
-    return [...views, ...(await store.listRevoked()).map(viewOfRevoked)]
+    return [...views, ...(await requests.list()).map(requestView), ...(await store.listRevoked()).map(revokedView)]
   }
 
   /**
    * Publishes a new authority. One that is prepared already is the answer.
    *
    * @throws AuthorityError `ERR_AUTHORITY_KIND_UNUSED`
+   * @throws UpstreamAuthorityError when an upstream has to sign or publish it and does not
    */
   prepare(kind: AuthorityKind): Promise<AuthorityView> {
-    const { authorities, store, factory } = this.#options
+    const { authorities, store } = this.#options
     if (!authorities.kinds.includes(kind)) {
       throw new AuthorityError(
         'ERR_AUTHORITY_KIND_UNUSED',
@@ -60,9 +67,7 @@ export class AuthorityLifeCycle {
       const present = await store.list()
       const prepared = present.find((authority) => authority.kind === kind && authority.state === 'prepared')
       if (prepared !== undefined) return this.#view(prepared, present)
-      // The key first: a record without a key could not be told from a lost key.
-      const authority = await factory.create(kind)
-      await store.add(authority)
+      const authority = await prepareAuthority(this.#options, kind)
       this.#report(authority, 'prepared')
       return this.#view(authority, [...present, authority])
     })
@@ -139,8 +144,15 @@ export class AuthorityLifeCycle {
    * @throws AuthorityError `ERR_AUTHORITY_NOT_TAINTED`, `ERR_AUTHORITY_STILL_USED` unless forced
    */
   revoke(id: string, { force = false }: StepOptions = {}): Promise<AuthorityView> {
-    const { authorities, store, keyManager } = this.#options
+    const { authorities, store, requests, keyManager, clock } = this.#options
     return authorities.run(async () => {
+      const request = (await requests.list()).find((each) => each.id === id)
+      if (request !== undefined) {
+        // Published nowhere: there is nothing to wait for, and nothing to remember.
+        await requests.remove(id)
+        await keyManager.deleteKey(request.keyName)
+        return { ...requestView(request), state: 'revoked', revokedAt: clock.now() }
+      }
       const present = await store.list()
       const revoked = (await store.listRevoked()).find((each) => each.id === id)
       const authority = present.find((each) => each.id === id)
@@ -190,14 +202,14 @@ export class AuthorityLifeCycle {
 
   async #view(authority: Authority, present: readonly Authority[]): Promise<AuthorityView> {
     const { reports, propagationSeconds } = this.#options
-    const { id, kind, state, notBefore, notAfter, taintedAt } = authority
+    const { id, kind, state, taintedAt } = authority
     const active = present.find((other) => other.kind === kind && other.state === 'active')
     return {
-      ...{ id, kind, state, notBefore, notAfter },
+      ...authorityView(authority),
       ...(state === 'prepared' && {
         distributedAt: Math.ceil(distributedAt(authority, active, propagationSeconds)),
       }),
-      ...(taintedAt !== undefined && { taintedAt, taint: await reports.progress(id, taintedAt) }),
+      ...(taintedAt !== undefined && { taint: await reports.progress(id, taintedAt) }),
     }
   }
 
@@ -205,10 +217,6 @@ export class AuthorityLifeCycle {
     const { id: authorityId, kind, notAfter } = authority
     this.#options.audit.authorityChanged({ authorityId, kind, state, notAfter })
   }
-}
-
-function viewOfRevoked(revoked: RevokedAuthority): AuthorityView {
-  return { ...revoked, state: 'revoked' }
 }
 
 function notFound(): AuthorityError {

@@ -89,7 +89,7 @@ export class SvidIssuer {
     })
     const serial = Buffer.from(serialBytes).toString('hex')
     this.#report(request.kind, request, signing, expiresAt, serial)
-    const chain = [Buffer.from(leaf).toString('base64')]
+    const chain = [leaf, ...(signing.intermediates ?? [])].map((der) => Buffer.from(der).toString('base64'))
     return { spiffeId: request.spiffeId, chain, expiresAt, serial, authorityId: signing.authority.id }
   }
 

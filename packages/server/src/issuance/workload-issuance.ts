@@ -13,12 +13,14 @@ import type { Audit } from '../audit/audit.ts'
 import type { CertificateStore } from '../store/certificate-store.ts'
 import type { EntryStore } from '../store/entry-store.ts'
 import { EntitlementError } from './entitlement-error.ts'
+import type { IssuanceRate } from './issuance-rate.ts'
 import type { SvidIssuer } from './svid-issuer.ts'
 
 export interface WorkloadIssuanceOptions {
   readonly entries: EntryStore
   readonly issuer: SvidIssuer
   readonly certificates: CertificateStore
+  readonly rate: IssuanceRate
   readonly audit: Audit
   readonly clock: Clock
   /** For entries that name none. Seconds. */
@@ -39,10 +41,12 @@ export class WorkloadIssuance {
    * @throws EntitlementError `ERR_ENTITLEMENT_ENTRY` when an entry is not this agent's, is over or not there
    * @throws EntitlementError `ERR_ENTITLEMENT_KEY_REUSED` when one key is named for two identities
    * @throws NodeError `ERR_NODE_BANNED`, `ERR_NODE_UNKNOWN` when that changed since the request was admitted
+   * @throws RateError `ERR_RATE_ISSUANCE` when the agent has had more than its share
    * @throws StoreError `ERR_STORE_UNWRITABLE`: what cannot be recorded cannot be revoked
    */
   async issueX509(agentId: string, { requests }: X509SvidRequest): Promise<X509SvidResponse> {
-    const { issuer, certificates, defaultTtlSeconds } = this.#options
+    const { issuer, certificates, defaultTtlSeconds, rate } = this.#options
+    rate.take(agentId, requests.length)
     const granted = await this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => {
@@ -68,7 +72,8 @@ export class WorkloadIssuance {
 
   /** All or none. @throws as `issueX509` */
   async issueWit(agentId: string, { requests }: WitSvidRequest): Promise<WitSvidResponse> {
-    const { issuer, defaultTtlSeconds } = this.#options
+    const { issuer, defaultTtlSeconds, rate } = this.#options
+    rate.take(agentId, requests.length)
     const granted = await this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => ({
@@ -86,9 +91,10 @@ export class WorkloadIssuance {
     return { svids }
   }
 
-  /** @throws EntitlementError `ERR_ENTITLEMENT_ENTRY` */
+  /** @throws EntitlementError `ERR_ENTITLEMENT_ENTRY`; RateError `ERR_RATE_ISSUANCE` */
   async issueJwt(agentId: string, { entryId, audience }: JwtSvidRequest): Promise<JwtSvidResponse> {
-    const { issuer, defaultTtlSeconds } = this.#options
+    const { issuer, defaultTtlSeconds, rate } = this.#options
+    rate.take(agentId, 1)
     const entry = await this.#requireEntry(agentId, entryId)
     const jwt = await issuer.issueJwt({
       spiffeId: entry.spiffeId,

@@ -1,4 +1,5 @@
 import { WorkloadIdentityError } from '@countersign/protocol'
+import { AdminError } from '../authorization/admin-error.ts'
 
 export type EntryErrorCode =
   | 'ERR_ENTRY_EXISTS'
@@ -19,6 +20,7 @@ export class EntryError extends WorkloadIdentityError<EntryErrorCode> {}
 
 /** The same refusal, with the step of a batch in front. Other errors stay what they are. */
 export function atStep(error: unknown, step: string): unknown {
+  if (error instanceof AdminError) return new AdminError(error.code, `${step}: ${error.message}`, { cause: error })
   if (!(error instanceof EntryError)) return error
   return new EntryError(error.code, `${step}: ${error.message}`, { cause: error })
 }

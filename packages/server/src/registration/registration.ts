@@ -1,6 +1,7 @@
 import type { Entry, EntryBatch, EntryBatchResult, EntryChange, EntryList, NewEntry } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
 import type { Audit } from '../audit/audit.ts'
+import type { EntryGuard } from '../authorization/entry-guard.ts'
 import type { EntryFilter, EntryStore } from '../store/entry-store.ts'
 import { atStep, EntryError } from './entry-error.ts'
 import { type EntryRules, validateEntry } from './validate-entry.ts'
@@ -14,7 +15,11 @@ export interface RegistrationOptions {
   readonly maxTtlSeconds: EntryRules['maxTtlSeconds']
 }
 
-/** Which programs, on which node, are which workload: what operators say about it, checked, stored and audited. */
+/**
+ * Which programs, on which node, are which workload: what operators say about it, checked, stored and audited.
+ *
+ * Each method takes the guard that says what its caller may. An entry that the caller may not know of is not there.
+ */
 export class Registration {
   readonly #options: RegistrationOptions
 
@@ -22,40 +27,41 @@ export class Registration {
     this.#options = options
   }
 
-  list(filter: EntryFilter): Promise<EntryList> {
-    return this.#options.entries.list(filter)
+  list(filter: EntryFilter, guard: EntryGuard): Promise<EntryList> {
+    return this.#options.entries.list({ ...filter, below: guard.visible })
   }
 
   /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
-  async get(id: string): Promise<Entry> {
+  async get(id: string, guard: EntryGuard): Promise<Entry> {
     const entry = await this.#options.entries.get(id)
-    if (entry === undefined) throw new EntryError('ERR_ENTRY_NOT_FOUND', 'no such entry')
+    if (entry === undefined || !guard.sees(entry)) throw new EntryError('ERR_ENTRY_NOT_FOUND', 'no such entry')
     return entry
   }
 
-  /** @throws EntryError `ERR_ENTRY_EXISTS`, or as `validateEntry` does */
-  async create(fields: NewEntry): Promise<Entry> {
+  /** @throws EntryError `ERR_ENTRY_EXISTS`, or as `validateEntry` does; AdminError `ERR_ADMIN_FORBIDDEN` */
+  async create(fields: NewEntry, guard: EntryGuard): Promise<Entry> {
     this.#validate(fields)
-    const entry = await this.#options.entries.create(this.#options.newId(), fields)
+    const entry = await this.#options.entries.create(this.#options.newId(), fields, guard)
     this.#options.audit.entryCreated(entry)
     return entry
   }
 
   /** Replaces the given fields; the others stay. @throws EntryError as `create` does, or `ERR_ENTRY_NOT_FOUND` */
-  async update(id: string, change: EntryChange): Promise<Entry> {
-    const entry = await this.#options.entries.update(id, (present) => {
+  async update(id: string, change: EntryChange, guard: EntryGuard): Promise<Entry> {
+    const derive = (present: Entry) => {
       const { id: _id, revision: _revision, createdAt: _createdAt, ...fields } = present
       const next = { ...fields, ...change }
       this.#validate(next)
       return next
-    })
+    }
+    const entry = await this.#options.entries.update(id, derive, guard)
     this.#options.audit.entryUpdated(entry)
     return entry
   }
 
-  /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
-  async delete(id: string): Promise<void> {
-    this.#options.audit.entryDeleted(await this.#options.entries.delete(id))
+  /** @throws EntryError `ERR_ENTRY_NOT_FOUND`; AdminError `ERR_ADMIN_FORBIDDEN` */
+  async delete(id: string, guard: EntryGuard): Promise<void> {
+    this.#options.audit.entryDeleted(await this.#options.entries.delete(id, guard))
   }
 
   /**
@@ -64,18 +70,18 @@ export class Registration {
    * @throws EntryError `ERR_ENTRY_CHANGED` when entries have changed since `batch.revision`
    * @throws EntryError as the single steps do; the message names the step
    */
-  async batch({ revision, create = [], replace = [], delete: ids = [] }: EntryBatch): Promise<EntryBatchResult> {
+  async batch(
+    { revision, create = [], replace = [], delete: ids = [] }: EntryBatch,
+    guard: EntryGuard,
+  ): Promise<EntryBatchResult> {
     const { entries, audit, newId } = this.#options
     this.#validateEach('create', create)
     this.#validateEach(
       'replace',
       replace.map(({ entry }) => entry),
     )
-    const result = await entries.batch(revision, {
-      create: create.map((entry) => ({ id: newId(), entry })),
-      replace,
-      delete: ids,
-    })
+    const steps = { create: create.map((entry) => ({ id: newId(), entry })), replace, delete: ids }
+    const result = await entries.batch(revision, steps, guard)
     for (const entry of result.deleted) audit.entryDeleted(entry)
     for (const entry of result.replaced) audit.entryUpdated(entry)
     for (const entry of result.created) audit.entryCreated(entry)

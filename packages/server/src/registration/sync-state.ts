@@ -1,5 +1,7 @@
 import type { SyncState } from '@countersign/api'
+import { encodeBase64 } from '@countersign/protocol'
 import { selectTainted } from '../issuance/own-bundle.ts'
+import { selectAuthorities } from '../store/authority-store.ts'
 import { selectBundles } from '../store/bundle-store.ts'
 import { selectCrls } from '../store/crl-store.ts'
 import { selectEntries } from '../store/entry-store.ts'
@@ -30,6 +32,7 @@ export class SyncStates {
       )
       const tainted = await selectTainted(snapshot, this.#trustDomain)
       const crls = await selectCrls(snapshot)
+      const intermediates = await selectIntermediates(snapshot)
       const federated = new Set(entries.flatMap((entry) => entry.federatesWith ?? []))
       return {
         revision: await currentRevision(snapshot),
@@ -38,6 +41,7 @@ export class SyncStates {
         bundles: await this.#readBundles(snapshot, [...federated]),
         ...(tainted.length > 0 && { tainted }),
         ...(crls.length > 0 && { crls }),
+        ...(intermediates.length > 0 && { intermediates }),
       }
     })
   }
@@ -47,4 +51,13 @@ export class SyncStates {
     const isOwn = ({ trustDomain }: SyncState['bundles'][number]) => trustDomain === this.#trustDomain
     return [...bundles.filter(isOwn), ...bundles.filter((bundle) => !isOwn(bundle))]
   }
+}
+
+/** Without them nobody could tell that a revocation list is by a CA of this trust domain. */
+async function selectIntermediates(snapshot: Snapshot): Promise<string[]> {
+  const authorities = await selectAuthorities(snapshot)
+  const all = authorities.flatMap(({ certificate, upstream }) =>
+    certificate === undefined || upstream === undefined ? [] : [certificate, ...upstream.chain],
+  )
+  return [...new Set(all.map(encodeBase64))]
 }

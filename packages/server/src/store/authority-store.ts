@@ -1,4 +1,4 @@
-import type { PublicJwk } from '@countersign/protocol'
+import { decodeBase64, encodeBase64, type PublicJwk } from '@countersign/protocol'
 import type { ChangeKind } from './change-feed.ts'
 import type { AuthorityRow } from './schema.ts'
 import type { ChangeTransaction, Snapshot, Store } from './store.ts'
@@ -22,10 +22,21 @@ export interface Authority {
   readonly notAfter: number
   /** DER; of an `x509` authority. */
   readonly certificate?: Uint8Array
+  /** What stands above `certificate`, unless that is a root of this trust domain itself. */
+  readonly upstream?: AuthorityUpstream
   /** Of a `jwt` or `wit` authority. */
   readonly publicJwk?: PublicJwk
   /** What it signed is to be replaced, since this moment. */
   readonly taintedAt?: number
+}
+
+export interface AuthorityUpstream {
+  /** DER: the CAs between `certificate` and the root, the issuer of `certificate` first. */
+  readonly chain: readonly Uint8Array[]
+  /** DER. */
+  readonly root: Uint8Array
+  /** Signed by hand: no plugin speaks for the root, so it stays published as long as the authority does. */
+  readonly isImported: boolean
 }
 
 /** What is left of an authority that is trusted no more. */
@@ -52,6 +63,15 @@ export class AuthorityStore {
   /** Publishes the present authorities again, for when what else is published with them may have changed. */
   republish(): Promise<void> {
     return this.#store.change(async (change) => this.#publish(change, await selectAuthorities(change.db)))
+  }
+
+  /** Changes what is published beside the authorities, and publishes it. */
+  publishWith<T>(work: (change: ChangeTransaction) => Promise<T>): Promise<T> {
+    return this.#store.change(async (change) => {
+      const result = await work(change)
+      await this.#publish(change, await selectAuthorities(change.db))
+      return result
+    })
   }
 
   add(authority: Authority): Promise<void> {
@@ -163,6 +183,7 @@ function toRow(authority: Authority): AuthorityRow {
     certificate: authority.certificate === undefined ? null : Buffer.from(authority.certificate).toString('base64'),
     public_jwk: authority.publicJwk === undefined ? null : JSON.stringify(authority.publicJwk),
     tainted_at: authority.taintedAt ?? null,
+    upstream: authority.upstream === undefined ? null : formatUpstream(authority.upstream),
   }
 }
 
@@ -177,5 +198,15 @@ function fromRow(row: AuthorityRow): Authority {
     ...(row.certificate !== null && { certificate: new Uint8Array(Buffer.from(row.certificate, 'base64')) }),
     ...(row.public_jwk !== null && { publicJwk: JSON.parse(row.public_jwk) as PublicJwk }),
     ...(row.tainted_at !== null && { taintedAt: row.tainted_at }),
+    ...(row.upstream !== null && { upstream: parseUpstream(row.upstream) }),
   }
+}
+
+function formatUpstream({ chain, root, isImported }: AuthorityUpstream): string {
+  return JSON.stringify({ chain: chain.map(encodeBase64), root: encodeBase64(root), isImported })
+}
+
+function parseUpstream(text: string): AuthorityUpstream {
+  const { chain, root, isImported } = JSON.parse(text) as { chain: string[]; root: string; isImported: boolean }
+  return { chain: chain.map(decodeBase64), root: decodeBase64(root), isImported }
 }

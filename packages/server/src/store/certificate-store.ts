@@ -46,6 +46,18 @@ export class CertificateStore {
     })
   }
 
+  /** Whether this server has revoked a certificate of its own. One that it never recorded is not. */
+  isRevoked(serial: string): Promise<boolean> {
+    return this.#store.read(async (snapshot) => {
+      const row = await snapshot
+        .selectFrom('certificates')
+        .select('revoked_at')
+        .where('serial', '=', serial)
+        .executeTakeFirst()
+      return row !== undefined && row.revoked_at !== null
+    })
+  }
+
   async #writeAll(): Promise<void> {
     this.#isWriting = true
     while (this.#waiting.length > 0) {

@@ -23,6 +23,8 @@ export type ChangeKind =
   | 'authority.tainted'
   | 'authority.revoked'
   | 'crl.updated'
+  | 'role_grant.created'
+  | 'role_grant.deleted'
 
 export interface StoreChange {
   readonly revision: number

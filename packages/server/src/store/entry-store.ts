@@ -1,12 +1,16 @@
 import type { Entry, EntryBatchResult, NewEntry, Selector } from '@countersign/api'
+import type { ExpressionBuilder } from 'kysely'
+import type { EntryGuard } from '../authorization/entry-guard.ts'
 import { atStep, EntryError } from '../registration/entry-error.ts'
-import type { EntryRow } from './schema.ts'
+import type { EntryRow, Schema } from './schema.ts'
 import { type ChangeTransaction, currentRevision, type Snapshot, type Store } from './store.ts'
 
 /** Which entries to list; an absent member matches all. */
 export interface EntryFilter {
   readonly spiffeId?: string | undefined
   readonly parentId?: string | undefined
+  /** Those whose identifier is one of these or below it. `spiffe://example.org/` stands for all of that trust domain. */
+  readonly below?: readonly string[] | undefined
 }
 
 /** What to do to entries, each with its id. */
@@ -16,7 +20,10 @@ export interface EntrySteps {
   readonly delete: readonly string[]
 }
 
-/** Registration entries. What they mean is checked before, in `registration/`. */
+/**
+ * Registration entries. What they mean is checked before, in `registration/`; who may write them is asked of the guard, in
+ * the transaction that does it. Without a guard it is the server itself that writes.
+ */
 export class EntryStore {
   readonly #store: Store
 
@@ -37,8 +44,8 @@ export class EntryStore {
   }
 
   /** @throws EntryError `ERR_ENTRY_EXISTS` for the same identifier, parent and set of selectors */
-  create(id: string, entry: NewEntry): Promise<Entry> {
-    return this.#store.change((change) => insertEntry(change, id, entry))
+  create(id: string, entry: NewEntry, guard?: EntryGuard): Promise<Entry> {
+    return this.#store.change((change) => insertEntry(change, id, entry, guard))
   }
 
   /**
@@ -46,31 +53,32 @@ export class EntryStore {
    *
    * @throws EntryError `ERR_ENTRY_NOT_FOUND`, `ERR_ENTRY_EXISTS`, or what `derive` throws
    */
-  update(id: string, derive: (present: Entry) => NewEntry): Promise<Entry> {
-    return this.#store.change((change) => replaceEntry(change, id, derive))
+  update(id: string, derive: (present: Entry) => NewEntry, guard?: EntryGuard): Promise<Entry> {
+    return this.#store.change((change) => replaceEntry(change, id, derive, guard))
   }
 
   /** @throws EntryError `ERR_ENTRY_NOT_FOUND` */
-  delete(id: string): Promise<Entry> {
-    return this.#store.change((change) => deleteEntry(change, id))
+  delete(id: string, guard?: EntryGuard): Promise<Entry> {
+    return this.#store.change((change) => deleteEntry(change, id, guard))
   }
 
   /**
    * Deletes, replaces and creates, in this order and in one transaction.
    *
    * @param basis revision of the list that the steps were planned on
-   * @throws EntryError `ERR_ENTRY_CHANGED` when an entry is newer than that
+   * @throws EntryError `ERR_ENTRY_CHANGED` when an entry that the caller may know of is newer than that
    * @throws EntryError `ERR_ENTRY_NOT_FOUND`, `ERR_ENTRY_EXISTS`; the message names the step
    */
-  batch(basis: number, steps: EntrySteps): Promise<EntryBatchResult> {
+  batch(basis: number, steps: EntrySteps, guard?: EntryGuard): Promise<EntryBatchResult> {
     return this.#store.change(async (change) => {
-      const newer = await change.db.selectFrom('entries').select('id').where('revision', '>', basis).executeTakeFirst()
-      if (newer !== undefined) {
+      if (await isAnyNewer(change.db, basis, guard)) {
         throw new EntryError('ERR_ENTRY_CHANGED', 'entries have changed since the batch was planned; plan it again')
       }
-      const deleted = await inTurn('delete', steps.delete, (id) => deleteEntry(change, id))
-      const replaced = await inTurn('replace', steps.replace, ({ id, entry }) => replaceEntry(change, id, () => entry))
-      const created = await inTurn('create', steps.create, ({ id, entry }) => insertEntry(change, id, entry))
+      const deleted = await inTurn('delete', steps.delete, (id) => deleteEntry(change, id, guard))
+      const replaced = await inTurn('replace', steps.replace, ({ id, entry }) =>
+        replaceEntry(change, id, () => entry, guard),
+      )
+      const created = await inTurn('create', steps.create, ({ id, entry }) => insertEntry(change, id, entry, guard))
       return { created, replaced, deleted, revision: await currentRevision(change.db) }
     })
   }
@@ -87,7 +95,13 @@ export class EntryStore {
   }
 }
 
-async function insertEntry(change: ChangeTransaction, id: string, entry: NewEntry): Promise<Entry> {
+async function insertEntry(
+  change: ChangeTransaction,
+  id: string,
+  entry: NewEntry,
+  guard: EntryGuard | undefined,
+): Promise<Entry> {
+  await guard?.requireWritable(change.db, entry)
   const revision = await change.record('entry.created', id, [entry.parentId])
   const row = { id, revision, created_at: change.now, ...toColumns(entry) }
   const { numInsertedOrUpdatedRows: inserted } = await change.db
@@ -103,10 +117,12 @@ async function replaceEntry(
   change: ChangeTransaction,
   id: string,
   derive: (present: Entry) => NewEntry,
+  guard: EntryGuard | undefined,
 ): Promise<Entry> {
-  const present = await selectEntry(change.db, id)
-  if (present === undefined) throw notFound()
-  const next = toColumns(derive(present))
+  const present = await requireEntry(change, id, guard)
+  const derived = derive(present)
+  await guard?.requireWritable(change.db, derived)
+  const next = toColumns(derived)
   const twin = await change.db
     .selectFrom('entries')
     .select('id')
@@ -125,11 +141,35 @@ async function replaceEntry(
   return fromRow({ id, revision, created_at: present.createdAt, ...next })
 }
 
-async function deleteEntry(change: ChangeTransaction, id: string): Promise<Entry> {
-  const entry = await selectEntry(change.db, id)
-  if (entry === undefined) throw notFound()
+async function deleteEntry(change: ChangeTransaction, id: string, guard: EntryGuard | undefined): Promise<Entry> {
+  const entry = await requireEntry(change, id, guard)
   await removeEntry(change, entry, 'entry.deleted')
   return entry
+}
+
+/** One that is to be changed. The guard comes first: what else is wrong tells that there is one. */
+async function requireEntry(change: ChangeTransaction, id: string, guard: EntryGuard | undefined): Promise<Entry> {
+  const entry = await selectEntry(change.db, id)
+  if (entry === undefined || guard?.sees(entry) === false) throw notFound()
+  await guard?.requireWritable(change.db, entry)
+  return entry
+}
+
+/** What a team does not see must not keep its batches from being taken. */
+async function isAnyNewer(snapshot: Snapshot, basis: number, guard: EntryGuard | undefined): Promise<boolean> {
+  let query = snapshot.selectFrom('entries').select('id').where('revision', '>', basis)
+  const below = guard?.visible
+  if (below !== undefined) query = query.where((where) => where.or(below.map((root) => isBelow(where, root))))
+  return (await query.executeTakeFirst()) !== undefined
+}
+
+/** A range of the index: "0" is the character after "/". */
+function isBelow(where: ExpressionBuilder<Schema, 'entries'>, root: string) {
+  const base = root.endsWith('/') ? root.slice(0, -1) : root
+  return where.or([
+    where('spiffe_id', '=', root),
+    where.and([where('spiffe_id', '>=', `${base}/`), where('spiffe_id', '<', `${base}0`)]),
+  ])
 }
 
 /** One after the other. A refusal names its step, as in "create[3]". */
@@ -145,6 +185,8 @@ export async function selectEntries(snapshot: Snapshot, filter: EntryFilter): Pr
   let query = snapshot.selectFrom('entries').selectAll()
   if (filter.spiffeId !== undefined) query = query.where('spiffe_id', '=', filter.spiffeId)
   if (filter.parentId !== undefined) query = query.where('parent_id', '=', filter.parentId)
+  const { below } = filter
+  if (below !== undefined) query = query.where((where) => where.or(below.map((root) => isBelow(where, root))))
   const rows = await query.orderBy('created_at').orderBy('id').execute()
   return rows.map(fromRow)
 }

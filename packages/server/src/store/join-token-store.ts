@@ -17,20 +17,27 @@ export class JoinTokenStore {
       await change.db.deleteFrom('join_tokens').where('expires_at', '<=', change.now).execute()
       await change.db
         .insertInto('join_tokens')
-        .values({ hash, agent_path: agentPath, created_at: change.now, expires_at: expiresAt, used_at: null })
+        .values({
+          hash,
+          agent_path: agentPath,
+          created_at: change.now,
+          expires_at: expiresAt,
+          used_at: null,
+          used_key: null,
+        })
         .execute()
       await change.record('join_token.created', hash)
     })
   }
 
-  /** What a token that could be spent now is for. */
-  findUnused(hash: string): Promise<{ readonly agentPath: string } | undefined> {
+  /** What a token is for that this key could spend now, or has spent. */
+  findFor(hash: string, keyHash: string): Promise<{ readonly agentPath: string } | undefined> {
     return this.#store.read(async (snapshot) => {
       const row = await snapshot
         .selectFrom('join_tokens')
         .select('agent_path')
         .where('hash', '=', hash)
-        .where('used_at', 'is', null)
+        .where(({ eb, or }) => or([eb('used_at', 'is', null), eb('used_key', '=', keyHash)]))
         .where('expires_at', '>', this.#clock.now())
         .executeTakeFirst()
       return row && { agentPath: row.agent_path }
@@ -39,20 +46,26 @@ export class JoinTokenStore {
 }
 
 /**
- * Spends a token as part of a change: one conditional update, so it happens once whoever else tries.
+ * Spends a token as part of a change: one conditional update, so it happens once whoever else tries. The key it was spent
+ * for may bring it again, until it expires: the answer was lost on its way, and for another key it is worth nothing.
  *
+ * @returns whether it was spent before
  * @throws AttestationError `ERR_ATTESTATION_TOKEN_UNKNOWN`
  */
-export async function spendJoinToken(change: ChangeTransaction, hash: string): Promise<void> {
+export async function spendJoinToken(change: ChangeTransaction, hash: string, keyHash: string): Promise<boolean> {
+  const before = await change.db.selectFrom('join_tokens').select('used_at').where('hash', '=', hash).executeTakeFirst()
   const { numUpdatedRows } = await change.db
     .updateTable('join_tokens')
-    .set({ used_at: change.now })
+    .set({ used_at: change.now, used_key: keyHash })
     .where('hash', '=', hash)
-    .where('used_at', 'is', null)
+    .where(({ eb, or }) => or([eb('used_at', 'is', null), eb('used_key', '=', keyHash)]))
     .where('expires_at', '>', change.now)
     .executeTakeFirstOrThrow()
-  if (numUpdatedRows !== 1n) {
-    throw new AttestationError('ERR_ATTESTATION_TOKEN_UNKNOWN', 'join token is unknown, has expired or was used before')
-  }
+  if (numUpdatedRows !== 1n) throw joinTokenUnknown()
   await change.record('join_token.redeemed', hash)
+  return before !== undefined && before.used_at !== null
+}
+
+export function joinTokenUnknown(): AttestationError {
+  return new AttestationError('ERR_ATTESTATION_TOKEN_UNKNOWN', 'join token is unknown, has expired or was used before')
 }

@@ -131,6 +131,53 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
+  ALTER TABLE authorities ADD COLUMN upstream TEXT;
+
+  CREATE TABLE upstream_bundle (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    document TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE authority_requests (
+    id TEXT PRIMARY KEY,
+    key_name TEXT NOT NULL UNIQUE,
+    csr TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE downstream_keys (
+    kid TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('jwt', 'wit')),
+    holder TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    public_jwk TEXT NOT NULL,
+    not_after INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX downstream_keys_by_holder ON downstream_keys (holder);
+  `,
+  `
+  CREATE TABLE role_grants (
+    id TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    identity TEXT,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'registrar', 'operator', 'admin')),
+    prefix TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    federates_with TEXT,
+    dns_names TEXT,
+    max_ttl INTEGER,
+    expires_at INTEGER,
+    UNIQUE (subject, role, prefix)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX role_grants_by_identity ON role_grants (identity) WHERE identity IS NOT NULL;
+  `,
+  `
+  ALTER TABLE join_tokens ADD COLUMN used_key TEXT;
+  `,
+  `
   -- SQLite cannot change a CHECK, so the table is made anew, with one more kind.
   CREATE TABLE authorities_new (
     id TEXT PRIMARY KEY,
@@ -142,10 +189,12 @@ export const MIGRATIONS: readonly string[] = [
     certificate TEXT,
     public_jwk TEXT,
     tainted_at INTEGER,
+    upstream TEXT,
     CHECK ((certificate IS NULL) <> (public_jwk IS NULL))
   ) STRICT, WITHOUT ROWID;
-  INSERT INTO authorities_new (id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at)
-    SELECT id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at FROM authorities;
+  INSERT INTO authorities_new
+    (id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at, upstream)
+    SELECT id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at, upstream FROM authorities;
   DROP TABLE authorities;
   ALTER TABLE authorities_new RENAME TO authorities;
   CREATE UNIQUE INDEX authorities_one_active ON authorities (kind) WHERE state = 'active';

@@ -1,7 +1,7 @@
 import type { Node, Selector } from '@countersign/api'
 import { NodeError } from '../attestation/node-error.ts'
 import { insertCertificate, type RecordedCertificate, revokeCertificatesOf } from './certificate-store.ts'
-import { spendJoinToken } from './join-token-store.ts'
+import { joinTokenUnknown, spendJoinToken } from './join-token-store.ts'
 import type { NodeRow } from './schema.ts'
 import type { ChangeTransaction, Snapshot, Store } from './store.ts'
 
@@ -14,6 +14,12 @@ export interface AttestedNodeRecord {
   /** Which signed the certificate. */
   readonly authorityId: string
   readonly expiresAt: number
+}
+
+/** What an attestation took. */
+export interface SpentTokens {
+  readonly hashes: Iterable<string>
+  readonly keyHash: string
 }
 
 /** Attested nodes and the certificates each may come with. */
@@ -52,19 +58,22 @@ export class NodeStore {
    * Records an attestation and spends what it took, both or neither. Certificates of an earlier attestation of the same
    * node stop being accepted.
    *
-   * @param joinTokens hashes
+   * @param spent hashes of join tokens, and of the public key they are spent for
    * @throws NodeError `ERR_NODE_BANNED`; a ban outlives attestation
    * @throws AttestationError `ERR_ATTESTATION_TOKEN_UNKNOWN` when a token was spent or has expired meanwhile
    */
-  recordAttested(node: AttestedNodeRecord, joinTokens: Iterable<string> = []): Promise<void> {
+  recordAttested(node: AttestedNodeRecord, spent: SpentTokens = { hashes: [], keyHash: '' }): Promise<void> {
     return this.#store.change(async (change) => {
-      for (const hash of joinTokens) await spendJoinToken(change, hash)
+      let isAgain = false
+      for (const hash of spent.hashes) isAgain = (await spendJoinToken(change, hash, spent.keyHash)) || isAgain
       const present = await change.db
         .selectFrom('nodes')
         .select('banned_at')
         .where('agent_id', '=', node.agentId)
         .executeTakeFirst()
       if (present !== undefined && present.banned_at !== null) throw banned()
+      // It was evicted meanwhile: the token it once came with does not bring it back.
+      if (isAgain && present === undefined) throw joinTokenUnknown()
       const columns = {
         attestor: node.attestor,
         selectors: JSON.stringify(node.selectors),

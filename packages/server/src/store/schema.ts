@@ -40,6 +40,8 @@ export interface JoinTokenRow {
   readonly created_at: number
   readonly expires_at: number
   readonly used_at: number | null
+  /** Hash of the public key that it was spent for. */
+  readonly used_key: string | null
 }
 
 export interface BundleRow {
@@ -76,6 +78,30 @@ export interface AuthorityRow {
   /** JSON of a token signing key's public half. */
   readonly public_jwk: string | null
   readonly tainted_at: number | null
+  /** JSON: what stands above a certificate authority that was signed from above. */
+  readonly upstream: string | null
+}
+
+/** A certificate authority's key for which somebody has yet to bring a certificate. */
+export interface AuthorityRequestRow {
+  readonly id: string
+  readonly key_name: string
+  /** Base64 PKCS #10. */
+  readonly csr: string
+  readonly created_at: number
+  readonly ends_at: number
+}
+
+/** A token signing key of a server below this one. */
+export interface DownstreamKeyRow {
+  readonly kid: string
+  readonly kind: string
+  /** SPIFFE ID of the server below. */
+  readonly holder: string
+  /** The node on which it ran. */
+  readonly agent_id: string
+  readonly public_jwk: string
+  readonly not_after: number
 }
 
 /** What is left of an authority that was revoked: its key is gone. */
@@ -134,6 +160,23 @@ export interface RevokedTokenRow {
   readonly expires_at: number
 }
 
+/** A role that somebody was given. */
+export interface RoleGrantRow {
+  readonly id: string
+  readonly created_at: number
+  /** Canonical text of the subject: equal subjects have equal keys. */
+  readonly subject: string
+  /** The SPIFFE ID that the subject is, or that an issuer's `sub` names. */
+  readonly identity: string | null
+  readonly role: string
+  readonly prefix: string
+  readonly parents: string
+  readonly federates_with: string | null
+  readonly dns_names: string | null
+  readonly max_ttl: number | null
+  readonly expires_at: number | null
+}
+
 export interface ChangeLogRow {
   readonly revision: number
   readonly at: number
@@ -156,4 +199,9 @@ export interface Schema {
   readonly crls: CrlRow
   readonly used_tokens: UsedTokenRow
   readonly revoked_tokens: RevokedTokenRow
+  /** What the upstream said last: JSON. */
+  readonly upstream_bundle: { readonly id: number; readonly document: string; readonly updated_at: number }
+  readonly authority_requests: AuthorityRequestRow
+  readonly downstream_keys: DownstreamKeyRow
+  readonly role_grants: RoleGrantRow
 }

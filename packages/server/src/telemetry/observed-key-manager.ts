@@ -51,6 +51,14 @@ export class ObservedKeyManager implements KeyManager {
     return this.#keyManager.deleteKey(name)
   }
 
+  get isShared(): boolean {
+    return this.#keyManager.isShared === true
+  }
+
+  async close(): Promise<void> {
+    await this.#keyManager.close?.()
+  }
+
   #observed(key: SigningKey): SigningKey {
     return { alg: key.alg, publicJwk: key.publicJwk, sign: (data) => this.#sign(key, data) }
   }

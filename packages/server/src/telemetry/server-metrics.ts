@@ -37,7 +37,7 @@ export const SERVER_METRICS = defineMetrics('countersign_server', {
   countersign_server_credentials_issued_total: {
     type: 'counter',
     help: 'Signed credentials.',
-    labels: { kind: oneOf('x509-svid', 'jwt-svid', 'wit-svid', 'agent-svid', 'server-svid') },
+    labels: { kind: oneOf('x509-svid', 'jwt-svid', 'wit-svid', 'agent-svid', 'server-svid', 'downstream-ca') },
   },
   countersign_server_credentials_refused_total: {
     type: 'counter',

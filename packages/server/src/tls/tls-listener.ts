@@ -6,7 +6,7 @@ import { limitPerCertificate } from './limit-per-certificate.ts'
 import type { TlsCredentialSource } from './tls-credential.ts'
 
 export interface TlsListenerOptions {
-  readonly app: FastifyInstance
+  readonly app: Pick<FastifyInstance, 'routing'>
   readonly host: string
   readonly port: number
   readonly credential: TlsCredentialSource

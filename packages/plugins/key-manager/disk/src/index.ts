@@ -1,16 +1,15 @@
-/** Key manager `disk`: signing keys in files that only their owner can read. */
-import { definePlugin, parseConfig } from '@countersign/plugin-kit'
-import { Type } from 'typebox'
+/** Key manager `disk`: signing keys in files that only their owner can read, encrypted where a secret is given. */
+import { definePlugin } from '@countersign/plugin-kit'
+import { parseDiskConfig, readKeySecrets } from './disk-config.ts'
 import { DiskKeyManager } from './disk-key-manager.ts'
 
 export { DiskKeyManager, type DiskKeyManagerOptions } from './disk-key-manager.ts'
-
-const DiskConfig = Type.Object({}, { additionalProperties: false })
 
 export default definePlugin({
   type: 'key-manager',
   name: 'disk',
   apiVersion: 1,
-  parseConfig: (config) => parseConfig(DiskConfig, config, { path: 'keyManager.config' }),
-  create: (_config, { clock, log, dataDir }) => new DiskKeyManager({ clock, log, dataDir }),
+  parseConfig: parseDiskConfig,
+  create: (config, { clock, log, dataDir, configDir = dataDir }) =>
+    new DiskKeyManager({ clock, log, dataDir, secrets: readKeySecrets(config, configDir) }),
 })

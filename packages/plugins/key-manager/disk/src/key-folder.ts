@@ -1,15 +1,19 @@
 /** One folder of key files: opened once with its checks, then written so that a crash leaves a whole key or none. */
 import { randomBytes } from 'node:crypto'
-import { constants, lstatSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync } from 'node:fs'
 import { link, open, readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isKeyName, KeyManagerError, readLimitedFrom } from '@countersign/plugin-kit'
 import { corrupt, MAX_KEY_FILE_BYTES } from './key-file.ts'
 import { requirePrivate } from './private-permissions.ts'
+import { NEW_FILE, replaceFile } from './replace-file.ts'
 
 const SUFFIX = '.json'
 /** No key name begins with a dot, so a half-written file can never be taken for a key. */
 const TEMPORARY_PREFIX = '.new-'
+const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+/** Another process that starts on this folder takes an unfinished file for one that a crash left. */
+const MAX_ATTEMPTS = 8
 
 export class KeyFolder {
   readonly #path: string
@@ -27,10 +31,11 @@ export class KeyFolder {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     requirePrivate({ path, kind: 'folder', owner }, lstatSync(path))
     for (const entry of readdirSync(path)) {
-      if (entry.startsWith(TEMPORARY_PREFIX)) unlinkSync(join(path, entry))
+      const file = join(path, entry)
+      if (entry.startsWith(TEMPORARY_PREFIX)) rmSync(file, { force: true })
       else if (entry.endsWith(SUFFIX)) {
-        const file = join(path, entry)
-        requirePrivate({ path: file, kind: 'file', owner }, lstatSync(file))
+        const stats = lstatSync(file, { throwIfNoEntry: false })
+        if (stats !== undefined) requirePrivate({ path: file, kind: 'file', owner }, stats)
       }
     }
   }
@@ -40,28 +45,50 @@ export class KeyFolder {
   }
 
   async names(): Promise<string[]> {
-    const entries = await readdir(this.#path)
-    return entries
-      .filter((entry) => entry.endsWith(SUFFIX))
-      .map((entry) => entry.slice(0, -SUFFIX.length))
-      .filter(isKeyName)
-      .sort()
+    return namesOf(await readdir(this.#path))
+  }
+
+  namesSync(): string[] {
+    return namesOf(readdirSync(this.#path))
   }
 
   /** @throws KeyManagerError `ERR_KEY_MANAGER_PERMISSIONS`, `ERR_KEY_MANAGER_CORRUPT` when the file is too large */
   async read(name: string): Promise<Buffer | undefined> {
     const path = this.pathOf(name)
-    const file = await ifExists(open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), path)
+    const file = await ifExists(open(path, READ_ONLY), path)
     if (file === undefined) return undefined
     try {
       // Checked again on the open file: permissions may have been widened since the start.
       requirePrivate({ path, kind: 'file', owner: this.#owner }, await file.stat())
       const { bytes, truncated } = await readLimitedFrom(file, MAX_KEY_FILE_BYTES)
-      if (truncated) throw corrupt(path, `larger than ${MAX_KEY_FILE_BYTES} bytes`)
+      if (truncated) throw tooLarge(path)
       return bytes
     } finally {
       await file.close()
     }
+  }
+
+  /** As `read`, of a file whose name was just listed, for the start. */
+  readSync(name: string): Buffer {
+    const path = this.pathOf(name)
+    const file = openSync(path, READ_ONLY)
+    try {
+      requirePrivate({ path, kind: 'file', owner: this.#owner }, fstatSync(file))
+      const bytes = Buffer.alloc(MAX_KEY_FILE_BYTES + 1)
+      let length = 0
+      for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+        read = readSync(file, bytes, length, bytes.length - length, null)
+      }
+      if (length > MAX_KEY_FILE_BYTES) throw tooLarge(path)
+      return bytes.subarray(0, length)
+    } finally {
+      closeSync(file)
+    }
+  }
+
+  /** @returns whether the earlier content was overwritten, see `replaceFile` */
+  replaceSync(name: string, content: string): { readonly isErased: boolean } {
+    return replaceFile(this.pathOf(name), this.#newTemporary(), content)
   }
 
   /**
@@ -70,24 +97,37 @@ export class KeyFolder {
    * @throws KeyManagerError `ERR_KEY_MANAGER_EXISTS`
    */
   async create(name: string, content: string): Promise<void> {
-    const temporary = join(this.#path, `${TEMPORARY_PREFIX}${randomBytes(12).toString('hex')}`)
+    for (let attempt = 1; !(await this.#tryCreate(name, content)); attempt++) {
+      if (attempt === MAX_ATTEMPTS) throw new Error('unfinished key files are removed again and again')
+    }
+    await this.#sync()
+  }
+
+  /** @returns false when the file was removed before it was finished */
+  async #tryCreate(name: string, content: string): Promise<boolean> {
+    const temporary = this.#newTemporary()
     await writeNewFile(temporary, content)
     try {
       // A link fails when its name exists; a rename would replace the key of whoever came first.
       await link(temporary, this.pathOf(name))
+      return true
     } catch (error) {
       if (hasCode(error, 'EEXIST')) throw new KeyManagerError('ERR_KEY_MANAGER_EXISTS', `key "${name}" exists`)
+      if (hasCode(error, 'ENOENT')) return false
       throw error
     } finally {
-      await unlink(temporary)
+      await ifExists(unlink(temporary), temporary)
     }
-    await this.#sync()
   }
 
   async delete(name: string): Promise<void> {
     const path = this.pathOf(name)
     await ifExists(unlink(path), path)
     await this.#sync()
+  }
+
+  #newTemporary(): string {
+    return join(this.#path, `${TEMPORARY_PREFIX}${randomBytes(12).toString('hex')}`)
   }
 
   /** Makes names durable, the folder's own one too; syncing a file does not. */
@@ -103,8 +143,20 @@ export class KeyFolder {
   }
 }
 
+function namesOf(entries: readonly string[]): string[] {
+  return entries
+    .filter((entry) => entry.endsWith(SUFFIX))
+    .map((entry) => entry.slice(0, -SUFFIX.length))
+    .filter(isKeyName)
+    .sort()
+}
+
+function tooLarge(path: string): KeyManagerError {
+  return corrupt(path, `larger than ${MAX_KEY_FILE_BYTES} bytes`)
+}
+
 async function writeNewFile(path: string, content: string): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+  const file = await open(path, NEW_FILE, 0o600)
   try {
     await file.writeFile(content)
     await file.sync()

@@ -96,6 +96,18 @@ describe('join-token, agent', () => {
     expect(warnings).toEqual(['join token file can be read by others, use mode 0600'])
   })
 
+  it('tells an operator which command to run and where the token goes', () => {
+    const create = (config: object) => agent.create(agent.parseConfig(config), { ...context, configDir: folder })
+    expect(create({ tokenFile: './token' }).describeNeed?.('/rack/one')).toEqual({
+      say: `a join token is good for one attestation: make another on the server and write it to ${join(folder, 'token')} on this node; the agent finds it by itself`,
+      command: ['countersign', 'token', 'create', '--agent-path', '/rack/one'],
+    })
+    const need = create({ token: 'secret-token' }).describeNeed?.(undefined)
+    expect(need?.say).toContain('"nodeAttestor.config.token"')
+    expect(need?.say).not.toContain('secret-token')
+    expect(need?.command).toEqual(['countersign', 'token', 'create'])
+  })
+
   it('refuses both a token and a file', () => {
     expect(() => agent.parseConfig({ token: 'a', tokenFile: 'b' })).toThrow(
       expect.objectContaining({

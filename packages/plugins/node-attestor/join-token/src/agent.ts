@@ -7,6 +7,7 @@ import {
   ConfigError,
   definePlugin,
   type Logger,
+  type NodeAttestorNeed,
   parseConfig,
   readLimited,
 } from '@countersign/plugin-kit'
@@ -60,6 +61,18 @@ class JoinTokenAgentAttestor implements AgentNodeAttestor {
     }
     const path = resolve(this.#configDir, tokenFile)
     return toEvidence(await this.#readToken(path), `join token file "${path}"`)
+  }
+
+  describeNeed(agentPath: string | undefined): NodeAttestorNeed {
+    const { tokenFile } = this.#config
+    const place =
+      tokenFile === undefined
+        ? `put it into "${CONFIG_PATH}.token" of this agent's configuration and start the agent again`
+        : `write it to ${resolve(this.#configDir, tokenFile)} on this node; the agent finds it by itself`
+    return {
+      say: `a join token is good for one attestation: make another on the server and ${place}`,
+      command: ['countersign', 'token', 'create', ...(agentPath === undefined ? [] : ['--agent-path', agentPath])],
+    }
   }
 
   async #readToken(path: string): Promise<string> {

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expectCode, FakeClock } from '@countersign/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { startServer } from '../../server.ts'
@@ -18,6 +19,36 @@ describe('admin socket', () => {
     const { server } = await startTestServer()
     expect(statSync(server.adminSocket).mode & 0o777).toBe(0o600)
     expect(statSync(server.adminSocket).isSocket()).toBe(true)
+  })
+
+  it('is open to whom the configuration says, in a folder that lets them through', async () => {
+    const socket = join(await temporaryFolder(), 'new', 'admin.sock')
+    const gid = process.getegid?.() ?? 0
+    await startTestServer({ config: { admin: { socket, socketMode: '0660', socketGroup: gid } } })
+    const { mode, gid: group } = statSync(socket)
+    expect([(mode & 0o777).toString(8), group]).toEqual(['660', gid])
+    expect((statSync(join(socket, '..')).mode & 0o777).toString(8)).toBe('755')
+  })
+
+  // Only root can be somebody else.
+  it.runIf(process.geteuid?.() === 0)('asks the kernel which user calls', async () => {
+    const folder = await temporaryFolder()
+    await chmod(folder, 0o755)
+    const socket = join(folder, 'open', 'admin.sock')
+    const test = await startTestServer({ config: { admin: { socket, socketMode: '0666' } } })
+    const script =
+      'require("node:http").get({ socketPath: process.argv[1], path: "/v1/status" }, (r) => r.pipe(process.stdout))'
+    const asUser = async (uid: number) => {
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, socket], { uid, cwd: '/' })
+      return JSON.parse(stdout)
+    }
+    expect(await asUser(4711)).toMatchObject({ status: 403, code: 'ERR_ADMIN_NO_ROLE' })
+    expect(
+      (await test.admin('/v1/role-grants', { body: { subject: { uid: 4711 }, role: 'viewer', prefix: '/' } })).status,
+    ).toBe(201)
+    expect(await asUser(4711)).toMatchObject({ trustDomain: 'example.org' })
+    expect(await asUser(4712)).toMatchObject({ status: 403 })
+    expect(await asUser(0)).toMatchObject({ trustDomain: 'example.org' })
   })
 
   it('creates, lists, shows, changes and deletes entries', async () => {
@@ -100,7 +131,9 @@ describe('admin socket', () => {
     expect(Object.keys((await admin('/v1/openapi.json')).body.paths).sort()).toEqual([
       '/v1/authorities',
       '/v1/authorities/activate',
+      '/v1/authorities/import',
       '/v1/authorities/prepare',
+      '/v1/authorities/request',
       '/v1/authorities/revoke',
       '/v1/authorities/taint',
       '/v1/bundles',
@@ -119,6 +152,8 @@ describe('admin socket', () => {
       '/v1/nodes',
       '/v1/nodes/ban',
       '/v1/nodes/evict',
+      '/v1/role-grants',
+      '/v1/role-grants/{id}',
       '/v1/status',
     ])
   })

@@ -3,6 +3,7 @@ import type { Logger } from '@countersign/plugin-kit'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from '../create-app.ts'
 import type { RequestObservers } from '../observe-requests.ts'
+import { AdminGate, type AdminGateOptions } from './admin-gate.ts'
 import { type AuthorityRoutesOptions, addAuthorityRoutes } from './authority-routes.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addEntryRoutes, type EntryRoutesOptions } from './entry-routes.ts'
@@ -12,6 +13,7 @@ import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addJoinTokenRoutes, type JoinTokenRoutesOptions } from './join-token-routes.ts'
 import { addLogLevelRoutes, type LogLevelRoutesOptions } from './log-level-routes.ts'
 import { addNodeRoutes, type NodeRoutesOptions } from './node-routes.ts'
+import { addRoleGrantRoutes, type RoleGrantRoutesOptions } from './role-grant-routes.ts'
 import { addStatusRoutes } from './status-routes.ts'
 
 export interface AdminAppOptions
@@ -23,27 +25,37 @@ export interface AdminAppOptions
     ExchangeRoutesOptions,
     FederationRoutesOptions,
     HealthRoutesOptions,
-    LogLevelRoutesOptions {
+    LogLevelRoutesOptions,
+    RoleGrantRoutesOptions,
+    AdminGateOptions {
   readonly observers?: RequestObservers
   readonly readStatus: () => Promise<ServerStatus>
   readonly log: Logger
   readonly version: string
 }
 
-/** What operators ask of a server. Who may is decided by the socket's mode. */
-export function createAdminApp(options: AdminAppOptions): Promise<FastifyInstance> {
+/** What administrators ask of a server, on its Unix socket and over the network. Who may is decided by {@link AdminGate}. */
+export async function createAdminApp(options: AdminAppOptions): Promise<FastifyInstance> {
   const { log, version, observers } = options
-  const description = 'What operators ask of a server, over its Unix socket.'
-  return createApp({ log, version, observers, name: 'admin', description, openapi: true }, (app) => {
-    addEntryRoutes(app, options)
-    addNodeRoutes(app, options)
-    addJoinTokenRoutes(app, options)
-    addBundleRoutes(app, options)
-    addAuthorityRoutes(app, options)
-    addExchangeRoutes(app, options)
-    addFederationRoutes(app, options)
-    addStatusRoutes(app, options.readStatus)
-    addHealthRoutes(app, options)
-    addLogLevelRoutes(app, options)
-  })
+  const description = 'What administrators ask of a server, over its Unix socket or the machine listener.'
+  const gate = new AdminGate(options)
+  const { install, admit: guard } = gate
+  const app = await createApp(
+    { log, version, observers, name: 'admin', description, openapi: true, install, guard },
+    (routes) => {
+      addEntryRoutes(routes, gate, options)
+      addNodeRoutes(routes, gate, options)
+      addJoinTokenRoutes(routes, options)
+      addBundleRoutes(routes, options)
+      addAuthorityRoutes(routes, options)
+      addExchangeRoutes(routes, options)
+      addFederationRoutes(routes, options)
+      addRoleGrantRoutes(routes, gate, options)
+      addStatusRoutes(routes, options.readStatus)
+      addHealthRoutes(routes, options)
+      addLogLevelRoutes(routes, options)
+    },
+  )
+  gate.requireAllUsed()
+  return app
 }

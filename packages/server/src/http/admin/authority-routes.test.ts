@@ -1,9 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { Agent } from 'node:https'
 import { connect, type PeerCertificate } from 'node:tls'
+import { decodeBase64, encodeBase64, verifyCertificateRequest } from '@countersign/protocol'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { refusal } from '../../test-support/machine-requests.ts'
 import { startTestServer, type TestServer } from '../../test-support/test-server.ts'
+import { makeRoot, signCa } from '../../test-support/test-upstream.ts'
 
 // Whole servers, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 })
@@ -52,6 +55,37 @@ describe('authorities', () => {
     expect((await post(test, 'revoke', { id: old })).body).toMatchObject({ id: old, state: 'revoked' })
     expect((await agent.call('/v1/agent/sync')).body).not.toHaveProperty('tainted')
     expect(await list(test)).toContainEqual(expect.objectContaining({ id: old, state: 'revoked' }))
+  })
+
+  it('are signed by hand: agents come and go by the chain from then on', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const { authority, csr } = (await post(test, 'request', {})).body
+    const { publicKeySpki } = await verifyCertificateRequest(decodeBase64(csr), nodeCrypto)
+    const company = makeRoot(test.clock)
+    const root = encodeBase64(company.certificate)
+    const chain = [encodeBase64(signCa(company, publicKeySpki, test.clock, 5000))]
+    const { id } = authority
+    expect(refusal(await post(test, 'import', { id, chain: ['AAAA'], root }))).toMatch(/^400 ERR_CERTIFICATE_/)
+    expect(refusal(await post(test, 'import', { id, chain }))).toBe('400 ERR_AUTHORITY_NO_ROOT')
+    expect(refusal(await post(test, 'import', { id, chain, root, more: 1 }))).toBe('400 ERR_HTTP_INVALID')
+    expect(refusal(await post(test, 'import', { id, chain: [root], root }))).toBe('400 ERR_AUTHORITY_OTHER_KEY')
+    const imported = await post(test, 'import', { id, chain, root })
+    expect(imported.body).toMatchObject({
+      id,
+      state: 'prepared',
+      root: { subject: expect.stringContaining('Company CA') },
+    })
+    await post(test, 'activate', { id, force: true })
+
+    const { chain: own } = (await agent.renew()).body.credential
+    expect(own.slice(1)).toEqual(chain)
+    const sync = await agent.call('/v1/agent/sync')
+    expect(sync.status).toBe(200)
+    expect(sync.body.intermediates).toEqual(chain)
+    expect(sync.body.bundles[0].bundle.keys).toContainEqual(expect.objectContaining({ x5c: [root] }))
+    await test.clock.advance(1)
+    await vi.waitFor(async () => expect(await issuerShown(test.server.machineUrl)).toContain('Company CA'))
   })
 
   it('tells every agent of a taint at once', async () => {

@@ -2,6 +2,7 @@ import { Entry, EntryBatch, EntryBatchResult, EntryChange, EntryList, NewEntry, 
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { Registration } from '../../registration/registration.ts'
+import type { AdminGatekeeper } from './admin-gate.ts'
 
 export interface EntryRoutesOptions {
   readonly registration: Registration
@@ -14,11 +15,15 @@ const EntryQuery = Type.Object(
 const EntryParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 type EntryParams = Static<typeof EntryParams>
 
-export function addEntryRoutes(app: FastifyInstance, { registration }: EntryRoutesOptions): void {
+export function addEntryRoutes(
+  app: FastifyInstance,
+  { entryGuardOf }: Pick<AdminGatekeeper, 'entryGuardOf'>,
+  { registration }: EntryRoutesOptions,
+): void {
   app.get<{ Querystring: Static<typeof EntryQuery> }>(
     '/v1/entries',
     { schema: { summary: 'List entries', querystring: EntryQuery, response: { 200: EntryList } } },
-    (request) => registration.list(request.query),
+    (request) => registration.list(request.query, entryGuardOf(request)),
   )
 
   app.post<{ Body: NewEntry }>(
@@ -32,7 +37,7 @@ export function addEntryRoutes(app: FastifyInstance, { registration }: EntryRout
       },
     },
     async (request, reply) => {
-      const entry = await registration.create(request.body)
+      const entry = await registration.create(request.body, entryGuardOf(request))
       return reply.code(201).header('location', `/v1/entries/${entry.id}`).send(entry)
     },
   )
@@ -47,13 +52,13 @@ export function addEntryRoutes(app: FastifyInstance, { registration }: EntryRout
         response: { 200: EntryBatchResult },
       },
     },
-    (request) => registration.batch(request.body),
+    (request) => registration.batch(request.body, entryGuardOf(request)),
   )
 
   app.get<{ Params: EntryParams }>(
     '/v1/entries/:id',
     { schema: { summary: 'Show an entry', params: EntryParams, response: { 200: Entry } } },
-    (request) => registration.get(request.params.id),
+    (request) => registration.get(request.params.id, entryGuardOf(request)),
   )
 
   app.patch<{ Params: EntryParams; Body: EntryChange }>(
@@ -67,14 +72,14 @@ export function addEntryRoutes(app: FastifyInstance, { registration }: EntryRout
         response: { 200: Entry },
       },
     },
-    (request) => registration.update(request.params.id, request.body),
+    (request) => registration.update(request.params.id, request.body, entryGuardOf(request)),
   )
 
   app.delete<{ Params: EntryParams }>(
     '/v1/entries/:id',
     { schema: { summary: 'Delete an entry', params: EntryParams } },
     async (request, reply) => {
-      await registration.delete(request.params.id)
+      await registration.delete(request.params.id, entryGuardOf(request))
       return reply.code(204).send()
     },
   )

@@ -2,16 +2,22 @@ import { Node, NodeList, NodeReference } from '@countersign/api'
 import type { FastifyInstance } from 'fastify'
 import type { Audit } from '../../audit/audit.ts'
 import type { NodeStore } from '../../store/node-store.ts'
+import type { AdminGatekeeper } from './admin-gate.ts'
 
 export interface NodeRoutesOptions {
   readonly nodes: NodeStore
   readonly audit: Audit
 }
 
-export function addNodeRoutes(app: FastifyInstance, { nodes, audit }: NodeRoutesOptions): void {
-  app.get('/v1/nodes', { schema: { summary: 'List nodes', response: { 200: NodeList } } }, async () => ({
-    nodes: await nodes.list(),
-  }))
+export function addNodeRoutes(
+  app: FastifyInstance,
+  { accessOf }: Pick<AdminGatekeeper, 'accessOf'>,
+  { nodes, audit }: NodeRoutesOptions,
+): void {
+  app.get('/v1/nodes', { schema: { summary: 'List nodes', response: { 200: NodeList } } }, async (request) => {
+    const access = accessOf(request)
+    return { nodes: (await nodes.list()).filter(({ agentId }) => access.sees(agentId)) }
+  })
 
   app.post<{ Body: NodeReference }>(
     '/v1/nodes/ban',

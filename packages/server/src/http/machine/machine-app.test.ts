@@ -30,9 +30,13 @@ describe('machine listener', () => {
     ['POST', '/v1/agent/jwt-svids'],
     ['POST', '/v1/agent/wit-svids'],
     ['POST', '/v1/agent/tainted'],
+    ['POST', '/v1/downstream/ca'],
+    ['GET', '/v1/downstream/bundle'],
+    ['PUT', '/v1/downstream/keys'],
+    ['DELETE', '/v1/downstream/keys'],
     ['GET', '/v1/openapi.json'],
     ['DELETE', '/v1/agent/sync'],
-    ['GET', '/v1/entries'],
+    ['GET', '/v1/unknown'],
   ])('refuses %s %s without a certificate', async (method, path) => {
     const { server } = await startTestServer()
     const reply = await callHttps(`${server.machineUrl}${path}`, { method })
@@ -74,6 +78,35 @@ describe('machine listener', () => {
     const back = await test.attestedAgent('/evicted')
     expect((await back.call('/v1/agent/sync')).status).toBe(200)
     expect(refusal(await evicted.call('/v1/agent/sync'))).toBe('403 ERR_NODE_UNKNOWN')
+  })
+
+  it('ends the stream of an agent that is banned, issues nothing more to it, and says so in the audit log', async () => {
+    const test = await startTestServer()
+    const banned = await test.attestedAgent('/banned')
+    const { id: entryId } = await createEntry(test, banned)
+    const stream = await banned.events()
+    await stream.until(({ states }) => states.length > 0)
+    const requests = [{ entryId, publicKey: newKey() }]
+    const issue = async () =>
+      Promise.all([
+        banned.call('/v1/agent/x509-svids', { body: { requests } }),
+        banned.call('/v1/agent/wit-svids', { body: { requests } }),
+        banned.call('/v1/agent/jwt-svids', { body: { entryId, audience: ['a'] } }),
+      ])
+    expect((await issue()).map(({ status }) => status)).toEqual([200, 200, 200])
+    const issued = test.log.events('credential.issued').length
+    await test.admin('/v1/nodes/ban', { body: { agentId: banned.agentId } })
+    await stream.ended()
+    expect((await issue()).map(refusal)).toEqual(Array(3).fill('403 ERR_NODE_BANNED'))
+    expect(test.log.events('credential.issued')).toHaveLength(issued)
+    expect(test.log.events('node.refused')).toEqual(
+      Array(3).fill(expect.objectContaining({ agentId: banned.agentId, code: 'ERR_NODE_BANNED' })),
+    )
+    expect(test.log.events('admin.called').at(-1)).toMatchObject({
+      action: 'node.ban',
+      resource: banned.agentId,
+      decision: 'allowed',
+    })
   })
 
   it('asks again for every request on a connection that stays open', async () => {
@@ -211,6 +244,35 @@ describe('machine listener', () => {
     expect(status).toBe(200)
   })
 
+  it('lets no agent have more credentials than its share, and says when there are more', async () => {
+    const test = await startTestServer({ config: { svids: { issuanceRate: 1, issuanceBurst: 100 } } })
+    const [greedy, other] = [await test.attestedAgent('/greedy'), await test.attestedAgent('/other')]
+    const ask = async (agent: TestAgent, count: number) => {
+      const { id: entryId } = await createEntry(test, agent, { spiffeId: `spiffe://example.org/a${agentCount++}` })
+      const key = newKey()
+      return () =>
+        agent.call('/v1/agent/x509-svids', { body: { requests: Array(count).fill({ entryId, publicKey: key }) } })
+    }
+    let agentCount = 0
+    const fifty = await ask(greedy, 50)
+    expect([(await fifty()).status, (await fifty()).status]).toEqual([200, 200])
+    const refused = await fifty()
+    expect(refusal(refused)).toBe('429 ERR_RATE_ISSUANCE')
+    expect(refused.headers['retry-after']).toBe('50')
+    expect((await (await ask(other, 50))()).status).toBe(200)
+    // Neither its identity nor what it may know hangs on that.
+    expect([(await greedy.call('/v1/agent/sync')).status, (await greedy.renew()).status]).toEqual([200, 200])
+    const { id: entryId } = await createEntry(test, greedy, { spiffeId: 'spiffe://example.org/jwt' })
+    const jwt = () => greedy.call('/v1/agent/jwt-svids', { body: { entryId, audience: ['a'] } })
+    expect(refusal(await jwt())).toBe('429 ERR_RATE_ISSUANCE')
+    const wit = { requests: [{ entryId, publicKey: newKey() }] }
+    expect(refusal(await greedy.call('/v1/agent/wit-svids', { body: wit }))).toBe('429 ERR_RATE_ISSUANCE')
+    test.clock.jump(1)
+    expect((await jwt()).status).toBe(200)
+    test.clock.jump(50)
+    expect((await fifty()).status).toBe(200)
+  })
+
   it('describes itself', async () => {
     const test = await startTestServer()
     const agent = await test.attestedAgent()
@@ -224,6 +286,9 @@ describe('machine listener', () => {
       '/v1/agent/tainted',
       '/v1/agent/wit-svids',
       '/v1/agent/x509-svids',
+      '/v1/downstream/bundle',
+      '/v1/downstream/ca',
+      '/v1/downstream/keys',
     ])
     expect(Object.keys(body.paths['/v1/agent/sync'])).toEqual(['get'])
   })
