@@ -6,7 +6,7 @@ import type { Tree } from './tree.ts'
 const SECTIONS: readonly (readonly string[])[] = [
   ['What it proves', 'What it guarantees'],
   ['Options'],
-  ['Selectors', 'Selectors produced', 'Keys'],
+  ['Selectors', 'Selectors produced', 'Keys', 'Claims'],
   ['Security'],
   ['Sample'],
 ]

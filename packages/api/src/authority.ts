@@ -2,7 +2,13 @@
 import { type Static, Type } from 'typebox'
 import { Der, Timestamp, WorkloadId } from './common.ts'
 
-export const AuthorityKind = Type.Union([Type.Literal('x509'), Type.Literal('jwt'), Type.Literal('wit')])
+/** `oauth`: of servers with a token service. */
+export const AuthorityKind = Type.Union([
+  Type.Literal('x509'),
+  Type.Literal('jwt'),
+  Type.Literal('wit'),
+  Type.Literal('oauth'),
+])
 export type AuthorityKind = Static<typeof AuthorityKind>
 
 /** How far the nodes have come with replacing what a tainted authority signed. */

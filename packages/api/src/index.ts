@@ -37,6 +37,7 @@ export {
   WorkloadId,
 } from './common.ts'
 export { Entry, EntryBatch, EntryBatchResult, EntryChange, NewEntry } from './entry.ts'
+export { ExchangeExplanation, ExplainExchange, ExplainedParty, RuleFinding } from './exchange.ts'
 export { HealthCheck, HealthReport } from './health.ts'
 export { LogLevelChange, LogLevelReset, LogLevels } from './log-level.ts'
 export {

@@ -29,6 +29,7 @@ import { addEntryDelete } from './commands/entry-delete.ts'
 import { addEntryList } from './commands/entry-list.ts'
 import { addEntryShow } from './commands/entry-show.ts'
 import { addEntryUpdate } from './commands/entry-update.ts'
+import { addExchangeExplain } from './commands/exchange-explain.ts'
 import { addFederationCreate } from './commands/federation-create.ts'
 import { addFederationDelete } from './commands/federation-delete.ts'
 import { addFederationList } from './commands/federation-list.ts'
@@ -127,6 +128,12 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     does: 'roles of administrators: who may do what below which path',
     example: 'role grant registrar --prefix /team-a --workload spiffe://example.org/team-a/ci',
     verbs: [addRoleGrant, addRoleList, addRoleShow, addRoleRevoke],
+  },
+  {
+    name: 'exchange',
+    does: 'what the token service makes of tokens',
+    example: 'exchange explain --subject wit:example.org:spiffe://example.org/a',
+    verbs: [addExchangeExplain],
   },
   {
     name: 'federation',

@@ -32,6 +32,17 @@ export type {
   ServerNodeAttestor,
 } from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
+export type {
+  IssuedSvid,
+  IssuerSettings,
+  PresentedToken,
+  TokenProfile,
+  TokenProfileHost,
+  TokenProfileIn,
+  TokenProfileOut,
+  TokenRole,
+  TokenSigner,
+} from './plugin/token-profile.ts'
 export type { CaRequest, IssuedCa, TokenKey, UpstreamAuthority, UpstreamBundle } from './plugin/upstream-authority.ts'
 export { UpstreamAuthorityError, type UpstreamAuthorityErrorCode } from './plugin/upstream-authority-error.ts'
 export type { PeerProcess, WorkloadAttestor } from './plugin/workload-attestor.ts'

@@ -9,6 +9,7 @@ import { backUpRunning } from './backup/backup-of-server.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
 import { examineRunning } from './doctor/examine-running.ts'
+import type { TokenService } from './exchange/open-token-service.ts'
 import { createAdminApp } from './http/admin/admin-app.ts'
 import { LocalPeers } from './http/admin/local-peers.ts'
 import { SERVER_LIMITS } from './http/listener.ts'
@@ -40,6 +41,7 @@ export interface Admin {
 export async function openAdmin(
   { config, parts, log, clock, closers, observation, logLevels }: AdminSurroundings,
   readStatus: () => Promise<ServerStatus>,
+  tokenService: TokenService | undefined,
 ): Promise<Admin> {
   const { trustDomain, svids, admin } = config
   const peers = new LocalPeers()
@@ -58,6 +60,7 @@ export async function openAdmin(
     trustDomain,
     defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
     readStatus,
+    tokenService,
     logLevels,
     observers: observation,
     backUp: () => backUpRunning(config, parts, clock.now()),

@@ -137,6 +137,7 @@ export async function openServerParts(
     x509: config.authorities.x509Ttl,
     jwt: config.authorities.jwtTtl,
     wit: config.authorities.witTtl,
+    oauth: config.authorities.oauthTtl,
   }
   const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint))
   const downstreamKeys = new DownstreamKeyStore(store, authorityStore)
@@ -171,7 +172,12 @@ export async function openServerParts(
     clock,
     propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
   }
-  const authorities = await Authorities.open({ ...authorityParts, gate, log: log.child({ component: 'authorities' }) })
+  const authorities = await Authorities.open({
+    ...authorityParts,
+    gate,
+    log: log.child({ component: 'authorities' }),
+    furtherKinds: config.tokenService === undefined ? [] : ['oauth'],
+  })
   if (upstream !== undefined) {
     const follower = new UpstreamFollower({ link: upstream, authorities, clock, log: upstreamLog })
     closers.add(() => follower.stop())

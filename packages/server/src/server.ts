@@ -3,9 +3,12 @@ import { type Clock, type Logger, type LogLevels, systemClock } from '@countersi
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
+import { openTokenService } from './exchange/open-token-service.ts'
+import { parseTokenServiceUrls } from './exchange/token-service-urls.ts'
+import { resolveHost } from './federation/resolve-address.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
-import { createPublicApp } from './http/public/public-app.ts'
+import { createPublicApp, type PublicAppOptions } from './http/public/public-app.ts'
 import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
 import { type Admin, openAdmin } from './open-admin.ts'
@@ -99,9 +102,10 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     listeners: await listening.promise,
     ...(parts.gate.holds().length > 0 && { holds: [...parts.gate.holds()] }),
   })
-  const admin = await openAdmin(surroundings, readStatus)
+  const oauth = await openOAuth(surroundings)
+  const admin = await openAdmin(surroundings, readStatus, oauth?.tokenService)
   const { listener: machine, hub } = await openMachineListener(surroundings, admin)
-  const open = await openPublicListener(surroundings)
+  const open = await openPublicListener(surroundings, oauth)
   const spiffe = await openSpiffeBundleListener(surroundings)
 
   const urls = {
@@ -188,14 +192,8 @@ async function openMachineListener({ config, parts, log, clock, closers, observa
   return { listener, hub }
 }
 
-async function openPublicListener({
-  config,
-  parts,
-  log,
-  clock,
-  closers,
-  observation,
-}: Surroundings): Promise<TlsListener> {
+async function openPublicListener(surroundings: Surroundings, oauth: PublicAppOptions['oauth']): Promise<TlsListener> {
+  const { config, parts, log, clock, closers, observation } = surroundings
   const { jwtIssuer } = config.svids
   const app = await createPublicApp({
     bundles: parts.bundles,
@@ -205,6 +203,7 @@ async function openPublicListener({
     // Strangers learn no reasons.
     isReady: async () => (await parts.readiness.report()).ready,
     observers: observation,
+    oauth,
     log: log.child({ listener: 'public' }),
     version: VERSION,
   })
@@ -218,6 +217,26 @@ async function openPublicListener({
   })
   closers.add(() => listener.stop())
   return listener
+}
+
+/** The token service, where one is configured. */
+async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
+  const { tokenService: own, trustDomain, dataDir, plugins } = config
+  if (own === undefined) return undefined
+  const context = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
+  const profiles = new Map([...plugins.tokenProfiles].map(([name, create]) => [name, create(context(name))] as const))
+  const tokenService = await openTokenService({
+    ...parts,
+    config: own,
+    urls: parseTokenServiceUrls(own.issuer, config.svids.jwtIssuer),
+    trustDomain,
+    profiles,
+    resolveHost,
+    clock,
+    log: log.child({ component: 'token-service' }),
+  })
+  closers.add(() => tokenService.stop())
+  return { tokenService, refreshHintSeconds: config.bundle.refreshHint, now: () => clock.now() }
 }
 
 function publicCredential({

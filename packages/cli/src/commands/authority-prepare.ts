@@ -11,7 +11,7 @@ import { type OutputFormat, openOutput } from '../output.ts'
 import { addVerb } from '../verb.ts'
 import { printAuthority } from './authority-page.ts'
 
-const KINDS = ['x509', 'jwt', 'wit'] as const satisfies readonly AuthorityKind[]
+const KINDS = ['x509', 'jwt', 'wit', 'oauth'] as const satisfies readonly AuthorityKind[]
 
 interface Options extends AdminOptions {
   readonly csrFile?: string

@@ -6,5 +6,12 @@ export {
   describeServerNodeAttestor,
   type ServerNodeAttestorFixture,
 } from './node-attestor.ts'
+export {
+  describeTokenProfileIn,
+  describeTokenProfileOut,
+  type TokenProfileInFixture,
+  type TokenProfileOutFixture,
+} from './token-profile.ts'
+export { TestTokenProfileHost, type TestTokenProfileHostOptions } from './token-profile-host.ts'
 export { describeUpstreamAuthority, type UpstreamAuthorityFixture } from './upstream-authority.ts'
 export { describeWorkloadAttestor, type WorkloadAttestorFixture } from './workload-attestor.ts'

@@ -10,6 +10,7 @@ const PLUGIN_TYPES: readonly PluginType[] = [
   'key-manager',
   'node-attestor-agent',
   'node-attestor-server',
+  'token-profile',
   'upstream-authority',
   'workload-attestor',
 ]

@@ -2,6 +2,7 @@ import type { Logger } from '../logging/logger.ts'
 import type { Clock } from './clock.ts'
 import type { KeyManager } from './key-manager.ts'
 import type { AgentNodeAttestor, ServerNodeAttestor } from './node-attestor.ts'
+import type { TokenProfile } from './token-profile.ts'
 import type { UpstreamAuthority } from './upstream-authority.ts'
 import type { WorkloadAttestor } from './workload-attestor.ts'
 
@@ -10,6 +11,7 @@ export interface PluginTypes {
   'key-manager': KeyManager
   'node-attestor-agent': AgentNodeAttestor
   'node-attestor-server': ServerNodeAttestor
+  'token-profile': TokenProfile
   'upstream-authority': UpstreamAuthority
   'workload-attestor': WorkloadAttestor
 }

@@ -12,6 +12,7 @@ export function encodeJwsHeader(header: {
   readonly alg: string
   readonly typ?: string
   readonly kid?: string
+  readonly jwk?: object
 }): string {
   return `${portableCodec.encodeBase64urlText(JSON.stringify(header))}.`
 }

@@ -22,6 +22,13 @@ export type CredentialErrorCode =
   | 'ERR_CREDENTIAL_CONFIRMATION_ALGORITHM'
   | 'ERR_CREDENTIAL_ISSUER'
   | 'ERR_CREDENTIAL_AUDIENCE'
+  | 'ERR_CREDENTIAL_ID'
+  | 'ERR_CREDENTIAL_ACTOR'
+  | 'ERR_CREDENTIAL_CLAIM'
+  | 'ERR_CREDENTIAL_REVOKED'
+  | 'ERR_CREDENTIAL_REPLAYED'
+  | 'ERR_CREDENTIAL_REPLAY_MEMORY_FULL'
+  | 'ERR_CREDENTIAL_REPLAY_MEMORY_AWAY'
 
-/** A credential (WIT, WIT-SVID, JWT-SVID) or a Transaction Token that must not be believed. */
+/** A credential (WIT, WIT-SVID, JWT-SVID), a Transaction Token or a token brought to be exchanged that must not be believed. */
 export class CredentialError extends AuthenticityError<CredentialErrorCode> {}

@@ -20,6 +20,11 @@ export type ProofErrorCode =
   | 'ERR_PROOF_ACCESS_TOKEN'
   | 'ERR_PROOF_TXN_TOKEN'
   | 'ERR_PROOF_OTHER_TOKEN'
+  | 'ERR_PROOF_KEY'
+  | 'ERR_PROOF_METHOD'
+  | 'ERR_PROOF_TARGET'
+  | 'ERR_PROOF_ISSUED_IN_FUTURE'
+  | 'ERR_PROOF_NONCE'
 
 /** A proof of possession that does not prove what it must, for this request. */
 export class ProofError extends AuthenticityError<ProofErrorCode> {}

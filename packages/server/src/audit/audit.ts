@@ -23,6 +23,39 @@ export interface RefusedAttestation {
   readonly more?: number
 }
 
+/** A token that the token service gave out. Names and hashes: no token, and no claim that could be secret. */
+export interface IssuedExchangeToken {
+  readonly grant: string
+  /** The exchange rule that allowed it. */
+  readonly rule: string
+  readonly profile: string
+  readonly client: string
+  readonly subjectIssuer: string
+  readonly subject: string
+  /** Base64url SHA-256 of the token that it came from. */
+  readonly subjectTokenHash: string
+  readonly actorTokenHash?: string
+  readonly audience: readonly string[]
+  readonly scopes: readonly string[]
+  /** `jti`, or a serial number. */
+  readonly tokenId: string
+  readonly expiresAt: number
+}
+
+/** A request that was refused. Who asked is told only where it was proved. */
+export interface RefusedExchange {
+  readonly error: string
+  readonly reason: string
+  readonly detail?: string
+  readonly grant?: string
+  readonly client?: string
+  readonly subjectIssuer?: string
+  readonly subject?: string
+  readonly subjectTokenHash?: string
+  /** How many like this one were left out since the last. */
+  readonly more?: number
+}
+
 export interface AdminCallRecord {
   /** Who: `uid:1000`, a SPIFFE ID, an issuer and its subject. Absent when nobody proved to be anybody. */
   readonly subject?: string | undefined
@@ -74,6 +107,9 @@ export function createAudit(log: Logger) {
     roleRevoked: ({ id, subject, role, prefix }: RoleGrant) => write('role.revoked', { id, subject, role, prefix }),
     authorityChanged: (authority: { authorityId: string; kind: string; state: string; notAfter: number }) =>
       write('authority.changed', authority),
+    tokenIssued: (token: IssuedExchangeToken) => write('token.issued', token),
+    tokenRevoked: (token: { tokenId: string; client: string; expiresAt: number }) => write('token.revoked', token),
+    tokenRefused: (refusal: RefusedExchange) => write('token.refused', refusal),
     federationCreated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>
       write('federation.created', federation),
     federationUpdated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>

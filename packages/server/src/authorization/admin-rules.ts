@@ -80,6 +80,9 @@ export const ADMIN_RULES: readonly AdminRule[] = [
   { route: 'POST /v1/authorities/taint', action: 'authority.taint', role: 'admin', over: 'trust-domain' },
   { route: 'POST /v1/authorities/revoke', action: 'authority.revoke', role: 'admin', over: 'trust-domain' },
 
+  // Rules tell who may be whom; who reads them one by one could look for the weakest.
+  { route: 'POST /v1/exchange/explain', action: 'exchange.explain', role: 'operator', over: 'trust-domain' },
+
   { route: 'GET /v1/role-grants', action: 'role.list', role: 'admin', over: 'role-grants' },
   { route: 'POST /v1/role-grants', action: 'role.grant', role: 'admin', over: 'role-grants' },
   { route: 'GET /v1/role-grants/:id', action: 'role.read', role: 'admin', over: 'role-grants' },

@@ -2,6 +2,7 @@
 import { TracingSettings, telemetrySettings } from '@countersign/telemetry'
 import { type Static, Type } from 'typebox'
 import { OidcIssuerConfig } from '../authorization/oidc/oidc-issuer-config.ts'
+import { TokenServiceConfig } from '../exchange/token-service-schema.ts'
 
 const DAY = 86_400
 
@@ -76,6 +77,7 @@ export const ServerConfigFile = Type.Object({
       x509Ttl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a certificate authority'),
       jwtTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs JWT-SVIDs'),
       witTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs WIT-SVIDs'),
+      oauthTtl: seconds(DAY, 60, 3650 * DAY, 'lifetime of a key that signs for the token service'),
       jwtAlgorithm: Type.Union([Type.Literal('ES256'), Type.Literal('RS256')], {
         default: 'ES256',
         description: 'algorithm of the next key that signs JWT-SVIDs; some relying parties accept only RS256',
@@ -127,6 +129,7 @@ export const ServerConfigFile = Type.Object({
     },
     { default: {} },
   ),
+  tokenService: Type.Optional(TokenServiceConfig),
   keyManager: Type.Object(PluginChoice.properties, {
     default: { name: 'disk' },
     description: 'where signing keys are kept',

@@ -26,7 +26,7 @@ describe('parseServerConfig', () => {
         remote: true,
         oidc: [],
       },
-      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, jwtAlgorithm: 'ES256' },
+      authorities: { x509Ttl: 86_400, jwtTtl: 86_400, witTtl: 86_400, oauthTtl: 86_400, jwtAlgorithm: 'ES256' },
       svids: { x509Ttl: 3600, jwtTtl: 300, witTtl: 3600, agentTtl: 3600, issuanceRate: 100, issuanceBurst: 20_000 },
       bundle: { refreshHint: 60 },
       downstream: { caTtl: 86_400, pathLength: 0 },

@@ -3,6 +3,10 @@ import { resolve } from 'node:path'
 import { ConfigError, loadConfigFile, parseConfig } from '@countersign/plugin-kit'
 import { errorCode, parseTrustDomain } from '@countersign/protocol'
 import type { OidcIssuerConfig } from '../authorization/oidc/oidc-issuer-config.ts'
+import { validateIssuers } from '../exchange/issuers/issuers.ts'
+import { validateClients } from '../exchange/registered-clients.ts'
+import type { TokenServiceConfig } from '../exchange/token-service-schema.ts'
+import { parseTokenServiceUrls } from '../exchange/token-service-urls.ts'
 import { parseAddressRange } from '../federation/address-range.ts'
 import type { SocketAccess } from '../http/unix-socket.ts'
 import { IssuerUrlError, parseIssuerUrl } from '../issuance/issuer-url.ts'
@@ -48,6 +52,7 @@ export async function loadServerConfig(
  *
  * @param baseDir relative paths start here
  * @throws ConfigError `ERR_CONFIG_UNKNOWN_KEY`, `ERR_CONFIG_INVALID`
+ * @throws ExchangeError `ERR_EXCHANGE_ISSUER`
  */
 export function parseServerConfig(value: unknown, baseDir: string): ServerConfig {
   const { admin, keyManager, nodeAttestors, upstreamAuthority, ...file } = parseConfig(ServerConfigFile, value)
@@ -63,8 +68,12 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
   if (Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES) {
     throw new ConfigError('ERR_CONFIG_INVALID', `"admin.socket" is longer than ${MAX_SOCKET_PATH_BYTES} bytes`)
   }
+  const { tokenService, ...others } = file
   return {
-    ...file,
+    ...others,
+    ...(tokenService !== undefined && {
+      tokenService: resolveTokenService(tokenService, file.svids.jwtIssuer, baseDir),
+    }),
     dataDir,
     public: {
       ...file.public,
@@ -79,6 +88,33 @@ export function parseServerConfig(value: unknown, baseDir: string): ServerConfig
     },
     plugins: parsePluginChoices({ keyManager, nodeAttestors, upstreamAuthority }, baseDir),
     configDir: resolve(baseDir),
+  }
+}
+
+/** Paths become absolute, and whatever can be seen to be wrong is. */
+function resolveTokenService(
+  config: TokenServiceConfig,
+  jwtIssuer: string | undefined,
+  baseDir: string,
+): TokenServiceConfig {
+  parseTokenServiceUrls(config.issuer, jwtIssuer)
+  validateIssuers(config.issuers)
+  validateClients(config.clients, config.issuers)
+  const withAbsolutePaths = <Keys extends { readonly jwksFile?: string; readonly webRootsFile?: string }>(
+    keys: Keys,
+  ) => {
+    const { jwksFile, webRootsFile } = keys
+    return {
+      ...keys,
+      ...(jwksFile && { jwksFile: resolve(baseDir, jwksFile) }),
+      ...(webRootsFile && { webRootsFile: resolve(baseDir, webRootsFile) }),
+    }
+  }
+  return {
+    ...config,
+    rulesFile: resolve(baseDir, config.rulesFile),
+    issuers: config.issuers.map(withAbsolutePaths),
+    clients: config.clients.map(withAbsolutePaths),
   }
 }
 

@@ -11,8 +11,13 @@ import {
   type PluginType,
   type PluginTypes,
   type ServerNodeAttestor,
+  type TokenProfile,
   type UpstreamAuthority,
 } from '@countersign/plugin-kit'
+import accessToken from '@countersign/token-profile-access-token'
+import jwtSvid from '@countersign/token-profile-jwt-svid'
+import serviceAccount from '@countersign/token-profile-service-account'
+import wit from '@countersign/token-profile-wit'
 import countersignUpstream from '@countersign/upstream-authority-countersign'
 import diskUpstream from '@countersign/upstream-authority-disk'
 import spireUpstream from '@countersign/upstream-authority-spire'
@@ -22,6 +27,10 @@ const CATALOG = new PluginCatalog([
   memoryKeyManager,
   pkcs11KeyManager,
   joinToken,
+  accessToken,
+  jwtSvid,
+  serviceAccount,
+  wit,
   countersignUpstream,
   diskUpstream,
   spireUpstream,
@@ -34,6 +43,8 @@ export interface ServerPlugins {
   readonly keyManager: ChosenPlugin<KeyManager>
   /** By the name that agents give. */
   readonly nodeAttestors: ReadonlyMap<string, ChosenPlugin<ServerNodeAttestor>>
+  /** All there are: without a rule that names it, none does anything. */
+  readonly tokenProfiles: ReadonlyMap<string, ChosenPlugin<TokenProfile>>
   readonly upstreamAuthority?: { readonly name: string; readonly create: ChosenPlugin<UpstreamAuthority> }
 }
 
@@ -61,7 +72,11 @@ export function parsePluginChoices(choices: PluginChoices, configDir: string): S
     }
     chosen.set(choice.name, choose('node-attestor-server', choice, configDir))
   }
+  const tokenProfiles = new Map(
+    CATALOG.names('token-profile').map((name) => [name, choose('token-profile', { name }, configDir)] as const),
+  )
   return {
+    tokenProfiles,
     keyManager: choose('key-manager', keyManager, configDir),
     nodeAttestors: chosen,
     ...(upstreamAuthority !== undefined && {

@@ -119,7 +119,7 @@ it('signs revocation lists', async () => {
   const { store, clock, keyManager, authorities, gate, log } = await open()
   const factory = new AuthorityFactory({
     ...{ keyManager, crypto: nodeCrypto, clock, trustDomain, jwtAlgorithm: 'ES256', gate },
-    lifetimeSeconds: { x509: 1, jwt: 1, wit: 1 },
+    lifetimeSeconds: { x509: 1, jwt: 1, wit: 1, oauth: 1 },
   })
   await new CrlPublisher({ store: new CrlStore(store), factory, clock, log, gate }).publishDue()
   const [list, ...more] = (await store.read(selectCrls)).map(decodeBase64)

@@ -31,6 +31,8 @@ export interface AuthoritiesOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly propagationSeconds: number
+  /** Kinds to keep, besides those that every server has. */
+  readonly furtherKinds?: readonly AuthorityKind[]
   /** Keys that wait for a certificate are no orphans. */
   readonly requests: AuthorityRequestStore
   /** What certificate authorities are signed by; without it they are roots. */
@@ -46,6 +48,8 @@ const MAX_AHEAD_SECONDS = 300
 /** The trust domain's signing keys: one active of each kind at any time, replaced before they end. */
 export class Authorities {
   readonly #options: AuthoritiesOptions
+  /** Kinds that have one active authority at any time. */
+  readonly kinds: readonly AuthorityKind[]
   readonly #active = new Map<AuthorityKind, SigningAuthority>()
   readonly #importedWarning: ImportedWarning
   #known: readonly Authority[] = []
@@ -54,6 +58,7 @@ export class Authorities {
 
   private constructor(options: AuthoritiesOptions) {
     this.#options = options
+    this.kinds = [...AUTHORITY_KINDS, ...(options.furtherKinds ?? [])]
     this.#importedWarning = new ImportedWarning(options.clock, options.log)
   }
 
@@ -130,7 +135,7 @@ export class Authorities {
     await this.#removeThoseOfTheFuture()
     if (!this.#isRecovered) await this.#recover()
     const failures: { readonly kind: AuthorityKind; readonly error: UpstreamAuthorityError }[] = []
-    for (const kind of AUTHORITY_KINDS) {
+    for (const kind of this.kinds) {
       try {
         await this.#runStepsOf(kind)
       } catch (error) {

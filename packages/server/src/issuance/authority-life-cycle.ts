@@ -52,10 +52,17 @@ export class AuthorityLifeCycle {
   /**
    * Publishes a new authority. One that is prepared already is the answer.
    *
+   * @throws AuthorityError `ERR_AUTHORITY_KIND_UNUSED`
    * @throws UpstreamAuthorityError when an upstream has to sign or publish it and does not
    */
   prepare(kind: AuthorityKind): Promise<AuthorityView> {
     const { authorities, store } = this.#options
+    if (!authorities.kinds.includes(kind)) {
+      throw new AuthorityError(
+        'ERR_AUTHORITY_KIND_UNUSED',
+        `this server signs nothing with authorities of kind ${kind}`,
+      )
+    }
     return authorities.run(async () => {
       const present = await store.list()
       const prepared = present.find((authority) => authority.kind === kind && authority.state === 'prepared')

@@ -16,7 +16,7 @@ async function openWorld() {
   const { store, clock, keyManager, log, authorities, gate } = test
   const factory = new AuthorityFactory({
     ...{ keyManager, crypto: nodeCrypto, clock, trustDomain, jwtAlgorithm: 'ES256', gate },
-    lifetimeSeconds: { x509: 1, jwt: 1, wit: 1 },
+    lifetimeSeconds: { x509: 1, jwt: 1, wit: 1, oauth: 1 },
   })
   const crls = new CrlPublisher({ store: new CrlStore(store), factory, clock, log, gate })
   const nodes = new NodeStore(store)

@@ -20,7 +20,7 @@ export async function prepareAuthority(parts: PrepareParts, kind: AuthorityKind)
   const { store, factory, keyManager, upstream } = parts
   const authority = await factory.create(kind)
   try {
-    if (kind !== 'x509') await upstream?.publish([...(await store.list()), authority])
+    if (kind !== 'x509' && kind !== 'oauth') await upstream?.publish([...(await store.list()), authority])
     await store.add(authority)
   } catch (error) {
     await keyManager.deleteKey(authority.keyName)

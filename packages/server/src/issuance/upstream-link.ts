@@ -137,7 +137,8 @@ const NOTHING: StoredUpstream = {
 
 function tokenKeysOf(authorities: readonly Authority[]): TokenKey[] {
   return authorities.flatMap(({ kind, publicJwk, notAfter }) =>
-    kind === 'x509' || publicJwk === undefined ? [] : [{ kind, publicJwk, notAfter }],
+    // Keys of the token service are part of no bundle, above neither.
+    kind === 'x509' || kind === 'oauth' || publicJwk === undefined ? [] : [{ kind, publicJwk, notAfter }],
   )
 }
 

@@ -74,6 +74,7 @@ export class UpstreamStatus {
 }
 
 const TEXT: Readonly<Record<'bundle' | AuthorityKind, string>> = {
+  oauth: 'the next key of the token service could not be made, the present one signs on until it ends',
   bundle: 'upstream does not tell its bundle, the last one known stays published',
   x509: 'upstream did not sign the next certificate authority, the present one signs on until it ends',
   jwt: 'upstream did not publish the next key for JWT-SVIDs, the present one signs on until it ends',

@@ -5,7 +5,7 @@ import { isDnsName } from './dns-name.ts'
 import { EntryError, type EntryErrorCode } from './entry-error.ts'
 
 /** Paths below this prefix are the system's own identities. */
-const RESERVED_PATH = '/countersign'
+export const RESERVED_PATH = '/countersign'
 /** Identifiers of agents lie below this path. */
 export const AGENT_PATH = '/countersign/agent'
 
@@ -67,7 +67,7 @@ function parseOwnId(text: string, trustDomain: string, field: string, code: Entr
 }
 
 /** With a segment boundary, so that "/countersigned" is free. */
-function isBelow(path: string, prefix: string): boolean {
+export function isBelow(path: string, prefix: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`)
 }
 

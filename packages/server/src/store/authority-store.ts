@@ -3,8 +3,11 @@ import type { ChangeKind } from './change-feed.ts'
 import type { AuthorityRow } from './schema.ts'
 import type { ChangeTransaction, Snapshot, Store } from './store.ts'
 
-export const AUTHORITY_KINDS = ['x509', 'jwt', 'wit'] as const
-export type AuthorityKind = (typeof AUTHORITY_KINDS)[number]
+/** `oauth` signs what the token service issues. It is never part of the bundle. */
+export type AuthorityKind = 'x509' | 'jwt' | 'wit' | 'oauth'
+
+/** Those that every server has. */
+export const AUTHORITY_KINDS = ['x509', 'jwt', 'wit'] as const satisfies readonly AuthorityKind[]
 
 /** `prepared`: published, not used yet. `active`: signs. `retired`: published until nothing it signed can be valid. */
 export type AuthorityState = 'prepared' | 'active' | 'retired'

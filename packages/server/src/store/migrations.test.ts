@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { FakeClock } from '@countersign/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../test-support/temporary-folder.ts'
+import { AuthorityStore } from './authority-store.ts'
 import { BundleStore } from './bundle-store.ts'
 import { type FederationEndpoint, FederationStore } from './federation-store.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -54,4 +55,32 @@ it('keeps the federation relationships of the first version, their bundles and h
     allowedAddresses: ['10.0.0.0/8'],
   } satisfies FederationEndpoint
   expect(await federations.update('b.example', moved)).toEqual({ trustDomain: 'b.example', ...moved })
+})
+
+it('keeps the authorities when it learns of one more kind', async () => {
+  const path = await storeOfVersion(
+    4,
+    `INSERT INTO authorities (id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at)
+       VALUES ('jwt-1', 'jwt', 'jwt-1', 'active', 1, 100, NULL, '{"kty":"EC"}', 7);`,
+  )
+  const store = Store.open(path, new FakeClock())
+  onTestFinished(() => store.close())
+  const authorities = new AuthorityStore(store, async () => {})
+  const known = {
+    id: 'jwt-1',
+    kind: 'jwt',
+    keyName: 'jwt-1',
+    state: 'active',
+    notBefore: 1,
+    notAfter: 100,
+    publicJwk: { kty: 'EC' },
+    taintedAt: 7,
+  } as const
+  expect(await authorities.list()).toEqual([known])
+  const oauth = { ...known, id: 'oauth-1', kind: 'oauth', keyName: 'oauth-1', state: 'prepared' } as const
+  const { taintedAt: _, ...untainted } = oauth
+  await authorities.add(untainted)
+  await authorities.activate(untainted)
+  expect((await authorities.list()).map(({ state }) => state)).toEqual(['active', 'active'])
+  await expect(authorities.add({ ...untainted, id: 'oauth-2', keyName: 'oauth-2', state: 'active' })).rejects.toThrow()
 })

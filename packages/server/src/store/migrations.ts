@@ -186,4 +186,37 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   INSERT INTO recovery (id) VALUES (1);
   `,
+  `
+  -- SQLite cannot change a CHECK, so the table is made anew, with one more kind.
+  CREATE TABLE authorities_new (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('x509', 'jwt', 'wit', 'oauth')),
+    key_name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('prepared', 'active', 'retired')),
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    certificate TEXT,
+    public_jwk TEXT,
+    tainted_at INTEGER,
+    upstream TEXT,
+    CHECK ((certificate IS NULL) <> (public_jwk IS NULL))
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO authorities_new
+    (id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at, upstream)
+    SELECT id, kind, key_name, state, not_before, not_after, certificate, public_jwk, tainted_at, upstream FROM authorities;
+  DROP TABLE authorities;
+  ALTER TABLE authorities_new RENAME TO authorities;
+  CREATE UNIQUE INDEX authorities_one_active ON authorities (kind) WHERE state = 'active';
+
+  CREATE TABLE used_tokens (
+    key TEXT PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX used_tokens_by_expiry ON used_tokens (expires_at);
+
+  CREATE TABLE revoked_tokens (
+    id TEXT PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

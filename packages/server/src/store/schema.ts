@@ -146,6 +146,20 @@ export interface CrlRow {
   readonly der: string
 }
 
+/** An assertion or proof that was used, until it would be refused for its age. */
+export interface UsedTokenRow {
+  /** A hash. */
+  readonly key: string
+  readonly expires_at: number
+}
+
+/** An access token that was taken back. */
+export interface RevokedTokenRow {
+  /** `jti`. */
+  readonly id: string
+  readonly expires_at: number
+}
+
 /** A role that somebody was given. */
 export interface RoleGrantRow {
   readonly id: string
@@ -193,6 +207,8 @@ export interface Schema {
   readonly taint_reports: TaintReportRow
   readonly certificates: CertificateRow
   readonly crls: CrlRow
+  readonly used_tokens: UsedTokenRow
+  readonly revoked_tokens: RevokedTokenRow
   /** What the upstream said last: JSON. */
   readonly upstream_bundle: { readonly id: number; readonly document: string; readonly updated_at: number }
   readonly authority_requests: AuthorityRequestRow

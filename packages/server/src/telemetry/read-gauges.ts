@@ -1,7 +1,6 @@
 import type { Clock } from '@countersign/plugin-kit'
 import type { MetricSet, Readiness } from '@countersign/telemetry'
 import type { Authorities } from '../issuance/authorities.ts'
-import { AUTHORITY_KINDS } from '../store/authority-store.ts'
 import type { Store } from '../store/store.ts'
 import { readStoredFacts } from '../store/stored-facts.ts'
 import { VERSION } from '../version.ts'
@@ -9,7 +8,7 @@ import type { ServerMetrics } from './server-metrics.ts'
 
 export interface GaugeSources {
   readonly store: Store
-  readonly authorities: Pick<Authorities, 'list'>
+  readonly authorities: Pick<Authorities, 'list' | 'kinds'>
   readonly readiness: Readiness
   readonly syncStreams: () => number
   readonly clock: Clock
@@ -31,7 +30,7 @@ export function readGauges(metrics: MetricSet<ServerMetrics>, sources: GaugeSour
 
 function setAuthorities(metrics: MetricSet<ServerMetrics>, { authorities, clock }: GaugeSources): void {
   const known = authorities.list()
-  for (const kind of AUTHORITY_KINDS) {
+  for (const kind of authorities.kinds) {
     const ofKind = known.filter((authority) => authority.kind === kind)
     const active = ofKind.find(({ state }) => state === 'active')
     const seconds = active === undefined ? -1 : active.notAfter - clock.now()

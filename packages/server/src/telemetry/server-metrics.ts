@@ -6,7 +6,7 @@ const LISTENER = oneOf('machine', 'public', 'admin', 'spiffe-bundle')
 const ROUTE = anyOf(/^(?:none|\/[A-Za-z0-9/:._-]{0,79})$/, 128)
 const METHOD = oneOf('DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT')
 const STATUS = anyOf(/^[1-5][0-9][0-9]$/, 32)
-const KIND = oneOf('x509', 'jwt', 'wit')
+const KIND = oneOf('x509', 'jwt', 'wit', 'oauth')
 /** Of those that are configured; strangers name others. */
 const ATTESTOR = anyOf(/^[a-z0-9][a-z0-9-]{0,63}$/, 32, 'unknown')
 /** Set up by the operator, one by one. */

@@ -4,6 +4,7 @@ import { FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import type { SigningAuthority } from '../issuance/authorities.ts'
 import { AuthorityError } from '../issuance/authority-error.ts'
+import { AUTHORITY_KINDS } from '../store/authority-store.ts'
 import { StoreError } from '../store/store-error.ts'
 import { callHttps } from '../test-support/http-call.ts'
 import { temporaryStore } from '../test-support/temporary-store.ts'
@@ -16,6 +17,7 @@ async function open() {
   const { store, clock } = await temporaryStore()
   const world = { left: 3600, lifetime: 86_400, none: false, writes: 0, full: false, signs: true }
   const authorities = {
+    kinds: AUTHORITY_KINDS,
     async active(kind: string) {
       if (world.none) throw new AuthorityError('ERR_AUTHORITY_NONE_ACTIVE', 'server has no key to sign with')
       const notAfter = clock.now() + world.left

@@ -1,13 +1,13 @@
 import type { Clock } from '@countersign/plugin-kit'
 import { Readiness, type ReadinessCheck } from '@countersign/telemetry'
 import type { Authorities } from '../issuance/authorities.ts'
-import { AUTHORITY_KINDS, type AuthorityKind } from '../store/authority-store.ts'
+import type { AuthorityKind } from '../store/authority-store.ts'
 import type { Store } from '../store/store.ts'
 import { lastChangeAt } from '../store/stored-facts.ts'
 
 export interface ServerReadinessParts {
   readonly store: Store
-  readonly authorities: Pick<Authorities, 'active'>
+  readonly authorities: Pick<Authorities, 'active' | 'kinds'>
   readonly clock: Clock
   readonly keyManager: ReadinessCheck
 }
@@ -26,7 +26,7 @@ const EARLIEST = 1_767_225_600
 export function createServerReadiness({ store, authorities, clock, keyManager }: ServerReadinessParts): Readiness {
   const readiness = new Readiness({ clock })
   readiness.add(writableCheck(store, clock))
-  for (const kind of AUTHORITY_KINDS) readiness.add(authorityCheck(kind, authorities, clock))
+  for (const kind of authorities.kinds) readiness.add(authorityCheck(kind, authorities, clock))
   readiness.add(keyManager)
   readiness.add(clockCheck(store, clock))
   return readiness

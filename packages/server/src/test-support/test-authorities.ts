@@ -45,7 +45,7 @@ export async function reopenAuthorities(
   const gate = await openTestGate(store, clock)
   const crypto = nodeCrypto
   const jwtAlgorithm = 'ES256'
-  const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME }
+  const lifetimeSeconds = { x509: LIFETIME, jwt: LIFETIME, wit: LIFETIME, oauth: LIFETIME }
   const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, 60))
   const downstreamKeys = new DownstreamKeyStore(store, authorityStore)
   const link =

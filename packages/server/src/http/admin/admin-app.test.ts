@@ -143,6 +143,7 @@ describe('admin socket', () => {
       '/v1/entries',
       '/v1/entries/batch',
       '/v1/entries/{id}',
+      '/v1/exchange/explain',
       '/v1/federations',
       '/v1/federations/{trustDomain}',
       '/v1/federations/{trustDomain}/refresh',

@@ -7,6 +7,7 @@ import { AdminGate, type AdminGateOptions } from './admin-gate.ts'
 import { type AuthorityRoutesOptions, addAuthorityRoutes } from './authority-routes.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addEntryRoutes, type EntryRoutesOptions } from './entry-routes.ts'
+import { addExchangeRoutes, type ExchangeRoutesOptions } from './exchange-routes.ts'
 import { addFederationRoutes, type FederationRoutesOptions } from './federation-routes.ts'
 import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addJoinTokenRoutes, type JoinTokenRoutesOptions } from './join-token-routes.ts'
@@ -22,6 +23,7 @@ export interface AdminAppOptions
     JoinTokenRoutesOptions,
     BundleRoutesOptions,
     AuthorityRoutesOptions,
+    ExchangeRoutesOptions,
     FederationRoutesOptions,
     HealthRoutesOptions,
     LogLevelRoutesOptions,
@@ -48,6 +50,7 @@ export async function createAdminApp(options: AdminAppOptions): Promise<FastifyI
       addJoinTokenRoutes(routes, options)
       addBundleRoutes(routes, options)
       addAuthorityRoutes(routes, options)
+      addExchangeRoutes(routes, options)
       addFederationRoutes(routes, options)
       addRoleGrantRoutes(routes, gate, options)
       addRecoveryRoutes(routes, options)

@@ -1,0 +1,221 @@
+import type { JsonObject } from '../encoding/strict-json.ts'
+import { normalizeAudience } from '../http/audience.ts'
+import { type CompactJws, decodeUnverifiedJws, verifyJwsSignature } from '../jws/compact-jws.ts'
+import { JwsError } from '../jws/jws-error.ts'
+import { isType, type JwsHeader } from '../jws/jws-header.ts'
+import { isSignatureAlgorithm, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import {
+  type CryptoBackend,
+  type Eventual,
+  type VerificationKey,
+  whenFailed,
+  whenReady,
+} from '../keys/crypto-backend.ts'
+import { KeyError } from '../keys/key-error.ts'
+import { fitsAlgorithm, type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
+import { jwkThumbprint } from '../keys/thumbprint.ts'
+import { ConfirmationKeys } from '../verification/confirmation-keys.ts'
+import { ProofError } from '../verification/proof-error.ts'
+import type { ReplayMemory } from '../verification/replay-memory.ts'
+import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
+import { JWT_TYPES } from './oauth-names.ts'
+import { MAX_ID_LENGTH } from './single-use.ts'
+
+/** Oldest proof accepted where a verifier sets nothing, in seconds. RFC 9449 section 11.1: seconds to minutes. */
+export const DEFAULT_MAX_DPOP_AGE_SECONDS = 60
+
+export interface DpopVerifierOptions {
+  readonly crypto: CryptoBackend
+  readonly replayMemory: ReplayMemory
+  /** Default: all that are asymmetric. */
+  readonly algorithms?: readonly SignatureAlgorithm[]
+  readonly clockSkewSeconds?: number
+  /** Longest time since `iat`. */
+  readonly maxAgeSeconds?: number
+}
+
+/** What one proof is held against. */
+export interface DpopContext {
+  /** `htm`. */
+  readonly method: string
+  /** The URL this server is known by, from configuration; `htu` must mean it, query and fragment apart. */
+  readonly url: string
+  readonly now: number
+  /** The access token that came with the request: `ath`. */
+  readonly accessToken?: string
+  /** Thumbprint of the key that the access token is bound to. */
+  readonly boundTo?: string
+  /** Whether a nonce is good. Without this no nonce is asked for, and one that came is refused: this server gave none. */
+  readonly acceptsNonce?: (nonce: string) => boolean
+}
+
+export interface VerifiedDpopProof {
+  /** Thumbprint of the key, RFC 7638: `jkt` of what is bound to it. */
+  readonly thumbprint: string
+  readonly jwk: PublicJwk
+  readonly id: string
+}
+
+/**
+ * Verifies DPoP proofs: that the sender of this request holds a key, now, once.
+ *
+ * @see RFC 9449 section 4.3
+ */
+export class DpopProofVerifier {
+  readonly #options: DpopVerifierOptions
+  readonly #algorithms: readonly SignatureAlgorithm[]
+  readonly #skew: number
+  readonly #maxAge: number
+  readonly #keys: ConfirmationKeys
+
+  constructor(options: DpopVerifierOptions) {
+    this.#options = options
+    this.#algorithms = SIGNATURE_ALGORITHMS.filter((alg) => options.algorithms?.includes(alg) ?? true)
+    this.#skew = options.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS
+    this.#maxAge = options.maxAgeSeconds ?? DEFAULT_MAX_DPOP_AGE_SECONDS
+    this.#keys = new ConfirmationKeys(options.crypto)
+  }
+
+  /** @throws ProofError `ERR_PROOF_*`; `ERR_PROOF_NONCE` is answered with a nonce */
+  verify(proof: string, context: DpopContext): Eventual<VerifiedDpopProof> {
+    const { crypto } = this.#options
+    const jws = this.#decode(proof)
+    const { jwk, alg } = this.#requireHeader(jws.header)
+    return whenReady(importKey(this.#keys, jwk, alg), (key) =>
+      whenReady(verifyJwsSignature(jws, key), (authentic) => {
+        if (authentic !== true) throw new ProofError('ERR_PROOF_SIGNATURE', 'proof was not made with the key in it')
+        const claims = jws.payload
+        requireTarget(claims, context)
+        const issuedAt = this.#requireTime(claims, context.now)
+        const id = requireId(claims)
+        requireNonce(claims, context)
+        return whenReady(jwkThumbprint(jwk, crypto), (thumbprint) =>
+          whenReady(this.#requireTokenHash(claims, context, thumbprint), () =>
+            whenReady(this.#rejectReplay(id, thumbprint, issuedAt, context.now), () => ({
+              thumbprint,
+              // With the algorithm that it was used with: a credential that confirms it must name one.
+              jwk: { ...jwk, alg },
+              id,
+            })),
+          ),
+        )
+      }),
+    )
+  }
+
+  #decode(proof: string): CompactJws {
+    try {
+      // No memory of headers: each client's has its own key in it.
+      return decodeUnverifiedJws(proof, undefined, this.#options.crypto.codec)
+    } catch (error) {
+      if (!(error instanceof JwsError)) throw error
+      const code = error.code === 'ERR_JWS_TOO_LARGE' ? 'ERR_PROOF_TOO_LARGE' : 'ERR_PROOF_MALFORMED'
+      throw new ProofError(code, error.message.replace('token', 'proof'), { cause: error })
+    }
+  }
+
+  #requireHeader(header: JwsHeader): { readonly jwk: PublicJwk; readonly alg: SignatureAlgorithm } {
+    if (!isType(header, JWT_TYPES.dpopProof)) {
+      throw new ProofError('ERR_PROOF_TYPE', 'proof is not a DPoP proof', {
+        detail: `typ ${header.typ?.slice(0, 64) ?? 'absent'}`,
+      })
+    }
+    const alg = isSignatureAlgorithm(header.alg) && this.#algorithms.find((each) => each === header.alg)
+    if (!alg) {
+      throw new ProofError('ERR_PROOF_ALGORITHM', 'proof algorithm is not allowed', {
+        detail: `alg ${header.alg.slice(0, 32)}`,
+      })
+    }
+    const jwk = parseKey(header.parameters['jwk'])
+    if (!fitsAlgorithm(jwk, alg) || (jwk.alg !== undefined && jwk.alg !== alg)) {
+      throw new ProofError('ERR_PROOF_ALGORITHM', 'proof algorithm does not fit its key')
+    }
+    return { jwk, alg }
+  }
+
+  /** RFC 9449 section 4.3 step 11. */
+  #requireTime(claims: JsonObject, now: number): number {
+    const iat = claims['iat']
+    if (typeof iat !== 'number' || !Number.isFinite(iat)) {
+      throw new ProofError('ERR_PROOF_MALFORMED', 'proof claim "iat" is missing or not a number')
+    }
+    if (!(iat - this.#skew <= now)) throw new ProofError('ERR_PROOF_ISSUED_IN_FUTURE', 'proof is from the future')
+    if (!(iat + this.#maxAge + this.#skew > now)) throw new ProofError('ERR_PROOF_EXPIRED', 'proof is too old')
+    return iat
+  }
+
+  #requireTokenHash(claims: JsonObject, { accessToken, boundTo }: DpopContext, thumbprint: string): Eventual<void> {
+    if (boundTo !== undefined && boundTo !== thumbprint) {
+      throw new ProofError('ERR_PROOF_CREDENTIAL_MISMATCH', 'proof is of another key than the token is bound to')
+    }
+    const { ath } = claims
+    if (accessToken === undefined) {
+      if (ath === undefined) return
+      throw new ProofError('ERR_PROOF_ACCESS_TOKEN', 'proof covers an access token, which did not come with it')
+    }
+    return whenReady(this.#options.crypto.sha256Base64url(accessToken), (hash) => {
+      if (ath !== hash) throw new ProofError('ERR_PROOF_ACCESS_TOKEN', 'proof does not cover the access token')
+    })
+  }
+
+  /** Last, so that a proof refused for another reason does not use up its one use. */
+  #rejectReplay(id: string, thumbprint: string, issuedAt: number, now: number): Eventual<void> {
+    const { crypto, replayMemory } = this.#options
+    const expiresAt = issuedAt + this.#maxAge + this.#skew
+    return whenReady(crypto.sha256Base64url(`dpop\n${thumbprint}\n${id}`), (key) =>
+      whenReady(replayMemory.remember(key, expiresAt, now, thumbprint), (answer) => {
+        if (answer === 'full') {
+          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once')
+        }
+        if (answer === 'away') {
+          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'whether the proof was used before cannot be told now')
+        }
+        if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before')
+      }),
+    )
+  }
+}
+
+function parseKey(value: unknown): PublicJwk {
+  try {
+    return parsePublicJwk(value)
+  } catch (cause) {
+    if (!(cause instanceof KeyError)) throw cause
+    throw new ProofError('ERR_PROOF_KEY', `proof has no usable key: ${cause.message}`, { cause })
+  }
+}
+
+function importKey(keys: ConfirmationKeys, jwk: PublicJwk, alg: SignatureAlgorithm): Eventual<VerificationKey> {
+  const refuse = (cause: unknown): never => {
+    if (!(cause instanceof KeyError)) throw cause
+    throw new ProofError('ERR_PROOF_KEY', 'proof has no usable key', { cause })
+  }
+  try {
+    return whenFailed(keys.import(jwk, alg), refuse)
+  } catch (error) {
+    return refuse(error)
+  }
+}
+
+/** Steps 8 and 9. The URL comes from configuration: what the request says of its host is what its sender says. */
+function requireTarget(claims: JsonObject, { method, url }: DpopContext): void {
+  if (claims['htm'] !== method) throw new ProofError('ERR_PROOF_METHOD', 'proof was made for another method')
+  const { htu } = claims
+  if (typeof htu !== 'string' || (htu !== url && normalizeAudience(htu) !== normalizeAudience(url))) {
+    throw new ProofError('ERR_PROOF_TARGET', 'proof was made for another URL')
+  }
+}
+
+function requireId(claims: JsonObject): string {
+  const { jti } = claims
+  if (typeof jti === 'string' && jti !== '' && jti.length <= MAX_ID_LENGTH) return jti
+  throw new ProofError('ERR_PROOF_ID', 'proof has no usable "jti"')
+}
+
+function requireNonce(claims: JsonObject, { acceptsNonce }: DpopContext): void {
+  const { nonce } = claims
+  if (acceptsNonce === undefined && nonce === undefined) return
+  if (typeof nonce !== 'string' || acceptsNonce?.(nonce) !== true) {
+    throw new ProofError('ERR_PROOF_NONCE', 'proof has no nonce that this server gave it')
+  }
+}

@@ -1,0 +1,47 @@
+/** Tokens exchanged for others: what a token service verifies, decides by and issues. Values in, values out. */
+export { type AccessTokenContent, AccessTokenIssuer, isOwnClaim } from './access-token-issuer.ts'
+export {
+  AccessTokenVerifier,
+  type AccessTokenVerifierOptions,
+  requireAudiences,
+  type VerifiedAccessToken,
+} from './access-token-verifier.ts'
+export {
+  type Actor,
+  countActors,
+  DEFAULT_MAX_ACTORS,
+  formatActor,
+  isMeant,
+  type MayAct,
+  parseActor,
+  parseMayAct,
+  prependActor,
+} from './actor-chain.ts'
+export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
+export { certificateThumbprint } from './certificate-thumbprint.ts'
+export { mapClaims, readClaim, requireClaims } from './claim-paths.ts'
+export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
+export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'
+export {
+  DEFAULT_MAX_DPOP_AGE_SECONDS,
+  type DpopContext,
+  DpopProofVerifier,
+  type DpopVerifierOptions,
+  type VerifiedDpopProof,
+} from './dpop-proof-verifier.ts'
+export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
+export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
+export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
+export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'
+export { PrivateKeyJwtVerifier } from './private-key-jwt-verifier.ts'
+export { type BindingQuestion, shrinkAudience, shrinkBinding, shrinkLifetime, shrinkScopes } from './shrink.ts'
+export { type SingleUseToken, useOnce } from './single-use.ts'
+export { requireSvidOrder } from './svid-order.ts'
+export type { IssuedToken, TokenOrder } from './token-order.ts'
+export type { TrustedIssuer } from './trusted-issuer.ts'
+export {
+  type AssertionPolicy,
+  type AssertionVerifierOptions,
+  type VerifiedAssertion,
+  WorkloadAssertionVerifier,
+} from './workload-assertion-verifier.ts'

@@ -1,0 +1,46 @@
+import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
+import { CredentialError } from '../verification/credential-error.ts'
+import type { ReplayMemory } from '../verification/replay-memory.ts'
+import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
+
+/** Longest `jti` read. */
+export const MAX_ID_LENGTH = 1024
+
+export interface SingleUseToken {
+  /** Who made it. One maker's ids say nothing of another's. */
+  readonly issuer: string
+  readonly subject: string
+  /** `jti`, or what stands for one. */
+  readonly id: string
+  readonly expiresAt: number
+}
+
+/**
+ * Uses a token up. Comes last, after every other check: what is refused for another reason must not be spent.
+ *
+ * @throws CredentialError `ERR_CREDENTIAL_REPLAYED`; `ERR_CREDENTIAL_REPLAY_MEMORY_FULL`,
+ *   `ERR_CREDENTIAL_REPLAY_MEMORY_AWAY` when it cannot be told
+ */
+export function useOnce(
+  token: SingleUseToken,
+  memory: ReplayMemory,
+  crypto: CryptoBackend,
+  now: number,
+  clockSkewSeconds = DEFAULT_CLOCK_SKEW_SECONDS,
+): Eventual<void> {
+  // JSON, since a name with a line break in it could make two tokens look like one. Hashed, for a bounded size.
+  return whenReady(crypto.sha256Base64url(JSON.stringify([token.issuer, token.subject, token.id])), (key) =>
+    whenReady(memory.remember(key, token.expiresAt + clockSkewSeconds, now, token.issuer), (answer) => {
+      if (answer === 'full') {
+        throw new CredentialError('ERR_CREDENTIAL_REPLAY_MEMORY_FULL', 'too many credentials are in use at once')
+      }
+      if (answer === 'away') {
+        throw new CredentialError(
+          'ERR_CREDENTIAL_REPLAY_MEMORY_AWAY',
+          'whether the credential was used before cannot be told now',
+        )
+      }
+      if (answer !== 'fresh') throw new CredentialError('ERR_CREDENTIAL_REPLAYED', 'credential was used before')
+    }),
+  )
+}

@@ -1,0 +1,44 @@
+import type { TokenProfileHost } from '@countersign/plugin-kit'
+import { TOKEN_TYPES } from '@countersign/protocol/exchange'
+import { singleField, WIT_FIELD } from '../header-field.ts'
+import type { RequestProofs } from '../request-proofs.ts'
+import type { TokenProfiles } from '../token-profiles.ts'
+import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
+import type { ClientAuthenticationMethod } from './client-authentication-method.ts'
+import { asInvalidClient } from './jwt-assertion.ts'
+
+export interface WitProofOptions {
+  readonly profiles: TokenProfiles
+  readonly host: TokenProfileHost
+}
+
+/**
+ * A WIT with a workload proof token for this request, in the fields that every WIMSE request has. No document names this
+ * method; a WIT as a bearer assertion, which others take, would be no proof of anything.
+ *
+ * @see draft-ietf-wimse-workload-creds, draft-ietf-wimse-wpt
+ */
+export class WitProof implements ClientAuthenticationMethod {
+  readonly name = 'wit_wpt'
+  readonly #options: WitProofOptions
+
+  constructor(options: WitProofOptions) {
+    this.#options = options
+  }
+
+  isUsed(request: TokenRequest): boolean {
+    return singleField(request, WIT_FIELD, 'ERR_OAUTH_INVALID_CLIENT') !== undefined
+  }
+
+  async authenticate(request: TokenRequest, proofs: RequestProofs): Promise<AuthenticatedClient> {
+    const { profiles, host } = this.#options
+    const wit = singleField(request, WIT_FIELD, 'ERR_OAUTH_INVALID_CLIENT') ?? ''
+    try {
+      const use = { role: 'client', declaredType: TOKEN_TYPES.wit } as const
+      const subject = await profiles.verify(wit, use, proofs, host, request.now)
+      return { method: this.name, id: subject.localSubject, subject }
+    } catch (error) {
+      throw asInvalidClient(error)
+    }
+  }
+}

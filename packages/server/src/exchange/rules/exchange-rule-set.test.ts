@@ -1,0 +1,174 @@
+import { expectCode } from '@countersign/testing'
+import { describe, expect, it } from 'vitest'
+import { questionWith, subjectWith } from '../../test-support/exchange-question.ts'
+import type { ExchangeQuestion } from './decision.ts'
+import { ExchangeRuleSet } from './exchange-rule-set.ts'
+
+const VOCABULARY = {
+  ownAudience: 'https://as.example.org',
+  inProfiles: new Set(['service-account', 'wit', 'access-token']),
+  outProfiles: new Set(['access-token', 'wit']),
+  isIssuer: (name: string) => ['cluster', 'login', 'self', 'example.org'].includes(name),
+}
+const SUBJECT = { profile: 'access-token', issuer: 'login', anySubject: true }
+const CLIENT = { profile: 'wit', issuer: 'example.org', subject: ['spiffe://example.org/gateway'] }
+const TO = { profile: 'access-token', audience: ['https://orders.example'], scopes: ['orders.read'] }
+const RULE = { name: 'gateway', grant: 'token-exchange', subject: SUBJECT, client: CLIENT, to: TO }
+
+const parse = (...rules: object[]) => ExchangeRuleSet.parse({ rules }, VOCABULARY)
+const gateway = subjectWith({ profile: 'wit', issuer: 'example.org', subject: 'spiffe://example.org/gateway' })
+const alice = subjectWith({ profile: 'access-token', issuer: 'login', subject: 'alice', scopes: ['orders.read'] })
+const ask = (change: Partial<ExchangeQuestion> = {}) =>
+  questionWith({ subject: alice, client: gateway, audience: ['https://orders.example'], ...change })
+
+/** What of the one rule does not hold. */
+function failuresOf(rule: object, question: ExchangeQuestion): readonly string[] {
+  const decision = parse(rule).decide(question)
+  return decision.allowed ? [] : (decision.nearest?.failed ?? ['nothing near'])
+}
+
+describe('ExchangeRuleSet', () => {
+  it('allows what a rule means', () => {
+    expect(parse(RULE).decide(ask())).toMatchObject({ allowed: true, rule: { name: 'gateway' } })
+  })
+
+  it('takes the first rule that holds', () => {
+    const rules = parse({ ...RULE, name: 'other', to: { ...TO, audience: ['https://x.example'] } }, RULE, {
+      ...RULE,
+      name: 'last',
+    })
+    expect(rules.decide(ask())).toMatchObject({ rule: { name: 'gateway' } })
+  })
+
+  it.each<[string, object, Partial<ExchangeQuestion>, readonly string[]]>([
+    ['another client', {}, { client: subjectWith({ subject: 'spiffe://example.org/other' }) }, ['client.subject']],
+    ['a client of that name by another issuer', {}, { client: { ...gateway, issuer: 'login' } }, ['client.issuer']],
+    ['a client of that name by another type', {}, { client: { ...gateway, profile: 'jwt-svid' } }, ['client.profile']],
+    ['no client', {}, { client: undefined }, ['client']],
+    ['another audience', {}, { audience: ['https://x.example'] }, ['to.audience']],
+    ['one more audience', {}, { audience: [...TO.audience, 'https://x.example'] }, ['to.audience']],
+    ['more scope than the rule allows', {}, { scopes: ['orders.write'] }, ['to.scopes']],
+    [
+      'more scope than the subject holds',
+      {},
+      { subject: { ...alice, scopes: [] }, scopes: ['orders.read'] },
+      ['to.scopes'],
+    ],
+    ['an actor', {}, { actor: gateway }, ['actor']],
+    ['no actor', { actor: CLIENT }, {}, ['actor']],
+    [
+      'another actor',
+      { actor: CLIENT },
+      { actor: subjectWith({ subject: 'spiffe://example.org/other' }) },
+      ['actor.subject'],
+    ],
+    ['a token for others', {}, { subject: { ...alice, audience: ['https://x.example'] } }, ['subject.audience']],
+    [
+      'a token bound to a key that nobody proved',
+      {},
+      { subject: { ...alice, confirmation: { kind: 'jkt', thumbprint: 'x' } }, isSubjectProven: false },
+      ['subject.proof'],
+    ],
+    ['a subject that lets others act', {}, { subject: { ...alice, mayAct: { subject: 'other' } } }, ['may_act']],
+    ['another subject', { subject: { ...SUBJECT, anySubject: undefined, subject: ['bob'] } }, {}, ['subject.subject']],
+    ['a claim with another value', { subject: { ...SUBJECT, claims: { team: ['c'] } } }, {}, ['subject.claims.team']],
+    [
+      'an inherited claim',
+      { subject: { ...SUBJECT, claims: { constructor: ['b'] } } },
+      {},
+      ['subject.claims.constructor'],
+    ],
+  ])('refuses %s', (_, rule, question, expected) => {
+    expect(failuresOf(JSON.parse(JSON.stringify({ ...RULE, ...rule })), ask(question))).toEqual(expected)
+  })
+
+  it.each<[string, object, Partial<ExchangeQuestion>]>([
+    ['an actor that it names', { actor: CLIENT }, { actor: gateway }],
+    [
+      'a token for an audience that it names',
+      { subject: { ...SUBJECT, audience: ['https://gw.example'] } },
+      { subject: { ...alice, audience: ['https://gw.example'] } },
+    ],
+    ['one of the values of a claim', { subject: { ...SUBJECT, claims: { team: ['a', 'c'] } } }, {}],
+    [
+      'a token whose key the client has seen to',
+      { subject: { ...SUBJECT, proof: 'checked-by-client' } },
+      { subject: { ...alice, confirmation: { kind: 'jkt', thumbprint: 'x' } }, isSubjectProven: false },
+    ],
+    ['a client that the subject lets act', {}, { subject: { ...alice, mayAct: { subject: gateway.subject } } }],
+    [
+      'a client below an identifier',
+      { client: { ...CLIENT, subject: undefined, below: 'spiffe://example.org/gateway' } },
+      {},
+    ],
+    ['a client of a whole domain', { client: { ...CLIENT, subject: undefined, below: 'spiffe://example.org' } }, {}],
+  ])('allows %s', (_, rule, question) => {
+    expect(failuresOf(JSON.parse(JSON.stringify({ ...RULE, ...rule })), ask(question))).toEqual([])
+  })
+
+  it('ends a prefix where a segment of the identifier ends', () => {
+    const rule = { ...RULE, client: { profile: 'wit', issuer: 'example.org', below: 'spiffe://example.org/gate' } }
+    expect(failuresOf(rule, ask())).toEqual(['client.below'])
+  })
+
+  it.each([
+    ['no rule is for that', { grant: 'jwt-bearer' }, 'ERR_OAUTH_UNAUTHORIZED_CLIENT'],
+    ['parties do not fit', { client: undefined }, 'ERR_OAUTH_UNAUTHORIZED_CLIENT'],
+    ['only the audience does not', { audience: ['https://x.example'] }, 'ERR_OAUTH_INVALID_TARGET'],
+    ['only the scope does not', { scopes: ['x'] }, 'ERR_OAUTH_INVALID_SCOPE'],
+  ] as const)('says how near it was: %s', (_, change, code) => {
+    expect(parse(RULE).decide(ask(change as Partial<ExchangeQuestion>))).toMatchObject({ allowed: false, code })
+  })
+
+  it('asks for the subject itself where a rule names no client', () => {
+    const { client: _, ...rule } = RULE
+    expect(failuresOf(rule, ask())).toEqual(['client'])
+    expect(failuresOf(rule, ask({ client: alice }))).toEqual([])
+    expect(failuresOf(rule, ask({ client: { ...alice, issuer: 'cluster' } }))).toEqual(['client'])
+  })
+
+  it('does not ask twice for what was seen to when the client authenticated', () => {
+    const workload = subjectWith({ profile: 'service-account', issuer: 'cluster', subject: 'a' })
+    const subject = { ...workload, audience: ['https://as.example.org/oauth2/token'] }
+    const rule = {
+      name: 'a',
+      grant: 'client_credentials',
+      subject: { profile: 'service-account', issuer: 'cluster', subject: ['a'] },
+      to: TO,
+    }
+    expect(failuresOf(rule, ask({ grant: 'client_credentials', subject, client: subject }))).toEqual([])
+  })
+
+  it('explains every rule, in order', () => {
+    const other = { ...RULE, name: 'other', grant: 'jwt-bearer', client: undefined }
+    const rules = parse(JSON.parse(JSON.stringify(other)), RULE)
+    expect(rules.explain(ask())).toEqual([
+      { rule: 'other', failed: ['grant', 'client'] },
+      { rule: 'gateway', failed: [] },
+    ])
+  })
+
+  it.each([
+    ['an unknown member', { ...RULE, extra: 1 }],
+    ['no audience', { ...RULE, to: { ...TO, audience: [] } }],
+    ['a profile that takes nothing', { ...RULE, subject: { ...SUBJECT, profile: 'saml' } }],
+    ['a profile that gives nothing', { ...RULE, to: { ...TO, profile: 'service-account' } }],
+    ['an issuer that is not configured', { ...RULE, subject: { ...SUBJECT, issuer: 'other' } }],
+    ['nobody in particular', { ...RULE, subject: { profile: 'access-token', issuer: 'login' } }],
+    ['somebody in two ways', { ...RULE, subject: { ...SUBJECT, subject: ['alice'] } }],
+    ['a prefix that is no identifier', { ...RULE, client: { ...CLIENT, subject: undefined, below: '/a' } }],
+    ['a client of client_credentials', { ...RULE, grant: 'client_credentials' }],
+    ['nobody as client of token-exchange', { ...RULE, client: 'none' }],
+    ['an actor of jwt-bearer', { ...RULE, grant: 'jwt-bearer', actor: CLIENT }],
+    ['a lifetime of nothing', { ...RULE, to: { ...TO, ttl: 0 } }],
+  ])('refuses a rule with %s', async (_, rule) => {
+    const error = await expectCode(() => parse(JSON.parse(JSON.stringify(rule))), 'ERR_EXCHANGE_RULES')
+    expect(error.message).toMatch(/rule/)
+  })
+
+  it('refuses two rules of one name, and a document that is none', async () => {
+    await expectCode(() => parse(RULE, RULE), 'ERR_EXCHANGE_RULES')
+    await expectCode(() => ExchangeRuleSet.parse([], VOCABULARY), 'ERR_EXCHANGE_RULES')
+    await expectCode(() => ExchangeRuleSet.parse({}, VOCABULARY), 'ERR_EXCHANGE_RULES')
+  })
+})

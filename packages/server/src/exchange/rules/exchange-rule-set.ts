@@ -1,0 +1,233 @@
+import { ConfigError, parseConfig } from '@countersign/plugin-kit'
+import {
+  type ExchangedSubject,
+  isMeant,
+  OAuthError,
+  shrinkAudience,
+  shrinkScopes,
+} from '@countersign/protocol/exchange'
+import { ExchangeError } from '../exchange-error.ts'
+import type { Decision, ExchangeQuestion, RuleFinding } from './decision.ts'
+import { PartyMatcher } from './party-matcher.ts'
+import { type ExchangeRule, ExchangeRules } from './rule-schema.ts'
+
+/** What there is for rules to name. */
+export interface RuleVocabulary {
+  /** The service's issuer identifier. */
+  readonly ownAudience: string
+  /** Profiles that take tokens, and those that give them. */
+  readonly inProfiles: ReadonlySet<string>
+  readonly outProfiles: ReadonlySet<string>
+  /** Whether it is the name of a configured issuer, or a trust domain. */
+  readonly isIssuer: (name: string) => boolean
+}
+
+interface CompiledRule {
+  readonly rule: ExchangeRule
+  readonly subject: PartyMatcher
+  readonly client: PartyMatcher | 'subject' | 'none'
+  readonly actor: PartyMatcher | 'none'
+}
+
+interface CompiledResourceServer {
+  readonly client: PartyMatcher
+  readonly audience: readonly string[]
+}
+
+/** The rules of one document. Asking has no effect, and the same question has the same answer. */
+export class ExchangeRuleSet {
+  readonly #rules: readonly CompiledRule[]
+  readonly #resourceServers: readonly CompiledResourceServer[]
+  /** By grant, requested profile and who vouches: of thousands of rules a question concerns a handful. */
+  readonly #byKey = new Map<string, CompiledRule[]>()
+
+  private constructor(rules: readonly CompiledRule[], resourceServers: readonly CompiledResourceServer[]) {
+    this.#rules = rules
+    this.#resourceServers = resourceServers
+    for (const each of rules) {
+      const { grant, to, subject } = each.rule
+      const key = keyOf(grant, to.profile, subject.profile, subject.issuer)
+      this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), each])
+    }
+  }
+
+  /**
+   * @param document parsed YAML
+   * @throws ExchangeError `ERR_EXCHANGE_RULES` naming the rule and what is wrong with it
+   */
+  static parse(document: unknown, vocabulary: RuleVocabulary): ExchangeRuleSet {
+    const { rules, resourceServers } = readDocument(document)
+    const names = new Set<string>()
+    return new ExchangeRuleSet(
+      rules.map((rule) => {
+        if (names.has(rule.name)) throw new ExchangeError('ERR_EXCHANGE_RULES', `two rules are named "${rule.name}"`)
+        names.add(rule.name)
+        return compile(rule, vocabulary)
+      }),
+      resourceServers.map(({ client, audience }) => ({
+        client: compileParty(client, vocabulary, (reason) => refused('resourceServers', reason)),
+        audience,
+      })),
+    )
+  }
+
+  get size(): number {
+    return this.#rules.length
+  }
+
+  /** The first rule that holds decides. */
+  decide(question: ExchangeQuestion): Decision {
+    const { grant, requested, subject } = question
+    const candidates = this.#byKey.get(keyOf(grant, requested, subject.profile, subject.issuer)) ?? []
+    let nearest: RuleFinding | undefined
+    for (const candidate of candidates) {
+      const failed = failuresOf(candidate, question)
+      if (failed.length === 0) return { allowed: true, rule: candidate.rule }
+      if (nearest === undefined || distance(failed) < distance(nearest.failed)) {
+        nearest = { rule: candidate.rule.name, failed }
+      }
+    }
+    return { allowed: false, ...refusalOf(nearest), nearest }
+  }
+
+  /** Audiences whose tokens are a resource server's own. */
+  audiencesOf(client: ExchangedSubject): ReadonlySet<string> {
+    const own = this.#resourceServers.filter(
+      (server) => server.client.failuresOf(client, { isProven: true, isAddressed: true }).length === 0,
+    )
+    return new Set(own.flatMap(({ audience }) => audience))
+  }
+
+  /** What every rule says, in the order of the document: for an operator. */
+  explain(question: ExchangeQuestion): readonly RuleFinding[] {
+    return this.#rules.map((each) => ({ rule: each.rule.name, failed: failuresOf(each, question) }))
+  }
+}
+
+function readDocument(document: unknown): ExchangeRules {
+  try {
+    return parseConfig(ExchangeRules, document)
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause
+    const detail = cause.detail === undefined ? {} : { detail: cause.detail }
+    throw new ExchangeError('ERR_EXCHANGE_RULES', `exchange rules: ${cause.message}`, { cause, ...detail })
+  }
+}
+
+function refused(where: string, reason: string, cause?: unknown): ExchangeError {
+  return new ExchangeError('ERR_EXCHANGE_RULES', `${where}: ${reason}`, cause === undefined ? {} : { cause })
+}
+
+function compileParty(
+  party: ExchangeRule['subject'],
+  vocabulary: RuleVocabulary,
+  refuse: (reason: string, cause?: unknown) => ExchangeError,
+): PartyMatcher {
+  if (!vocabulary.inProfiles.has(party.profile)) throw refuse(`no profile takes "${party.profile}"`)
+  if (!vocabulary.isIssuer(party.issuer)) throw refuse(`no issuer is named "${party.issuer}"`)
+  try {
+    return new PartyMatcher(party, vocabulary.ownAudience)
+  } catch (error) {
+    if (error instanceof ExchangeError) throw refuse(error.message, error)
+    throw error
+  }
+}
+
+function compile(rule: ExchangeRule, vocabulary: RuleVocabulary): CompiledRule {
+  const refuse = (reason: string, cause?: unknown) => refused(`rule "${rule.name}"`, reason, cause)
+  const parse = (member: string, party: ExchangeRule['subject']) =>
+    compileParty(party, vocabulary, (reason, cause) => refuse(`${member}: ${reason}`, cause))
+  const { client = 'subject', actor = 'none', grant } = rule
+  if (!vocabulary.outProfiles.has(rule.to.profile)) throw refuse(`to: no profile gives "${rule.to.profile}"`)
+  if (grant === 'client_credentials' && rule.client !== undefined && rule.client !== 'subject') {
+    throw refuse('client: of client_credentials it is always the subject')
+  }
+  if (grant !== 'token-exchange' && rule.actor !== undefined) throw refuse('actor: only token-exchange has one')
+  if (grant === 'token-exchange' && client === 'none') throw refuse('client: token-exchange needs one')
+  return {
+    rule,
+    subject: parse('subject', rule.subject),
+    client: typeof client === 'string' ? client : parse('client', client),
+    actor: typeof actor === 'string' ? actor : parse('actor', actor),
+  }
+}
+
+/** Paths in the rule that do not hold. */
+function failuresOf({ rule, subject, client, actor }: CompiledRule, question: ExchangeQuestion): readonly string[] {
+  const failed: string[] = []
+  const under = (member: string, failures: readonly string[]) => {
+    for (const failure of failures) failed.push(`${member}.${failure}`)
+  }
+  const isAddressed = question.grant !== 'token-exchange'
+  if (rule.grant !== question.grant) failed.push('grant')
+  under('subject', subject.failuresOf(question.subject, { isProven: question.isSubjectProven, isAddressed }))
+  if (!isClientMeant(client, question, (failures) => under('client', failures))) failed.push('client')
+  if (actor === 'none') {
+    if (question.actor !== undefined) failed.push('actor')
+  } else if (question.actor === undefined) failed.push('actor')
+  else under('actor', actor.failuresOf(question.actor, { isProven: question.isActorProven, isAddressed }))
+  if (!mayAct(question)) failed.push('may_act')
+  if (rule.to.profile !== question.requested) failed.push('to.profile')
+  if (!holds(() => shrinkAudience(question.audience, rule.to.audience))) failed.push('to.audience')
+  if (!holds(() => shrinkScopes(question.scopes, rule.to.scopes, question.subject.scopes))) failed.push('to.scopes')
+  return failed
+}
+
+function isClientMeant(
+  client: CompiledRule['client'],
+  question: ExchangeQuestion,
+  report: (failures: readonly string[]) => void,
+): boolean {
+  if (client === 'none') return question.client === undefined
+  if (question.client === undefined) return false
+  if (client === 'subject') return isSameParty(question.client, question.subject)
+  // All of that was seen to when the client authenticated.
+  report(client.failuresOf(question.client, { isProven: true, isAddressed: true }))
+  return true
+}
+
+/** Whether two tokens are about one party: the same name, given by the same issuer. */
+export function isSameParty(a: ExchangedSubject, b: ExchangedSubject): boolean {
+  return a.issuer === b.issuer && a.subject === b.subject
+}
+
+/** The subject's own word on who may act for it. RFC 8693 section 4.4 */
+function mayAct({ subject, actor, client }: ExchangeQuestion): boolean {
+  if (subject.mayAct === undefined) return true
+  const acting = actor ?? client
+  if (acting === undefined) return false
+  const { issuerUrl: issuer, clientId } = acting
+  return isMeant(subject.mayAct, { subject: acting.subject, issuer, clientId: clientId ?? client?.localSubject })
+}
+
+function holds(check: () => unknown): boolean {
+  try {
+    check()
+    return true
+  } catch (error) {
+    if (error instanceof OAuthError) return false
+    throw error
+  }
+}
+
+const TARGET_PATHS = ['to.audience', 'to.scopes']
+
+/** Fewer is nearer. A rule for other parties is further away than any for another target. */
+function distance(failed: readonly string[]): number {
+  return failed.reduce((sum, path) => sum + (TARGET_PATHS.includes(path) ? 1 : 10), 0)
+}
+
+function refusalOf(nearest: RuleFinding | undefined) {
+  const failed = nearest?.failed ?? ['grant']
+  if (failed.some((path) => !TARGET_PATHS.includes(path))) {
+    return { code: 'ERR_OAUTH_UNAUTHORIZED_CLIENT', message: 'no rule allows this' } as const
+  }
+  if (failed.includes('to.audience')) {
+    return { code: 'ERR_OAUTH_INVALID_TARGET', message: 'no rule allows a token for this audience' } as const
+  }
+  return { code: 'ERR_OAUTH_INVALID_SCOPE', message: 'scope goes beyond what rule and subject token allow' } as const
+}
+
+function keyOf(grant: string, requested: string, profile: string, issuer: string): string {
+  return JSON.stringify([grant, requested, profile, issuer])
+}

@@ -1,0 +1,89 @@
+import type { Clock, IssuedSvid, TokenSigner } from '@countersign/plugin-kit'
+import { type CryptoBackend, encodeBase64url, encodePem, WorkloadId } from '@countersign/protocol'
+import { OAuthError } from '@countersign/protocol/exchange'
+import type { Authorities } from '../issuance/authorities.ts'
+import type { SvidIssuer } from '../issuance/svid-issuer.ts'
+import type { IssuanceGate } from '../recovery/issuance-gate.ts'
+import { isBelow, RESERVED_PATH } from '../registration/validate-entry.ts'
+
+export interface ServerTokenSignerParts {
+  readonly authorities: Authorities
+  readonly issuer: SvidIssuer
+  readonly crypto: CryptoBackend
+  readonly clock: Clock
+  readonly gate: Pick<IssuanceGate, 'requireOpen'>
+}
+
+/** Lends token profiles the server's keys, by way of what issues SVIDs anyway: with its limits and its audit. */
+export class ServerTokenSigner implements TokenSigner {
+  readonly #parts: ServerTokenSignerParts
+
+  constructor(parts: ServerTokenSignerParts) {
+    this.#parts = parts
+  }
+
+  /** @throws AuthorityError `ERR_AUTHORITY_NONE_ACTIVE`; HoldError `ERR_HOLD_RESTORED`, `ERR_HOLD_CLOCK` */
+  async oauthKey() {
+    this.#parts.gate.requireOpen()
+    const { authority, key } = await this.#parts.authorities.active('oauth')
+    return { key, notAfter: authority.notAfter }
+  }
+
+  async issueJwtSvid(order: { spiffeId: string; audience: readonly string[]; expiresAt: number }): Promise<IssuedSvid> {
+    const { spiffeId, audience, expiresAt } = order
+    this.#requireWorkload(spiffeId)
+    const { token, expiresAt: end } = await this.#parts.issuer.issueJwt({
+      spiffeId,
+      audience,
+      ...this.#until(expiresAt),
+    })
+    return { token, expiresAt: end, id: idOf(token) }
+  }
+
+  async issueWit(order: Parameters<TokenSigner['issueWit']>[0]): Promise<IssuedSvid> {
+    const { spiffeId, publicKey, expiresAt } = order
+    this.#requireWorkload(spiffeId)
+    const { token, expiresAt: end } = await this.#parts.issuer.issueWit({
+      spiffeId,
+      publicKey,
+      ...this.#until(expiresAt),
+    })
+    return { token, expiresAt: end, id: idOf(token) }
+  }
+
+  async issueX509Svid(order: Parameters<TokenSigner['issueX509Svid']>[0]): Promise<IssuedSvid> {
+    const { spiffeId, publicKey, expiresAt } = order
+    this.#requireWorkload(spiffeId)
+    const issued = await this.#parts.issuer.issueX509({
+      kind: 'x509-svid',
+      spiffeId,
+      publicKey,
+      ...this.#until(expiresAt),
+    })
+    const token = encodePem(issued.chain.map((certificate) => Buffer.from(certificate, 'base64')))
+    return { token, expiresAt: issued.expiresAt, id: issued.serial }
+  }
+
+  newId(): string {
+    return encodeBase64url(this.#parts.crypto.randomBytes(16))
+  }
+
+  /** The system's own identities come from attestation, and from nothing that a rule says. */
+  #requireWorkload(spiffeId: string): void {
+    const { path } = WorkloadId.parse(spiffeId)
+    if (isBelow(path, RESERVED_PATH)) {
+      throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', `identifiers below ${RESERVED_PATH} are not given out`)
+    }
+  }
+
+  #until(expiresAt: number) {
+    return { ttlSeconds: Math.max(0, expiresAt - this.#parts.clock.now()), endsAt: expiresAt }
+  }
+}
+
+/** `jti` of a token that this server has just made. */
+function idOf(token: string): string {
+  const [, claims = ''] = token.split('.')
+  const { jti } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { readonly jti: string }
+  return jti
+}
