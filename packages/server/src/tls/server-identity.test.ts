@@ -19,21 +19,22 @@ type Opened = Awaited<ReturnType<typeof reopenAuthorities>>
 type Clock = Awaited<ReturnType<typeof openTestAuthorities>>['clock']
 
 /** A server's identity. `signer`: after a round of maintenance, the id of the authority that signed what is shown. */
-async function show({ authorities, factory, issuer }: Opened, clock: Clock, propagationSeconds: number) {
+async function show(opened: Opened, clock: Clock, propagationSeconds = PROPAGATION, ttlSeconds = TTL) {
+  const { authorities, factory, issuer } = opened
   const signer = new OwnSigner({ authorities, factory, clock, propagationSeconds })
-  const identity = new ServerIdentity({ issuer, signer, clock, trustDomain, ttlSeconds: TTL, dnsNames: [] })
+  const identity = new ServerIdentity({ issuer, signer, clock, trustDomain, ttlSeconds, dnsNames: [] })
   let shown = await identity.load()
-  const leaf = async () => {
-    await authorities.tick()
+  const leaf = async (ticks = true) => {
+    if (ticks) await authorities.tick()
     shown = (await identity.renewIfDue()) ?? shown
     const certificate = new X509Certificate(shown.cert)
     expect(certificate.validToDate.getTime() / 1000).toBeGreaterThan(clock.now())
     return certificate
   }
-  return { leaf, signer: async () => /x509-[0-9a-f]{32}/.exec((await leaf()).issuer)?.[0] }
+  return { leaf, signer: async (ticks = true) => /x509-[0-9a-f]{32}/.exec((await leaf(ticks)).issuer)?.[0] }
 }
 
-async function open(propagationSeconds = PROPAGATION) {
+async function open(propagationSeconds = PROPAGATION, ttlSeconds = TTL) {
   const test = await openTestAuthorities()
   const { id: old } = (await test.authorities.active('x509')).authority
   const force = async () => {
@@ -41,7 +42,7 @@ async function open(propagationSeconds = PROPAGATION) {
     await test.lifeCycle.activate(id, { force: true })
     return id
   }
-  return { ...test, ...(await show(test, test.clock, propagationSeconds)), old, force }
+  return { ...test, ...(await show(test, test.clock, propagationSeconds, ttlSeconds)), old, force }
 }
 
 describe('the certificate of the server itself', () => {
@@ -101,22 +102,50 @@ describe('the certificate of the server itself', () => {
     clock.jump(PROPAGATION - 1)
     expect((await leaf()).serialNumber).toBe(serialNumber)
     // A key that may have leaked signs nothing more, not even this.
-    const again = await show(await reopenAuthorities(store, clock, keyManager), clock, PROPAGATION)
+    const again = await show(await reopenAuthorities(store, clock, keyManager), clock)
     expect(await again.signer()).toBe(next)
     clock.jump(1)
     expect(await signer()).toBe(next)
   })
 
-  it('is shown on past its half-life when its authority is tainted, and not past its end', async () => {
+  it('is shown on past its half-life when its authority is tainted', async () => {
     const { clock, lifeCycle, old, force, signer } = await open()
     clock.jump(TTL / 2 - 1)
     const next = await force()
     await lifeCycle.taint(old)
-    expect(await signer()).toBe(old)
     clock.jump(PROPAGATION - 1)
     expect(await signer()).toBe(old)
     clock.jump(1)
     expect(await signer()).toBe(next)
+  })
+
+  it('is not shown to its end, also when its authority is tainted', async () => {
+    const { clock, lifeCycle, old, force, signer } = await open(LONG, 600)
+    const next = await force()
+    await lifeCycle.taint(old)
+    clock.jump(569)
+    expect(await signer()).toBe(old)
+    clock.jump(1)
+    expect(await signer()).toBe(next)
+  })
+
+  it('is renewed at its half-life', async () => {
+    const { clock, leaf } = await open()
+    const { serialNumber } = await leaf()
+    clock.jump(TTL / 2 - 1)
+    expect((await leaf()).serialNumber).toBe(serialNumber)
+    clock.jump(1)
+    expect((await leaf()).serialNumber).not.toBe(serialNumber)
+  })
+
+  it('is never signed by what is only prepared, however long', async () => {
+    const { clock, factory, authorityStore, lifeCycle, old, signer } = await open()
+    await authorityStore.add(await factory.create('x509'))
+    clock.jump(PROPAGATION)
+    const late = await factory.create('x509')
+    await authorityStore.add(late)
+    await lifeCycle.activate(late.id, { force: true })
+    expect(await signer()).toBe(old)
   })
 
   it('changes at once when its authority is revoked', async () => {
@@ -131,18 +160,17 @@ describe('the certificate of the server itself', () => {
     const next = await force()
     await keyManager.deleteKey(old)
     expect(await signer()).toBe(old)
-    const again = await show(await reopenAuthorities(store, clock, keyManager), clock, PROPAGATION)
+    const again = await show(await reopenAuthorities(store, clock, keyManager), clock)
     expect(await again.signer()).toBe(next)
   })
 
   it('outlives an authority that ends', async () => {
     const { clock, force, signer } = await open()
-    clock.jump(LIFETIME / 2)
-    await signer()
-    clock.jump(LIFETIME / 2 - 10)
+    clock.jump(LIFETIME - 10)
     const next = await force()
-    await signer()
+    expect(await signer()).not.toBe(next)
     clock.jump(10)
-    expect(await signer()).toBe(next)
+    // Also before a round has removed it.
+    expect(await signer(false)).toBe(next)
   })
 })
