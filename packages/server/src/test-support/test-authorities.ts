@@ -74,20 +74,18 @@ export async function reopenAuthorities(
   const bundles = new BundleStore(store)
   const { factory } = parts
   return {
-    ...{
-      gate,
-      authorities,
-      authorityStore,
-      factory,
-      lifeCycle,
-      imports,
-      link,
-      downstreamKeys,
-      reports,
-      issuer,
-      bundles,
-      log,
-      audit,
-    },
+    gate,
+    authorities,
+    authorityStore,
+    factory,
+    lifeCycle,
+    imports,
+    link,
+    downstreamKeys,
+    reports,
+    issuer,
+    bundles,
+    log,
+    audit,
   }
 }
