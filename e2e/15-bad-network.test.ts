@@ -78,11 +78,10 @@ it('all gets through in the end: attestation, credentials, pushes, changes; noth
   // A push that a program sees: every key that signs is replaced by another.
   const listed = async () => (await domain.admin('authority', 'list'))['authorities'] as readonly AuthorityView[]
   const olds = await listed()
-  const nexts: string[] = []
-  for (const { kind } of olds) nexts.push(String((await domain.admin('authority', 'prepare', kind))['id']))
-  // Known to the agent before the first of them signs, as `activate` without force would see to with its minutes.
-  await untilSame(agentId)
-  for (const next of nexts) await domain.admin('authority', 'activate', next, '--force')
+  for (const { kind } of olds) {
+    const { id } = await domain.admin('authority', 'prepare', kind)
+    await domain.admin('authority', 'activate', String(id), '--force')
+  }
   for (const { id } of olds) await domain.admin('authority', 'taint', id)
   await holder.holdsAll(held, PATIENCE_MS)
   await untilSame(agentId)

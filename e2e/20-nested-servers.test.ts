@@ -148,6 +148,7 @@ it('two servers, one trust domain', { timeout: 420_000 }, async () => {
   // The root above is replaced, tainted and withdrawn: the lower CA follows by itself, and so do its workloads.
   const old = await active(upper, 'x509')
   const { id: next } = await upper.admin('authority', 'prepare', 'x509')
+  // Programs below would refuse those above until then: that is what `--force` asks for, and not what this is about.
   await eventually('the new root is known below', async () => (await rootsOf(below)).length === 2)
   await upper.admin('authority', 'activate', String(next), '--force')
   await upper.admin('authority', 'taint', old?.id ?? '')

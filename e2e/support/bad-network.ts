@@ -28,6 +28,7 @@ export class BadNetwork {
   readonly #sockets = new Set<Socket>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #random: number
+  #isCut = false
   /** What it has done to those who use it. */
   readonly done = { connections: 0, segments: 0, lost: 0, broken: 0 }
 
@@ -49,6 +50,16 @@ export class BadNetwork {
     return address.port
   }
 
+  /** Ends every connection, and new ones until `mend`. */
+  cut(): void {
+    this.#isCut = true
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  mend(): void {
+    this.#isCut = false
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     for (const socket of this.#sockets) socket.destroy()
@@ -56,6 +67,10 @@ export class BadNetwork {
   }
 
   #connect(near: Socket): void {
+    if (this.#isCut) {
+      near.resetAndDestroy()
+      return
+    }
     this.done.connections += 1
     const far = createConnection({ host: '127.0.0.1', port: this.#options.port })
     const tear = () => {

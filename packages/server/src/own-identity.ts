@@ -16,7 +16,7 @@ export function createOwnIdentity(config: ServerConfig, parts: ServerParts, cloc
   const { trustDomain } = config
   const source = new ServerIdentity({
     issuer: parts.issuer,
-    signer: async () => (await parts.authorities.active('x509')).authority.id,
+    signer: parts.ownSigner,
     clock,
     trustDomain,
     ttlSeconds: TTL_SECONDS,

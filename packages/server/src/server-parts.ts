@@ -29,6 +29,7 @@ import { CrlPublisher } from './issuance/crl-publisher.ts'
 import { IssuanceRate } from './issuance/issuance-rate.ts'
 import { openUpstream } from './issuance/open-upstream.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
+import { OwnSigner } from './issuance/own-signer.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { UpstreamFollower } from './issuance/upstream-follower.ts'
 import type { UpstreamLink } from './issuance/upstream-link.ts'
@@ -73,6 +74,7 @@ export interface ServerParts {
   readonly authorityStore: AuthorityStore
   readonly factory: AuthorityFactory
   readonly crls: CrlPublisher
+  readonly ownSigner: OwnSigner
   readonly lifeCycle: AuthorityLifeCycle
   readonly imports: AuthorityImports
   readonly upstream: UpstreamLink | undefined
@@ -243,6 +245,7 @@ export async function openServerParts(
     authorityStore: authorityParts.store,
     factory: authorityParts.factory,
     crls,
+    ownSigner: new OwnSigner({ ...authorityParts, authorities }),
     lifeCycle,
     imports,
     upstream,

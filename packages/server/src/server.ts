@@ -124,6 +124,9 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
   const maintenance = new Maintenance({
     tasks: [
       { name: 'rotate authorities', run: () => parts.authorities.tick() },
+      // What was revoked is in no bundle any more: until this is done, nobody who has the new one believes the server.
+      { name: 'renew own identity', run: () => machine.renewCredential() },
+      { name: 'renew identity of the bundle endpoint', run: async () => spiffe?.renewCredential() },
       { name: 'publish revocation lists', run: () => parts.crls.publishDue() },
       // By a clock that is ahead, everything would be over.
       { name: 'forget expired certificates', run: async () => gate.clockIsRight() && parts.crls.forgetExpired() },
@@ -132,9 +135,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
         run: async () => gate.clockIsRight() && parts.downstreamKeys.removeEnded(clock.now()),
       },
       { name: 'remove expired entries', run: async () => gate.clockIsRight() && parts.registration.removeExpired() },
-      { name: 'renew own identity', run: () => machine.renewCredential() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
-      { name: 'renew identity of the bundle endpoint', run: async () => spiffe?.renewCredential() },
     ],
     nextAt: () => parts.authorities.nextTickAt(),
     clock,

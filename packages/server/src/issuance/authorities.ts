@@ -266,7 +266,7 @@ function identityOf({ id, state, taintedAt }: Authority) {
   return [id, state, taintedAt]
 }
 
-function toSigningAuthority(authority: Authority, key: SigningKey): SigningAuthority {
+export function toSigningAuthority(authority: Authority, key: SigningKey): SigningAuthority {
   const { certificate, upstream } = authority
   if (certificate === undefined) return { authority, key }
   const intermediates = upstream === undefined ? [] : [certificate, ...upstream.chain]

@@ -73,15 +73,16 @@ export class SvidIssuer {
   }
 
   /**
+   * @param signer another than the active authority, for the server itself
    * @throws KeyError, CertificateError for a key that cannot be certified; AuthorityError `ERR_AUTHORITY_NONE_ACTIVE`
    * @throws HoldError `ERR_HOLD_RESTORED`, `ERR_HOLD_CLOCK`
    */
-  async issueX509(request: X509IssueRequest): Promise<IssuedX509> {
+  async issueX509(request: X509IssueRequest, signer?: SigningAuthority): Promise<IssuedX509> {
     const { authorities, crypto, clock, gate } = this.#options
     // Its own identity is what the server refuses everybody else with.
     if (request.kind === 'server-svid') gate.requireClock()
     else gate.requireOpen()
-    const signing = await authorities.active('x509')
+    const signing = signer ?? (await authorities.active('x509'))
     if (signing.x509Issuer === undefined) throw new TypeError('x509 authority has no certificate')
     const now = clock.now()
     const expiresAt = endOf(request, signing, now)

@@ -72,20 +72,20 @@ export async function reopenAuthorities(
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, gate })
   const imports = new AuthorityImports({ ...parts, authorities, crypto, trustDomain })
   const bundles = new BundleStore(store)
+  const { factory } = parts
   return {
-    ...{
-      gate,
-      authorities,
-      authorityStore,
-      lifeCycle,
-      imports,
-      link,
-      downstreamKeys,
-      reports,
-      issuer,
-      bundles,
-      log,
-      audit,
-    },
+    gate,
+    authorities,
+    authorityStore,
+    factory,
+    lifeCycle,
+    imports,
+    link,
+    downstreamKeys,
+    reports,
+    issuer,
+    bundles,
+    log,
+    audit,
   }
 }

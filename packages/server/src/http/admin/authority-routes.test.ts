@@ -16,7 +16,9 @@ const list = async ({ admin }: TestServer) => (await admin('/v1/authorities')).b
 
 /** The x509 authority that signed first, and the one that took over. */
 async function replaceAuthority(test: TestServer) {
-  const old = (await list(test)).find(({ kind }: { kind: string }) => kind === 'x509')
+  const old = (await list(test)).find(
+    ({ kind, state }: { kind: string; state: string }) => kind === 'x509' && state === 'active',
+  )
   const { id } = (await post(test, 'prepare', { kind: 'x509' })).body
   expect(refusal(await post(test, 'activate', { id }))).toBe('409 ERR_AUTHORITY_NOT_DISTRIBUTED')
   expect((await post(test, 'activate', { id, force: true })).body).toMatchObject({ id, state: 'active' })
@@ -84,7 +86,10 @@ describe('authorities', () => {
     expect(sync.status).toBe(200)
     expect(sync.body.intermediates).toEqual(chain)
     expect(sync.body.bundles[0].bundle.keys).toContainEqual(expect.objectContaining({ x5c: [root] }))
-    await test.clock.advance(1)
+    expect(await issuerShown(test.server.machineUrl)).not.toContain('Company CA')
+    // What a new authority takes to be known.
+    test.clock.jump(300)
+    await test.clock.advance(30)
     await vi.waitFor(async () => expect(await issuerShown(test.server.machineUrl)).toContain('Company CA'))
   })
 
@@ -112,11 +117,21 @@ describe('authorities', () => {
     await events.until(({ isEnded }) => isEnded)
   })
 
-  it("take the server's own identity along when they change", async () => {
+  it("take the server's own identity along: when everyone can know the new one, or when nobody may believe the old one", async () => {
     const test = await startTestServer()
-    const before = await issuerShown(test.server.machineUrl)
-    await replaceAuthority(test)
-    await vi.waitFor(async () => expect(await issuerShown(test.server.machineUrl)).not.toBe(before), 10_000)
+    const shown = () => issuerShown(test.server.machineUrl)
+    const { old, id } = await replaceAuthority(test)
+    await test.clock.advance(30)
+    expect(await shown()).toContain(old)
+    test.clock.jump(300)
+    await test.clock.advance(30)
+    await vi.waitFor(async () => expect(await shown()).toContain(id), 10_000)
+    const third = await replaceAuthority(test)
+    expect(await shown()).toContain(id)
+    await post(test, 'revoke', { id: old, force: true })
+    await post(test, 'revoke', { id, force: true })
+    await test.clock.advance(1)
+    await vi.waitFor(async () => expect(await shown()).toContain(third.id), 10_000)
   })
 
   it('refuse kinds and members that they do not have', async () => {
