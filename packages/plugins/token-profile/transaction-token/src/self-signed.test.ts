@@ -35,7 +35,7 @@ const present = async (change: Partial<PresentedToken> = {}): Promise<PresentedT
   now: NOW,
   ...change,
 })
-const changed = (claims: object, header = {}) => mutateToken(token, { claims, header, key })
+const changed = (claims: Record<string, unknown>, header = {}) => mutateToken(token, { claims, header, key })
 
 describeTokenProfileIn('self-signed', async () => ({
   half,
@@ -67,7 +67,7 @@ describe('self-signed', () => {
     expect((await half.verify(presented, host)).subject).toBe('nightly')
   })
 
-  it.each<[string, object, string]>([
+  it.each<[string, Record<string, unknown>, string]>([
     ['for another service', { aud: 'https://other.example' }, 'ERR_CREDENTIAL_AUDIENCE'],
     ['for the token endpoint', { aud: host.tokenEndpoint }, 'ERR_CREDENTIAL_AUDIENCE'],
     ['for another service too', { aud: [host.issuer, 'https://other.example'] }, 'ERR_CREDENTIAL_AUDIENCE'],

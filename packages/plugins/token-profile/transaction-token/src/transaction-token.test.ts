@@ -204,7 +204,7 @@ describe('transaction-token', () => {
     await expectCode(out.issue(order, host), 'ERR_OAUTH_INVALID_SCOPE')
   })
 
-  it.each<[string, object, string]>([
+  it.each<[string, Record<string, unknown>, string]>([
     ['of another trust domain', { aud: 'other.example' }, 'ERR_CREDENTIAL_AUDIENCE'],
     ['of another service', { iss: 'https://tts.example' }, 'ERR_CREDENTIAL_ISSUER'],
     ['of no service', { iss: undefined }, 'ERR_CREDENTIAL_ISSUER'],
