@@ -1,12 +1,5 @@
 import type { PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import {
-  CredentialError,
-  decodeUnverifiedJws,
-  errorCode,
-  ProofError,
-  TrustedKeys,
-  type VerifiedWit,
-} from '@countersign/protocol'
+import { type CompactJws, CredentialError, ProofError, TrustedKeys, type VerifiedWit } from '@countersign/protocol'
 import {
   type ExchangedSubject,
   IssuedJwtVerifier,
@@ -38,15 +31,10 @@ export class SelfSignedIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.selfSigned]
   readonly roles = ['subject'] as const
 
-  recognises(token: string): boolean {
-    try {
-      const { header, payload } = decodeUnverifiedJws(token)
-      const isPlain = header.typ === undefined || header.typ.toUpperCase() === 'JWT'
-      return isPlain && typeof payload['iss'] === 'string'
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    if (jws === undefined) return false
+    const { typ } = jws.header
+    return (typ === undefined || typ.toUpperCase() === 'JWT') && typeof jws.payload['iss'] === 'string'
   }
 
   async verify({ token, provenWit, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {

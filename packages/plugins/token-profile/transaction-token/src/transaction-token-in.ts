@@ -1,5 +1,5 @@
 import type { PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { CredentialError, decodeUnverifiedJws, errorCode, isType, TxnTokenVerifier } from '@countersign/protocol'
+import { type CompactJws, CredentialError, isType, TxnTokenVerifier } from '@countersign/protocol'
 import {
   type ExchangedSubject,
   JWT_TYPES,
@@ -21,13 +21,8 @@ export class TransactionTokenIn implements TokenProfileIn {
   readonly roles = ['subject'] as const
   readonly #verifiers = new WeakMap<TokenProfileHost, TxnTokenVerifier>()
 
-  recognises(token: string): boolean {
-    try {
-      return isType(decodeUnverifiedJws(token).header, JWT_TYPES.txnToken)
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    return jws !== undefined && isType(jws.header, JWT_TYPES.txnToken)
   }
 
   async verify({ token, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {
