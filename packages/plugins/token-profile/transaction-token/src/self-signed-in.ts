@@ -1,5 +1,5 @@
 import type { PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { type CompactJws, CredentialError, ProofError, TrustedKeys, type VerifiedWit } from '@countersign/protocol'
+import { type CompactJws, ProofError, TrustedKeys, type VerifiedWit } from '@countersign/protocol'
 import {
   type ExchangedSubject,
   IssuedJwtVerifier,
@@ -41,7 +41,7 @@ export class SelfSignedIn implements TokenProfileIn {
     if (provenWit === undefined) {
       throw new ProofError('ERR_PROOF_MISSING', 'a self-signed token counts beside the identity token of its signer')
     }
-    const find = (iss: string, kid: string | undefined) => signerOf(provenWit, iss, kid, host)
+    const find = (_iss: string, kid: string | undefined) => signerOf(provenWit, kid, host)
     const jwt = await new IssuedJwtVerifier(host.crypto).verify(token, find, KIND, () => TIMES, now)
     const { claims, times } = jwt
     requireServerAudience(claims['aud'], host, false)
@@ -71,12 +71,9 @@ export class SelfSignedIn implements TokenProfileIn {
   }
 }
 
-/** @throws CredentialError `ERR_CREDENTIAL_ISSUER` when it names another than the workload that sends it */
-function signerOf(wit: VerifiedWit, iss: string, kid: string | undefined, host: TokenProfileHost): TrustedIssuer {
+/** Nobody but the workload that sends it: the verifier refuses an `iss` that is another. */
+function signerOf(wit: VerifiedWit, kid: string | undefined, host: TokenProfileHost): TrustedIssuer {
   const url = wit.subject.toString()
-  if (iss !== url) {
-    throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'self-signed token is not by the workload that sends it')
-  }
   // A WIT confirms one key, so it does not matter what the workload calls it.
   const key = kid === undefined ? wit.confirmationJwk : { ...wit.confirmationJwk, kid }
   return { name: url, url, keys: new TrustedKeys([key], host.crypto) }
