@@ -52,9 +52,9 @@ export {
   type TransactionRequest,
 } from './transaction-request.ts'
 export type { TrustedIssuer } from './trusted-issuer.ts'
+export type { TxnTokenContent } from './txn-token-content.ts'
 export {
   MAX_TXN_TOKEN_LIFETIME_SECONDS,
-  type TxnTokenContent,
   TxnTokenIssuer,
   type TxnTokenIssuerOptions,
 } from './txn-token-issuer.ts'

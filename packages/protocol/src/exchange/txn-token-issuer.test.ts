@@ -5,7 +5,8 @@ import { decodeUnverifiedJws } from '../jws/compact-jws.ts'
 import { generateSigningKey, nodeCrypto } from '../keys-node/index.ts'
 import { TxnTokenVerifier } from '../verification/txn-token-verifier.ts'
 import { EARLIER_WORKLOADS_CLAIM, parseRequestingWorkloads } from './requesting-workloads.ts'
-import { MAX_TXN_TOKEN_LIFETIME_SECONDS, type TxnTokenContent, TxnTokenIssuer } from './txn-token-issuer.ts'
+import type { TxnTokenContent } from './txn-token-content.ts'
+import { MAX_TXN_TOKEN_LIFETIME_SECONDS, TxnTokenIssuer } from './txn-token-issuer.ts'
 import type { FormerTxnToken } from './txn-token-replacement.ts'
 
 const NOW = 1_800_000_000

@@ -2,26 +2,13 @@ import { type Codec, portableCodec } from '../encoding/codec.ts'
 import { IssuanceError } from '../issuance/issuance-error.ts'
 import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
 import type { Eventual, SigningKey } from '../keys/crypto-backend.ts'
-import { type Actor, formatActor } from './actor-chain.ts'
-import type { Transaction } from './exchanged-subject.ts'
+import { formatActor } from './actor-chain.ts'
 import { OAuthError } from './oauth-error.ts'
 import { JWT_TYPES } from './oauth-names.ts'
 import { formatRequestingWorkloads, MAX_REQUESTING_WORKLOADS } from './requesting-workloads.ts'
 import { requireContextSize } from './transaction-request.ts'
+import type { TxnTokenContent } from './txn-token-content.ts'
 import { type FormerTxnToken, requireReplacement } from './txn-token-replacement.ts'
-
-export interface TxnTokenContent {
-  /** Whoever asks for this token stands last among its requesting workloads. */
-  readonly transaction: Transaction
-  readonly subject: string
-  /** At least one. */
-  readonly scopes: readonly string[]
-  /** Who acted for the subject before the transaction began. Those within it are its requesting workloads. */
-  readonly actor?: Actor | undefined
-  /** Seconds since the Unix epoch. */
-  readonly issuedAt: number
-  readonly expiresAt: number
-}
 
 export interface TxnTokenIssuerOptions {
   /** `iss`. */

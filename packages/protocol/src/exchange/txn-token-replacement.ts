@@ -2,7 +2,7 @@ import type { JsonObject } from '../encoding/strict-json.ts'
 import { type Actor, formatActor } from './actor-chain.ts'
 import type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
 import { OAuthError } from './oauth-error.ts'
-import type { TxnTokenContent } from './txn-token-issuer.ts'
+import type { TxnTokenContent } from './txn-token-content.ts'
 
 /** The token that is replaced, as it was verified. */
 export interface FormerTxnToken

@@ -11,3 +11,8 @@ export interface OngoingTransaction {
   /** What it says, where it was received and verified; `undefined` where it was begun here. */
   readonly content: VerifiedTxnToken | undefined
 }
+
+/** A transaction that a request came in. */
+export interface ReceivedTransaction extends OngoingTransaction {
+  readonly content: VerifiedTxnToken
+}

@@ -7,7 +7,7 @@ import {
   type VerifiedTxnToken,
 } from '@countersign/protocol'
 import type { Caller } from '../verification/caller.ts'
-import type { OngoingTransaction } from './ongoing-transaction.ts'
+import type { ReceivedTransaction } from './ongoing-transaction.ts'
 import type { PublishedKeys } from './published-keys.ts'
 
 /** How a service takes Transaction Tokens. */
@@ -20,11 +20,6 @@ export interface TransactionOptions {
   readonly required?: boolean
   /** Which workloads may have asked for the token (`req_wl`). Default: whichever the service let ask. */
   readonly requestedBy?: (workload: string) => boolean
-}
-
-/** A transaction that a request came in. */
-export interface ReceivedTransaction extends OngoingTransaction {
-  readonly content: VerifiedTxnToken
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { JsonObject, WorkloadId } from '@countersign/protocol'
-import type { ReceivedTransaction } from '../exchange/transaction-verifier.ts'
+import type { ReceivedTransaction } from '../exchange/ongoing-transaction.ts'
 import type { Binding } from './binding.ts'
 
 /** Who sent a request, however that was proved. Application code needs nothing else to decide. */
