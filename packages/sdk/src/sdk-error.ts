@@ -10,6 +10,10 @@ export type SdkErrorCode =
   | 'ERR_SDK_RESPONSE'
   | 'ERR_SDK_RESPONSE_NOT_SIGNED'
   | 'ERR_SDK_WORKLOAD_API'
+  | 'ERR_SDK_KEYS'
+  | 'ERR_SDK_TOKEN_REFUSED'
+  | 'ERR_SDK_TOKEN_RESPONSE'
+  | 'ERR_SDK_TRANSACTION_OVER'
 
 /** This program cannot prove who it is right now, or was asked to prove it in a way it cannot. */
 export class SdkError extends WorkloadIdentityError<SdkErrorCode> {}

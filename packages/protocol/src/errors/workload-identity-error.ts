@@ -30,6 +30,7 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_DENIED'
   | 'ERR_POLICY_PROOF_NOT_ACCEPTED'
   | 'ERR_POLICY_TRUST_DOMAIN_NOT_ALLOWED'
+  | 'ERR_POLICY_TRANSACTION'
 
 /** "Authentic, but not allowed": who called is known, and the answer is no. */
 export class PolicyError extends WorkloadIdentityError<PolicyErrorCode> {}

@@ -1,4 +1,6 @@
 /** Tokens exchanged for others: what a token service verifies, decides by and issues. Values in, values out. */
+
+export { requireScopes, requireText } from '../verification/txn-token-claims.ts'
 export { type AccessTokenContent, AccessTokenIssuer, isOwnClaim } from './access-token-issuer.ts'
 export {
   AccessTokenVerifier,
@@ -34,11 +36,29 @@ export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from
 export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
 export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'
 export { PrivateKeyJwtVerifier } from './private-key-jwt-verifier.ts'
+export {
+  EARLIER_WORKLOADS_CLAIM,
+  formatRequestingWorkloads,
+  MAX_REQUESTING_WORKLOADS,
+  parseRequestingWorkloads,
+} from './requesting-workloads.ts'
 export { type BindingQuestion, shrinkAudience, shrinkBinding, shrinkLifetime, shrinkScopes } from './shrink.ts'
 export { type SingleUseToken, useOnce } from './single-use.ts'
 export { requireSvidOrder } from './svid-order.ts'
 export type { IssuedToken, TokenOrder } from './token-order.ts'
+export {
+  MAX_TRANSACTION_CONTEXT_BYTES,
+  parseTransactionRequest,
+  type TransactionRequest,
+} from './transaction-request.ts'
 export type { TrustedIssuer } from './trusted-issuer.ts'
+export type { TxnTokenContent } from './txn-token-content.ts'
+export {
+  MAX_TXN_TOKEN_LIFETIME_SECONDS,
+  TxnTokenIssuer,
+  type TxnTokenIssuerOptions,
+} from './txn-token-issuer.ts'
+export { type FormerTxnToken, isSameActor } from './txn-token-replacement.ts'
 export {
   type AssertionPolicy,
   type AssertionVerifierOptions,

@@ -2,6 +2,7 @@ import type { PublicJwk } from '../keys/public-jwk.ts'
 import type { Actor } from './actor-chain.ts'
 import type { Confirmation } from './confirmation.ts'
 import type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
+import type { TransactionRequest } from './transaction-request.ts'
 
 /** A token to issue: decided by a rule, shrunk, and complete. Who issues it decides nothing. */
 export interface TokenOrder {
@@ -26,6 +27,8 @@ export interface TokenOrder {
   readonly source: ExchangedSubject
   /** Of a Transaction Token. */
   readonly transaction: Transaction | undefined
+  /** What the client says of the transaction; the rule has let every member of it through. */
+  readonly transactionRequest?: TransactionRequest | undefined
 }
 
 /** What became of an order. */
@@ -39,4 +42,6 @@ export interface IssuedToken {
   readonly expiresAt: number
   /** `jti`, or the serial number of a certificate. For the audit. */
   readonly id: string
+  /** `txn` of a Transaction Token. For the audit. */
+  readonly transactionId?: string
 }

@@ -11,6 +11,8 @@ export interface Decision {
   readonly path: string
   readonly caller: string | undefined
   readonly binding: Caller['binding'] | undefined
+  /** `txn` of the transaction that the request came in, where it was verified. */
+  readonly transaction?: string
   /** The failed check, or undefined when allowed. */
   readonly code: string | undefined
   /** For the operator only. Undefined for a policy that threw: see `onError`. */
@@ -35,6 +37,7 @@ export function decisionOf(
     path: pathForRecord(call.target),
     caller: caller?.id.toString(),
     binding: caller?.binding,
+    ...(caller?.transaction === undefined ? {} : { transaction: caller.transaction.content.transactionId }),
     code: failure === undefined ? undefined : (errorCode(error) ?? 'ERR_INTERNAL'),
     reason:
       error instanceof WorkloadIdentityError ? [error.message, error.detail].filter(Boolean).join(': ') : undefined,

@@ -1,14 +1,31 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { OngoingTransaction } from '../exchange/ongoing-transaction.ts'
 import type { Caller } from '../verification/caller.ts'
 
-const storage = new AsyncLocalStorage<Caller>()
+interface CallContext {
+  readonly caller: Caller | undefined
+  readonly transaction: OngoingTransaction | undefined
+}
+
+const storage = new AsyncLocalStorage<CallContext>()
 
 /** The caller of the request being handled, in any code its handler calls; undefined outside of one. */
 export function currentCaller(): Caller | undefined {
-  return storage.getStore()
+  return storage.getStore()?.caller
 }
 
-/** Runs a handler so that {@link currentCaller} answers in it. */
+/** The transaction that whatever runs here belongs to: the one the request came with, or one that was begun for it. */
+export function currentTransaction(): OngoingTransaction | undefined {
+  return storage.getStore()?.transaction
+}
+
+/** Runs a handler so that {@link currentCaller} and {@link currentTransaction} answer in it. */
 export function runWithCaller<T>(caller: Caller, run: () => T): T {
-  return storage.run(caller, run)
+  // Also without a transaction: that of whoever started this server is not the request's.
+  return storage.run({ caller, transaction: caller.transaction }, run)
+}
+
+/** Runs code in a transaction, for the caller it runs for anyway. */
+export function runWithTransaction<T>(transaction: OngoingTransaction, run: () => T): T {
+  return storage.run({ caller: currentCaller(), transaction }, run)
 }

@@ -1,4 +1,5 @@
 import type { TrustStore } from '@countersign/protocol'
+import { currentTransaction } from '../context/call-context.ts'
 import type { HeldIdentity } from '../identity/held-identity.ts'
 import { SdkError } from '../sdk-error.ts'
 import type { MutualTls } from '../tls/mutual-tls.ts'
@@ -48,11 +49,12 @@ export class ProofFetch {
   }
 
   async send(input: string | URL | Request, init: WorkloadRequestInit = {}): Promise<Response> {
-    const { proof, peer, signResponse, audience, ...rest } = init
+    const { proof, peer, signResponse, audience, transaction, ...rest } = init
     const outgoing = readOutgoingRequest(input, rest)
-    const own = { proof, peer, signResponse, audience } as const
+    const own = { proof, peer, signResponse, audience, transaction } as const
     const stated = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined))
     const target = readTarget({ ...this.#targets.settingsOf(outgoing.url), ...stated })
+    if (!target.withholdsTransaction) await addTransaction(outgoing.headers)
     const fetch = await this.#transport(outgoing.url, target)
     switch (target.message) {
       case 'wpt':
@@ -113,4 +115,19 @@ export class ProofFetch {
     await response.body?.cancel()
     return this.#withSignature(fetch, outgoing, target)
   }
+}
+
+/**
+ * Each call is made in the transaction of the request it is made for, by the token as it was received.
+ *
+ * @see draft-ietf-oauth-transaction-tokens, "Txn-Token Validation"
+ */
+async function addTransaction(headers: Headers): Promise<void> {
+  const token = await currentTransaction()?.token()
+  if (token === undefined) return
+  const given = headers.get('txn-token')
+  if (given !== null && given !== token) {
+    throw new SdkError('ERR_SDK_REQUEST', 'the request has the token of another transaction than it is made in')
+  }
+  headers.set('txn-token', token)
 }

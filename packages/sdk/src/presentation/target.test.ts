@@ -16,6 +16,7 @@ describe('readTarget', () => {
       peer: undefined,
       signResponse: false,
       audience: undefined,
+      withholdsTransaction: false,
     })
   })
 

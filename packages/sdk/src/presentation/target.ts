@@ -18,6 +18,11 @@ export interface TargetSettings {
   readonly signResponse?: boolean
   /** Whom the proof is for, where that is not the address itself: the receiver's configured audience. */
   readonly audience?: string
+  /**
+   * Whether the token of the transaction that a call is made in goes along. Default `forward`; `withhold` for whoever is
+   * outside of the trust domain, where it is good for nothing and says much.
+   */
+  readonly transaction?: 'forward' | 'withhold'
 }
 
 /** Settings by base URL, of which the longest that fits counts; or a function of the address. */
@@ -30,10 +35,17 @@ export interface Target {
   readonly peer: ExpectedPeer | undefined
   readonly signResponse: boolean
   readonly audience: string | undefined
+  readonly withholdsTransaction: boolean
 }
 
 /** @throws SdkError `ERR_SDK_REQUEST` when settings contradict each other: what was asked for would not be checked */
-export function readTarget({ proof = 'wpt', peer, signResponse = false, audience }: TargetSettings): Target {
+export function readTarget({
+  proof = 'wpt',
+  peer,
+  signResponse = false,
+  audience,
+  transaction,
+}: TargetSettings): Target {
   const proofs = typeof proof === 'string' ? [proof] : proof
   const mtls = proofs.includes('mtls')
   const [message, second] = proofs.filter((each): each is Exclude<ProofChoice, 'mtls'> => each !== 'mtls')
@@ -58,6 +70,7 @@ export function readTarget({ proof = 'wpt', peer, signResponse = false, audience
     peer: peer === undefined ? undefined : expectedPeerOf(peer),
     signResponse: signResponse || (peer !== undefined && !mtls),
     audience,
+    withholdsTransaction: transaction === 'withhold',
   }
 }
 

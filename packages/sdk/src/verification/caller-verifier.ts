@@ -8,6 +8,7 @@ import {
 } from '@countersign/protocol'
 import { type Decision, decisionOf, type Outcome } from '../audit/decision.ts'
 import type { Policy } from '../authorization/policy.ts'
+import { type TransactionOptions, TransactionVerifier } from '../exchange/transaction-verifier.ts'
 import { ResponseSigner } from '../presentation/response-signer.ts'
 import { DEFAULT_MAX_SIGNED_BODY_BYTES } from '../presentation/signed-body.ts'
 import { Authenticator, type SignedCall } from './authenticator.ts'
@@ -51,6 +52,8 @@ export interface VerifyCallerOptions {
   readonly maxProofLifetimeSeconds?: number
   /** Default: exact memory of this process. Replicas that share an audience need a shared one. */
   readonly replayMemory?: ReplayMemory
+  /** How transaction tokens are taken. Without it they are not looked at, and no call is made in a transaction. */
+  readonly transactions?: TransactionOptions
   /** Told of every decision, once. A request whose decision it does not take is answered 500. */
   readonly onDecision?: (decision: Decision) => void
   /** Told of what a policy or `onDecision` threw; the caller is told nothing but 500. Default: a process warning. */
@@ -74,6 +77,7 @@ export class CallerVerifier {
   readonly #options: VerifyCallerOptions
   readonly #bindings: BindingPolicy
   readonly #authenticator: Authenticator
+  readonly #transactions: TransactionVerifier | undefined
   readonly #report: (error: unknown) => void
   readonly #acceptSignature: string
   readonly #maxSignedBodyBytes: number
@@ -85,6 +89,7 @@ export class CallerVerifier {
     const audiences = typeof options.audience === 'string' ? [options.audience] : options.audience
     this.#options = options
     this.#report = options.onError ?? warn
+    this.#transactions = options.transactions && new TransactionVerifier(options.transactions, clockSkewSeconds)
     this.#bindings = new BindingPolicy(options.accept)
     this.#acceptSignature = formatAcceptSignature({ otherTokenFields })
     this.#maxSignedBodyBytes = options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES
@@ -152,6 +157,9 @@ export class CallerVerifier {
       ;({ caller, signed } = await this.#authenticator.authenticate(call, now))
       // The binding was picked by what an unknown sender sent; now that it is known, it may not be for them.
       this.#bindings.require(caller.binding, caller.id)
+      if (this.#transactions !== undefined) {
+        caller = { ...caller, transaction: await this.#transactions.verify(caller, now) }
+      }
       const allowed = await this.#options.policy(caller, call)
       // Only `true` is a yes: a policy that forgets to answer denies.
       if (allowed !== true) {

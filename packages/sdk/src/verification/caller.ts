@@ -1,4 +1,5 @@
 import type { JsonObject, WorkloadId } from '@countersign/protocol'
+import type { ReceivedTransaction } from '../exchange/ongoing-transaction.ts'
 import type { Binding } from './binding.ts'
 
 /** Who sent a request, however that was proved. Application code needs nothing else to decide. */
@@ -19,6 +20,8 @@ export interface Caller {
   readonly accessToken: string | undefined
   /** A transaction token that came with the request. Not verified; bound as `accessToken` is. */
   readonly txnToken: string | undefined
+  /** The same, verified, where `transactions` of `verifyCaller` says how. Never says who calls. */
+  readonly transaction?: ReceivedTransaction | undefined
   /**
    * Who stands at the other end of a mutual TLS connection. The caller itself for `mtls`; otherwise whoever passed the
    * request on, such as a proxy.

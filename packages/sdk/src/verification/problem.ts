@@ -38,6 +38,7 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 export function problemOf(error: unknown): ProblemDocument | undefined {
   if (error instanceof PolicyError) return problem(error, 403)
   if (error instanceof SdkError && error.code === 'ERR_SDK_RESPONSE_NOT_SIGNED') return problem(error, 501)
+  if (error instanceof SdkError && error.code === 'ERR_SDK_KEYS') return problem(error, 503)
   if (error instanceof BearerTokenError) return problem(error, 401)
   if (!(error instanceof AuthenticityError)) return undefined
   if (error.code === 'ERR_REQUEST_BODY_TOO_LARGE') return problem(error, 413)

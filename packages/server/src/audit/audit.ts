@@ -37,8 +37,10 @@ export interface IssuedExchangeToken {
   readonly actorTokenHash?: string
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
-  /** `jti`, or a serial number. */
+  /** `jti`, or a serial number; of a transaction token, which has neither, its SHA-256. */
   readonly tokenId: string
+  /** `txn`. */
+  readonly transactionId?: string
   readonly expiresAt: number
 }
 

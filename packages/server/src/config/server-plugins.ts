@@ -17,6 +17,9 @@ import {
 import accessToken from '@countersign/token-profile-access-token'
 import jwtSvid from '@countersign/token-profile-jwt-svid'
 import serviceAccount from '@countersign/token-profile-service-account'
+import transactionToken from '@countersign/token-profile-transaction-token'
+import selfSigned from '@countersign/token-profile-transaction-token/self-signed'
+import unsignedJson from '@countersign/token-profile-transaction-token/unsigned-json'
 import wit from '@countersign/token-profile-wit'
 import countersignUpstream from '@countersign/upstream-authority-countersign'
 import diskUpstream from '@countersign/upstream-authority-disk'
@@ -30,6 +33,9 @@ const CATALOG = new PluginCatalog([
   accessToken,
   jwtSvid,
   serviceAccount,
+  transactionToken,
+  selfSigned,
+  unsignedJson,
   wit,
   countersignUpstream,
   diskUpstream,

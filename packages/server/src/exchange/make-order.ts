@@ -47,6 +47,7 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
     expiresAt: shrinkLifetime(now, to.ttl, ends),
     source: subject,
     transaction: subject.transaction,
+    transactionRequest: question.transactionRequest,
   }
 }
 
@@ -56,6 +57,8 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
  */
 function requireNoForeignIdentifier({ subject }: ExchangeQuestion): string {
   const name = subject.localSubject
+  // The name in a transaction token was held to this when the transaction began, and cannot change.
+  if (subject.transaction !== undefined) return name
   if (!/^(?:spiffe|wimse):/i.test(name)) return name
   try {
     const { trustDomain, origin } = WorkloadId.parse(name)

@@ -111,6 +111,7 @@ export class TokenEndpoint {
       audience: order.audience,
       scopes: order.scopes,
       tokenId: issued.id,
+      ...(issued.transactionId === undefined ? {} : { transactionId: issued.transactionId }),
       expiresAt: issued.expiresAt,
     })
   }

@@ -1,6 +1,7 @@
 import type { TokenProfileHost, TokenRole } from '@countersign/plugin-kit'
 import { type ExchangedSubject, GRANT_TYPES, isProven, OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
 import { asOAuthError } from '../as-oauth-error.ts'
+import { readTransactionRequest } from '../read-transaction-request.ts'
 import type { RequestProofs } from '../request-proofs.ts'
 import { readScopes, readTargets, requireParameter } from '../require-parameter.ts'
 import type { ExchangeQuestion } from '../rules/decision.ts'
@@ -32,6 +33,7 @@ export class TokenExchange implements Grant {
     const requested = this.#options.profiles.findOut(parameters.get('requested_token_type')).name
     const audience = readTargets(request)
     const scopes = readScopes(request)
+    const transactionRequest = readTransactionRequest(request)
     const subject = await this.#verify('subject', request, proofs)
     const actor = hasActor(request) ? await this.#verify('actor', request, proofs) : undefined
     const isPartyProven = ({ confirmation }: ExchangedSubject) =>
@@ -47,6 +49,7 @@ export class TokenExchange implements Grant {
       proven: proofs.binding,
       isSubjectProven: isPartyProven(subject),
       isActorProven: actor === undefined || isPartyProven(actor),
+      transactionRequest,
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Confirmation, ExchangedSubject, OAuthErrorCode } from '@countersign/protocol/exchange'
+import type { Confirmation, ExchangedSubject, OAuthErrorCode, TransactionRequest } from '@countersign/protocol/exchange'
 import type { ExchangeRule } from './rule-schema.ts'
 
 /** One request as rules see it: who, for whom, to what. Every party is verified. */
@@ -18,6 +18,8 @@ export interface ExchangeQuestion {
   /** Whether possession of the key that the subject token is bound to was proved. */
   readonly isSubjectProven: boolean
   readonly isActorProven: boolean
+  /** What the client says of the transaction, where it asks for a Transaction Token. */
+  readonly transactionRequest?: TransactionRequest | undefined
 }
 
 /** What one rule has to say: the parts of it that did not hold, by their path in the document, in this order. */

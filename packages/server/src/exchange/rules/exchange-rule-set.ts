@@ -10,6 +10,7 @@ import { ExchangeError } from '../exchange-error.ts'
 import type { Decision, ExchangeQuestion, RuleFinding } from './decision.ts'
 import { PartyMatcher } from './party-matcher.ts'
 import { type ExchangeRule, ExchangeRules } from './rule-schema.ts'
+import { transactionFailures, transactionProblem } from './transaction-rule.ts'
 
 /** What there is for rules to name. */
 export interface RuleVocabulary {
@@ -142,6 +143,8 @@ function compile(rule: ExchangeRule, vocabulary: RuleVocabulary): CompiledRule {
   if (grant === 'client_credentials' && rule.client !== undefined && rule.client !== 'subject') {
     throw refuse('client: of client_credentials it is always the subject')
   }
+  const problem = transactionProblem(rule)
+  if (problem !== undefined) throw refuse(problem)
   if (grant !== 'token-exchange' && rule.actor !== undefined) throw refuse('actor: only token-exchange has one')
   if (grant === 'token-exchange' && client === 'none') throw refuse('client: token-exchange needs one')
   return {
@@ -170,6 +173,7 @@ function failuresOf({ rule, subject, client, actor }: CompiledRule, question: Ex
   if (rule.to.profile !== question.requested) failed.push('to.profile')
   if (!holds(() => shrinkAudience(question.audience, rule.to.audience))) failed.push('to.audience')
   if (!holds(() => shrinkScopes(question.scopes, rule.to.scopes, question.subject.scopes))) failed.push('to.scopes')
+  failed.push(...transactionFailures(rule.to, question.transactionRequest))
   return failed
 }
 
@@ -210,7 +214,7 @@ function holds(check: () => unknown): boolean {
   }
 }
 
-const TARGET_PATHS = ['to.audience', 'to.scopes']
+const TARGET_PATHS = ['to.audience', 'to.scopes', 'to.details', 'to.context']
 
 /** Fewer is nearer. A rule for other parties is further away than any for another target. */
 function distance(failed: readonly string[]): number {
@@ -224,6 +228,12 @@ function refusalOf(nearest: RuleFinding | undefined) {
   }
   if (failed.includes('to.audience')) {
     return { code: 'ERR_OAUTH_INVALID_TARGET', message: 'no rule allows a token for this audience' } as const
+  }
+  if (!failed.includes('to.scopes')) {
+    return {
+      code: 'ERR_OAUTH_INVALID_REQUEST',
+      message: 'no rule lets these details of a transaction through',
+    } as const
   }
   return { code: 'ERR_OAUTH_INVALID_SCOPE', message: 'scope goes beyond what rule and subject token allow' } as const
 }

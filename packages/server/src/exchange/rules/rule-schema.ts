@@ -41,6 +41,12 @@ export const RuleTarget = Type.Object({
   scopes: Type.Array(Text('one scope'), { maxItems: 256, default: [], description: 'scopes it may have' }),
   subject: Type.Optional(Text('name the subject gets in the new token; default the one it has')),
   claims: Type.Optional(Texts('mapped claims to hand on')),
+  details: Type.Optional(
+    Texts('members of request_details that become members of tctx, in a transaction token; others refuse the request'),
+  ),
+  context: Type.Optional(
+    Texts('members of request_context that become members of rctx, in a transaction token; others refuse the request'),
+  ),
   acting: Type.Union([Type.Literal('delegation'), Type.Literal('impersonation')], {
     default: 'delegation',
     description: 'whether the new token says that the client acts for the subject, or hides it',
