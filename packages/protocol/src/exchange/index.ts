@@ -19,6 +19,14 @@ export {
 } from './actor-chain.ts'
 export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
 export { certificateThumbprint } from './certificate-thumbprint.ts'
+export { type ChainingGrantContent, ChainingGrantIssuer } from './chaining-grant-issuer.ts'
+export {
+  ChainingGrantVerifier,
+  type ChainingGrantVerifierOptions,
+  DEFAULT_MAX_GRANT_LIFETIME_SECONDS,
+  type GrantPolicy,
+  type VerifiedChainingGrant,
+} from './chaining-grant-verifier.ts'
 export { mapClaims, readClaim, requireClaims } from './claim-paths.ts'
 export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
 export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'

@@ -15,6 +15,7 @@ import {
   type UpstreamAuthority,
 } from '@countersign/plugin-kit'
 import accessToken from '@countersign/token-profile-access-token'
+import authorizationGrant from '@countersign/token-profile-authorization-grant'
 import jwtSvid from '@countersign/token-profile-jwt-svid'
 import serviceAccount from '@countersign/token-profile-service-account'
 import wit from '@countersign/token-profile-wit'
@@ -28,6 +29,7 @@ const CATALOG = new PluginCatalog([
   pkcs11KeyManager,
   joinToken,
   accessToken,
+  authorizationGrant,
   jwtSvid,
   serviceAccount,
   wit,

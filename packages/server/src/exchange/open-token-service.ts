@@ -20,6 +20,7 @@ import { WitProof } from './client-authentication/wit-proof.ts'
 import { DpopNonces } from './dpop-nonces.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
+import { JwtBearer } from './grants/jwt-bearer.ts'
 import { TokenExchange } from './grants/token-exchange.ts'
 import { type IntrospectionResponse, introspect } from './introspection.ts'
 import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
@@ -111,7 +112,11 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     new SpiffeJwt({ profiles, host }),
     new WitProof({ profiles, host }),
   ]
-  const grants = [new ClientCredentials(profiles), new TokenExchange({ profiles, host })]
+  const grants = [
+    new ClientCredentials(profiles),
+    new JwtBearer({ profiles, host }),
+    new TokenExchange({ profiles, host }),
+  ]
   const wit = new WitVerifier({ trust: bundleTrust.trust, crypto })
   const audience = new AudiencePolicy({ accepted: [urls.tokenEndpoint, urls.issuer] })
   const wpt = new WptVerifier({ crypto, audience, replayMemory: usedTokens })
