@@ -19,6 +19,7 @@ import authorizationGrant from '@countersign/token-profile-authorization-grant'
 import jwtSvid from '@countersign/token-profile-jwt-svid'
 import serviceAccount from '@countersign/token-profile-service-account'
 import wit from '@countersign/token-profile-wit'
+import x509Svid from '@countersign/token-profile-x509-svid'
 import countersignUpstream from '@countersign/upstream-authority-countersign'
 import diskUpstream from '@countersign/upstream-authority-disk'
 import spireUpstream from '@countersign/upstream-authority-spire'
@@ -33,6 +34,7 @@ const CATALOG = new PluginCatalog([
   jwtSvid,
   serviceAccount,
   wit,
+  x509Svid,
   countersignUpstream,
   diskUpstream,
   spireUpstream,

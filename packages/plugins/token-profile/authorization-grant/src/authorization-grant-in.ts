@@ -1,5 +1,5 @@
 import type { IssuerSettings, PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { decodeUnverifiedJws, errorCode, isType } from '@countersign/protocol'
+import { type CompactJws, isType } from '@countersign/protocol'
 import {
   ChainingGrantVerifier,
   type ExchangedSubject,
@@ -24,15 +24,10 @@ export class AuthorizationGrantIn implements TokenProfileIn {
   readonly roles = ['grant'] as const
   readonly #verifiers = new WeakMap<TokenProfileHost, ChainingGrantVerifier>()
 
-  recognises(token: string): boolean {
-    try {
-      const { header } = decodeUnverifiedJws(token)
-      const isPlain = header.typ === undefined || header.typ.toUpperCase() === 'JWT'
-      return isPlain || isType(header, JWT_TYPES.authorizationGrant)
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error
-      return false
-    }
+  recognises(_token: string, jws: CompactJws | undefined): boolean {
+    if (jws === undefined) return false
+    const { typ } = jws.header
+    return typ === undefined || typ.toUpperCase() === 'JWT' || isType(jws.header, JWT_TYPES.authorizationGrant)
   }
 
   async verify({ token, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {

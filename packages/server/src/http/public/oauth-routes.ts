@@ -149,6 +149,7 @@ function formatMetadata({ urls, metadata }: TokenService) {
     token_endpoint_auth_methods_supported: metadata.authMethods,
     token_endpoint_auth_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     dpop_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
+    ...(metadata.clientCertificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     identity_chaining_requested_token_types_supported: [TOKEN_TYPES.jwt],
   }
 }
