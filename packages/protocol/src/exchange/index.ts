@@ -38,6 +38,7 @@ export {
   type VerifiedDpopProof,
 } from './dpop-proof-verifier.ts'
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
+export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
 export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'

@@ -17,6 +17,7 @@ import {
 import accessToken from '@countersign/token-profile-access-token'
 import authorizationGrant from '@countersign/token-profile-authorization-grant'
 import jwtSvid from '@countersign/token-profile-jwt-svid'
+import oidcIdToken from '@countersign/token-profile-oidc-id-token'
 import serviceAccount from '@countersign/token-profile-service-account'
 import wit from '@countersign/token-profile-wit'
 import x509Svid from '@countersign/token-profile-x509-svid'
@@ -32,6 +33,7 @@ const CATALOG = new PluginCatalog([
   accessToken,
   authorizationGrant,
   jwtSvid,
+  oidcIdToken,
   serviceAccount,
   wit,
   x509Svid,

@@ -14,7 +14,7 @@ export interface SpiffeX509Options {
 }
 
 /**
- * The X509-SVID of the connection. `client_id` says that it is meant as this: a client that authenticates otherwise may have a
+ * The X509-SVID of the connection, whose SPIFFE ID `client_id` must be, as `authenticateClient` asks of every method. `client_id` says that it is meant as this: a client that authenticates otherwise may have a
  * certificate too, for its token to be bound to.
  *
  * @see draft-ietf-oauth-spiffe-client-auth; RFC 8705 section 2
@@ -37,9 +37,7 @@ export class SpiffeX509 implements ClientAuthenticationMethod {
   async authenticate(request: TokenRequest, proofs: RequestProofs): Promise<AuthenticatedClient> {
     const { profiles, host } = this.#options
     const { x509 } = proofs
-    if (x509 === undefined || request.parameters.get('client_id') !== x509.id.toString()) {
-      throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', "'client_id' is not the SPIFFE ID of the client certificate")
-    }
+    if (x509 === undefined) throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client certificate is no X509-SVID')
     try {
       const use = { role: 'client', declaredType: TOKEN_TYPES.x509Svid } as const
       const subject = await profiles.verify(encodePem([x509.leaf.raw]), use, proofs, host, request.now)
