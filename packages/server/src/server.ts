@@ -214,7 +214,11 @@ async function openPublicListener(surroundings: Surroundings, oauth: PublicAppOp
     host: config.public.host,
     port: config.public.port,
     credential: publicCredential({ config, parts, log, clock }),
-    tls: { minVersion: 'TLSv1.2' },
+    // Judged by the token service, by the trust domain's rules. Without one, or with one that is nobody's, all else is served.
+    tls: {
+      minVersion: 'TLSv1.2',
+      ...(config.public.clientCertificates ? { requestCert: true, rejectUnauthorized: false } : {}),
+    },
   })
   closers.add(() => listener.stop())
   return listener
@@ -230,6 +234,7 @@ async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
     ...parts,
     config: own,
     urls: parseTokenServiceUrls(own.issuer, config.svids.jwtIssuer),
+    clientCertificates: config.public.clientCertificates,
     trustDomain,
     profiles,
     resolveHost,

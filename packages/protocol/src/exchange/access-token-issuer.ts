@@ -35,6 +35,7 @@ const OWN_CLAIMS = new Set([
     'client_id',
     'scope',
     'cnf',
+    'requested_cnf',
     'act',
     'may_act',
     'azp',

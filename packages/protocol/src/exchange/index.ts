@@ -21,6 +21,14 @@ export {
 } from './actor-chain.ts'
 export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
 export { certificateThumbprint } from './certificate-thumbprint.ts'
+export { type ChainingGrantContent, ChainingGrantIssuer } from './chaining-grant-issuer.ts'
+export {
+  ChainingGrantVerifier,
+  type ChainingGrantVerifierOptions,
+  DEFAULT_MAX_GRANT_LIFETIME_SECONDS,
+  type GrantPolicy,
+  type VerifiedChainingGrant,
+} from './chaining-grant-verifier.ts'
 export { mapClaims, readClaim, requireClaims } from './claim-paths.ts'
 export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
 export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'
@@ -32,6 +40,7 @@ export {
   type VerifiedDpopProof,
 } from './dpop-proof-verifier.ts'
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
+export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
 export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'

@@ -45,6 +45,12 @@ export const ServerConfigFile = Type.Object({
         Type.String({ minLength: 1, description: 'PEM certificate chain; without it an own one is made' }),
       ),
       keyFile: Type.Optional(Type.String({ minLength: 1, description: 'PEM private key of certFile' })),
+      clientCertificates: Type.Boolean({
+        default: false,
+        description:
+          'whether clients are asked for a certificate: X509-SVIDs as clients of the token service, and tokens bound to them. ' +
+          'Browsers may ask their users',
+      }),
     },
     { default: {} },
   ),

@@ -19,7 +19,7 @@ describe('parseServerConfig', () => {
       dataDir: '/etc/countersign/data',
       configDir: '/etc/countersign',
       machine: { host: '0.0.0.0', port: 8441 },
-      public: { host: '0.0.0.0', port: 8443 },
+      public: { host: '0.0.0.0', port: 8443, clientCertificates: false },
       admin: {
         socket: '/etc/countersign/data/admin.sock',
         socketAccess: { mode: 0o600 },

@@ -15,12 +15,15 @@ import {
   type UpstreamAuthority,
 } from '@countersign/plugin-kit'
 import accessToken from '@countersign/token-profile-access-token'
+import authorizationGrant from '@countersign/token-profile-authorization-grant'
 import jwtSvid from '@countersign/token-profile-jwt-svid'
+import oidcIdToken from '@countersign/token-profile-oidc-id-token'
 import serviceAccount from '@countersign/token-profile-service-account'
 import transactionToken from '@countersign/token-profile-transaction-token'
 import selfSigned from '@countersign/token-profile-transaction-token/self-signed'
 import unsignedJson from '@countersign/token-profile-transaction-token/unsigned-json'
 import wit from '@countersign/token-profile-wit'
+import x509Svid from '@countersign/token-profile-x509-svid'
 import countersignUpstream from '@countersign/upstream-authority-countersign'
 import diskUpstream from '@countersign/upstream-authority-disk'
 import spireUpstream from '@countersign/upstream-authority-spire'
@@ -31,12 +34,15 @@ const CATALOG = new PluginCatalog([
   pkcs11KeyManager,
   joinToken,
   accessToken,
+  authorizationGrant,
   jwtSvid,
+  oidcIdToken,
   serviceAccount,
   transactionToken,
   selfSigned,
   unsignedJson,
   wit,
+  x509Svid,
   countersignUpstream,
   diskUpstream,
   spireUpstream,

@@ -1,7 +1,7 @@
 /** Puts the token service together, where one is configured. */
 import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
-import { AudiencePolicy, RequestVerifier, WitVerifier, WptVerifier } from '@countersign/protocol'
+import { AudiencePolicy, RequestVerifier, type TrustStore, WitVerifier, WptVerifier } from '@countersign/protocol'
 import { DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
@@ -9,6 +9,7 @@ import { parseAddressRange } from '../federation/address-range.ts'
 import { createDocumentFetcher } from '../federation/fetch-document.ts'
 import type { ResolveHost } from '../federation/resolve-address.ts'
 import type { ServerParts } from '../server-parts.ts'
+import { selectCrls } from '../store/crl-store.ts'
 import { RevokedTokenStore } from '../store/revoked-token-store.ts'
 import { UsedTokenStore } from '../store/used-token-store.ts'
 import { BundleTrust } from './bundle-trust.ts'
@@ -16,10 +17,12 @@ import { authenticateClient } from './client-authentication/authenticate-client.
 import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
 import { PrivateKeyJwt } from './client-authentication/private-key-jwt.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
+import { SpiffeX509 } from './client-authentication/spiffe-x509.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
 import { DpopNonces } from './dpop-nonces.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
+import { JwtBearer } from './grants/jwt-bearer.ts'
 import { TokenExchange } from './grants/token-exchange.ts'
 import { type IntrospectionResponse, introspect } from './introspection.ts'
 import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
@@ -44,12 +47,15 @@ import { TokenServiceHost } from './token-service-host.ts'
 import type { TokenServiceConfig } from './token-service-schema.ts'
 import type { TokenServiceUrls } from './token-service-urls.ts'
 import { ServerTokenSigner } from './token-signer.ts'
+import { X509Proof } from './x509-proof.ts'
 
 export interface TokenServiceParts
   extends Pick<ServerParts, 'store' | 'bundles' | 'authorities' | 'issuer' | 'audit' | 'gate'> {
   readonly config: TokenServiceConfig
   readonly urls: TokenServiceUrls
   readonly trustDomain: string
+  /** Whether the public listener asks for client certificates. */
+  readonly clientCertificates: boolean
   readonly profiles: ReadonlyMap<string, TokenProfile>
   readonly resolveHost: ResolveHost
   readonly clock: Clock
@@ -62,7 +68,11 @@ export interface TokenService {
   readonly endpoint: TokenEndpoint
   readonly keys: OwnTokenKeys
   readonly nonces: DpopNonces | undefined
-  readonly metadata: { readonly grantTypes: readonly string[]; readonly authMethods: readonly string[] }
+  readonly metadata: {
+    readonly grantTypes: readonly string[]
+    readonly authMethods: readonly string[]
+    readonly clientCertificates: boolean
+  }
   /** RFC 7662. @throws OAuthError */
   introspect(request: TokenRequest): Promise<IntrospectionResponse>
   /** RFC 7009. @throws OAuthError */
@@ -111,8 +121,13 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     new JwtAssertion({ profiles, host }),
     new SpiffeJwt({ profiles, host }),
     new WitProof({ profiles, host }),
+    ...(parts.clientCertificates ? [new SpiffeX509({ profiles, host })] : []),
   ]
-  const grants = [new ClientCredentials(profiles), new TokenExchange({ profiles, host })]
+  const grants = [
+    new ClientCredentials(profiles),
+    new JwtBearer({ profiles, host }),
+    new TokenExchange({ profiles, host }),
+  ]
   const wit = new WitVerifier({ trust: bundleTrust.trust, crypto })
   const audience = new AudiencePolicy({ accepted: [urls.tokenEndpoint, urls.issuer] })
   const wpt = new WptVerifier({ crypto, audience, replayMemory: usedTokens })
@@ -121,6 +136,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     dpop: new DpopProofVerifier({ crypto, replayMemory: usedTokens }),
     nonces,
     wits: new RequestVerifier({ wit, wpt }),
+    x509: parts.clientCertificates ? openX509Proof(parts, bundleTrust.trust) : undefined,
   }
   /** Who asks at another endpoint than that for tokens. */
   const requireClient = async (request: TokenRequest, url: string) => {
@@ -145,6 +161,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     }),
     metadata: {
       grantTypes: grants.map(({ type }) => type),
+      clientCertificates: parts.clientCertificates,
       authMethods: [...new Set(methods.map(({ name }) => name))],
     },
     async introspect(request) {
@@ -158,6 +175,10 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
       await Promise.all([issuers.stop(), clients.stop(), bundleTrust.stop()])
     },
   }
+}
+
+function openX509Proof({ store, trustDomain }: TokenServiceParts, trust: TrustStore): X509Proof {
+  return new X509Proof({ crypto: nodeCrypto, trust, trustDomain, readCrls: () => store.read(selectCrls) })
 }
 
 function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenServiceParts): ConfiguredIssuer {

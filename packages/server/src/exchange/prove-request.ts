@@ -5,14 +5,21 @@ import {
   type PublicJwk,
   type RequestVerifier,
   type VerifiedWit,
+  type VerifiedX509Svid,
   WorkloadIdentityError,
 } from '@countersign/protocol'
-import { type Confirmation, type DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
+import {
+  type Confirmation,
+  certificateThumbprint,
+  type DpopProofVerifier,
+  OAuthError,
+} from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
 import type { DpopNonces } from './dpop-nonces.ts'
 import { singleField, WIT_FIELD } from './header-field.ts'
 import type { RequestProofs } from './request-proofs.ts'
 import type { TokenRequest } from './token-request.ts'
+import type { X509Proof } from './x509-proof.ts'
 
 export interface ProveRequestOptions {
   readonly crypto: CryptoBackend
@@ -20,6 +27,8 @@ export interface ProveRequestOptions {
   /** Without them no proof needs one. */
   readonly nonces: DpopNonces | undefined
   readonly wits: RequestVerifier
+  /** Whose a client certificate is. Without it none is looked at. */
+  readonly x509: X509Proof | undefined
   /** The URL by which this endpoint is known. */
   readonly url: string
 }
@@ -37,23 +46,26 @@ const NOTHING: ReadonlySet<string> = new Set()
  * proof means it.
  *
  * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF`, `ERR_OAUTH_USE_DPOP_NONCE`; `ERR_OAUTH_INVALID_CLIENT` for a WIT that
- *   does not hold
+ *   or client certificate that does not hold
  */
 export async function proveRequest(request: TokenRequest, options: ProveRequestOptions): Promise<ProvedRequest> {
   const dpop = await proveDpop(request, options)
   const wit = await proveWit(request, options)
-  if (dpop === undefined && wit === undefined) {
-    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, x509: undefined, bindingKey: undefined }
+  const x509 = await proveX509(request, options)
+  if (dpop === undefined && wit === undefined && x509 === undefined) {
+    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, x509, bindingKey: undefined }
   }
   const witThumbprint = wit === undefined ? undefined : await jwkThumbprint(wit.confirmationJwk, options.crypto)
   const thumbprint = dpop?.thumbprint ?? witThumbprint
-  const binding: Confirmation | undefined = thumbprint === undefined ? undefined : { kind: 'jkt', thumbprint }
+  const x5t = x509 === undefined ? undefined : await certificateThumbprint(x509.leaf.raw, options.crypto)
+  const byCertificate: Confirmation | undefined = x5t === undefined ? undefined : { kind: 'x5t#S256', thumbprint: x5t }
+  const binding: Confirmation | undefined = thumbprint === undefined ? byCertificate : { kind: 'jkt', thumbprint }
   const proven = [dpop?.thumbprint, witThumbprint].filter((each) => each !== undefined)
   return {
-    keys: { jkt: new Set(proven), x5t: NOTHING },
+    keys: { jkt: new Set(proven), x5t: x5t === undefined ? NOTHING : new Set([x5t]) },
     binding,
     wit,
-    x509: undefined,
+    x509,
     bindingKey: dpop?.jwk ?? wit?.confirmationJwk,
   }
 }
@@ -86,5 +98,16 @@ async function proveWit(request: TokenRequest, { wits }: ProveRequestOptions): P
     const refusal = asOAuthError(error, 'ERR_OAUTH_INVALID_CLIENT')
     if (refusal instanceof OAuthError) throw refusal
     throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', error.message, { cause: error })
+  }
+}
+
+/** One that is no X509-SVID proves a key as well, but whose it is nobody here could say: no token is bound to it. */
+async function proveX509(request: TokenRequest, { x509 }: ProveRequestOptions): Promise<VerifiedX509Svid | undefined> {
+  const chain = x509 === undefined ? [] : request.peerChain
+  if (x509 === undefined || chain.length === 0) return undefined
+  try {
+    return await x509.verify(chain, request.now)
+  } catch (error) {
+    throw asOAuthError(error, 'ERR_OAUTH_INVALID_CLIENT')
   }
 }

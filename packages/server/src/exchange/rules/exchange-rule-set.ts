@@ -88,7 +88,7 @@ export class ExchangeRuleSet {
         nearest = { rule: candidate.rule.name, failed }
       }
     }
-    return { allowed: false, ...refusalOf(nearest), nearest }
+    return { allowed: false, ...refusalOf(question.grant, nearest), nearest }
   }
 
   /** Audiences whose tokens are a resource server's own. */
@@ -221,8 +221,12 @@ function distance(failed: readonly string[]): number {
   return failed.reduce((sum, path) => sum + (TARGET_PATHS.includes(path) ? 1 : 10), 0)
 }
 
-function refusalOf(nearest: RuleFinding | undefined) {
+function refusalOf(grant: ExchangeQuestion['grant'], nearest: RuleFinding | undefined) {
   const failed = nearest?.failed ?? ['grant']
+  // RFC 7523 section 3.1: a grant about somebody who is nobody here is not valid. The client is another question.
+  if (grant === 'jwt-bearer' && failed.some((path) => path.startsWith('subject.'))) {
+    return { code: 'ERR_OAUTH_INVALID_GRANT', message: 'no rule knows the subject of the grant' } as const
+  }
   if (failed.some((path) => !TARGET_PATHS.includes(path))) {
     return { code: 'ERR_OAUTH_UNAUTHORIZED_CLIENT', message: 'no rule allows this' } as const
   }

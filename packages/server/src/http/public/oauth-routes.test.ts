@@ -63,7 +63,12 @@ describe('token endpoint', () => {
       issuer: ISSUER,
       token_endpoint: TOKEN_ENDPOINT,
       jwks_uri: 'https://id.example.org/oauth2/jwks',
-      grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      grant_types_supported: [
+        'client_credentials',
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+      ],
+      identity_chaining_requested_token_types_supported: ['urn:ietf:params:oauth:token-type:jwt'],
       token_endpoint_auth_methods_supported: ['private_key_jwt', 'spiffe_jwt', 'wit_wpt'],
     })
     expect((await at('/oauth2/.well-known/openid-configuration')).body).toEqual(metadata.body)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@countersign/plugin-kit'
 import { SIGNATURE_ALGORITHMS, WorkloadIdentityError } from '@countersign/protocol'
-import { OAuthError } from '@countersign/protocol/exchange'
+import { OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenService } from '../../exchange/open-token-service.ts'
 import { MAX_FORM_BYTES, parseForm } from '../../exchange/parse-form.ts'
@@ -153,6 +153,8 @@ function formatMetadata({ urls, metadata }: TokenService) {
     token_endpoint_auth_methods_supported: metadata.authMethods,
     token_endpoint_auth_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     dpop_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
+    ...(metadata.clientCertificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
+    identity_chaining_requested_token_types_supported: [TOKEN_TYPES.jwt],
   }
 }
 

@@ -1,0 +1,80 @@
+import { type Codec, portableCodec } from '../encoding/codec.ts'
+import { IssuanceError } from '../issuance/issuance-error.ts'
+import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
+import type { Eventual, SigningKey } from '../keys/crypto-backend.ts'
+import { isOwnClaim } from './access-token-issuer.ts'
+import { type Actor, formatActor } from './actor-chain.ts'
+import { type Confirmation, formatConfirmation } from './confirmation.ts'
+import { JWT_TYPES } from './oauth-names.ts'
+
+export interface ChainingGrantContent {
+  readonly subject: string
+  /** Issuer identifier of the one authorization server that may accept it. */
+  readonly audience: string
+  readonly scopes: readonly string[]
+  /** Seconds since the Unix epoch. */
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** `jti`. */
+  readonly id: string
+  /** `requested_cnf`: the key that the other domain's token is to be bound to. Its possession was proved to the issuer. */
+  readonly requestedConfirmation?: Confirmation | undefined
+  readonly actor?: Actor | undefined
+  /** Further claims. None may have the name of one that is set here. */
+  readonly claims?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Issues JWT authorization grants for another trust domain under one key, made once for it. They say `authorization-grant+jwt`,
+ * so that nobody takes one for an access token.
+ *
+ * @see draft-ietf-oauth-identity-chaining, "JWT Authorization Grant"; draft-ietf-oauth-rfc7523bis (`typ`)
+ */
+export class ChainingGrantIssuer {
+  readonly #key: SigningKey
+  readonly #issuer: string
+  readonly #header: string
+  readonly #codec: Codec
+
+  /** @throws IssuanceError `ERR_ISSUANCE_KEY_ID` without a `kid`, by which the other domain finds the key */
+  constructor(key: SigningKey, issuer: string, codec: Codec = portableCodec) {
+    const kid = key.publicJwk.kid
+    if (kid === undefined) throw new IssuanceError('ERR_ISSUANCE_KEY_ID', 'a grant needs a key with a kid')
+    this.#key = key
+    this.#issuer = issuer
+    this.#codec = codec
+    this.#header = encodeJwsHeader({ alg: key.alg, typ: JWT_TYPES.authorizationGrant, kid })
+  }
+
+  /**
+   * @returns the compact token
+   * @throws IssuanceError `ERR_ISSUANCE_SUBJECT`, `ERR_ISSUANCE_AUDIENCE`, `ERR_ISSUANCE_LIFETIME`, `ERR_ISSUANCE_CLAIM`
+   */
+  issue(content: ChainingGrantContent): Eventual<string> {
+    const { subject, audience, scopes, issuedAt, expiresAt, requestedConfirmation, actor, claims = {} } = content
+    if (subject === '') throw new IssuanceError('ERR_ISSUANCE_SUBJECT', 'a grant needs a subject')
+    // A grant for its own issuer would turn in a circle.
+    if (audience === '' || audience === this.#issuer) {
+      throw new IssuanceError('ERR_ISSUANCE_AUDIENCE', 'a grant is for another authorization server')
+    }
+    if (!(expiresAt > issuedAt && Number.isFinite(expiresAt))) {
+      throw new IssuanceError('ERR_ISSUANCE_LIFETIME', 'lifetime must be positive')
+    }
+    for (const name of Object.keys(claims)) {
+      if (isOwnClaim(name)) throw new IssuanceError('ERR_ISSUANCE_CLAIM', `claim "${name}" cannot be set`)
+    }
+    const all = {
+      iss: this.#issuer,
+      sub: subject,
+      aud: audience,
+      ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
+      iat: issuedAt,
+      exp: expiresAt,
+      jti: content.id,
+      ...(requestedConfirmation === undefined ? {} : { requested_cnf: formatConfirmation(requestedConfirmation) }),
+      ...(actor === undefined ? {} : { act: formatActor(actor) }),
+      ...claims,
+    }
+    return signJws(this.#header, all, this.#key, this.#codec)
+  }
+}
