@@ -100,7 +100,8 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
   const plugin = (name: string): PluginContext => ({ clock, log: log.child({ plugin: name }), dataDir, configDir })
   const identity = await loadIdentity(store, trust, clock, log)
   const stored = identity && (await store.loadSync())
-  if (identity !== undefined && stored?.trustDomain === config.trustDomain) applySync(target, identity.agentId, stored)
+  const synced = stored?.trustDomain === config.trustDomain ? stored : undefined
+  if (identity !== undefined && synced !== undefined) applySync(target, identity.agentId, synced)
 
   session = new AgentSession({
     server,
@@ -118,6 +119,7 @@ export async function startAgent(config: AgentConfig, options: StartAgentOptions
     log: log.child({ component: 'session' }),
     syncIntervalSeconds: config.server.syncInterval,
     identity,
+    synced,
     onSync: (own, sync) => {
       applySync(target, own.agentId, sync)
       persist(store, config.trustDomain, sync, log)

@@ -32,7 +32,17 @@ export {
   TrustDomainName,
   WorkloadId,
 } from './common.ts'
-export { Entry, EntryBatch, EntryBatchResult, EntryChange, NewEntry } from './entry.ts'
+export {
+  CLEARABLE_ENTRY_FIELDS,
+  Entry,
+  EntryBatch,
+  EntryBatchResult,
+  EntryChange,
+  EntryEvent,
+  EntryWatchMark,
+  EntryWatchQuery,
+  NewEntry,
+} from './entry.ts'
 export { HealthCheck, HealthReport } from './health.ts'
 export { LogLevelChange, LogLevelReset, LogLevels } from './log-level.ts'
 export {
@@ -41,6 +51,9 @@ export {
   JwtSvidRequest,
   JwtSvidResponse,
   RenewRequest,
+  SyncChange,
+  SyncMark,
+  SyncQuery,
   SyncState,
   TaintedAuthority,
   TaintReport,
@@ -52,3 +65,5 @@ export {
   X509SvidResponse,
 } from './machine.ts'
 export { AgentStatus, AttestorFinding, NearEntry, NextStep, ProcessExplanation } from './operator.ts'
+export { EntrySetDigest, type EntryVersion, type SyncSurroundings, syncDigest } from './sync-digest.ts'
+export { SyncedState } from './synced-state.ts'

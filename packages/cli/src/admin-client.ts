@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { exchange } from './admin/exchange.ts'
+import { type Following, followEvents } from './admin/follow-events.ts'
 import { readAnswer } from './admin/read-answer.ts'
 import type { CommandContext } from './command-context.ts'
 
@@ -21,6 +22,8 @@ export interface AdminClient {
   put<T>(path: string, body: unknown): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
   delete(path: string): Promise<void>
+  /** Reads server-sent events until they end. @throws as `followEvents` */
+  follow(path: string, query: Query, reading: Pick<Following, 'onEvent' | 'onRetry' | 'signal'>): Promise<void>
 }
 
 export function addAdminSocketOption(command: Command): Command {
@@ -45,6 +48,7 @@ export function openAdminClient(context: CommandContext, options: AdminOptions):
     put: (path, body) => call('PUT', path, body),
     patch: (path, body) => call('PATCH', path, body),
     delete: (path) => call('DELETE', path),
+    follow: (path, query, reading) => followEvents({ socketPath, path: withQuery(path, query), ...reading }),
   }
 }
 

@@ -23,6 +23,12 @@ export {
 export type { KeyManager } from './plugin/key-manager.ts'
 export { KeyManagerError, type KeyManagerErrorCode } from './plugin/key-manager-error.ts'
 export { isKeyName, requireKeyName } from './plugin/key-name.ts'
-export type { AgentNodeAttestor, AttestedNode, NodeAttestorHost, ServerNodeAttestor } from './plugin/node-attestor.ts'
+export type {
+  AgentNodeAttestor,
+  AttestedNode,
+  NodeAttestorHost,
+  RedeemedJoinToken,
+  ServerNodeAttestor,
+} from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'
 export type { PeerProcess, WorkloadAttestor } from './plugin/workload-attestor.ts'

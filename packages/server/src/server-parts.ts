@@ -20,6 +20,7 @@ import { CrlPublisher } from './issuance/crl-publisher.ts'
 import { ownBundlePublisher } from './issuance/own-bundle.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
+import { EntryDirectory } from './registration/entry-directory.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
@@ -61,6 +62,7 @@ export interface ServerParts {
   readonly states: SyncStates
   /** Whether all of this works. Parts may add checks of their own. */
   readonly readiness: Readiness
+  readonly directory: EntryDirectory
 }
 
 /** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
@@ -83,6 +85,7 @@ export async function openServerParts(
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
   const nodes = new NodeStore(store)
+  const directory = await EntryDirectory.open(store)
   const bundles = new BundleStore(store)
 
   const keyManager = new ObservedKeyManager(config.plugins.keyManager(plugin('key-manager')), {
@@ -151,6 +154,7 @@ export async function openServerParts(
     issuer,
     joinTokens,
     federations,
+    directory,
     registration: new Registration({
       entries,
       audit,
@@ -183,7 +187,7 @@ export async function openServerParts(
     }),
     issuance: observeIssuance(
       new WorkloadIssuance({
-        entries,
+        directory,
         issuer,
         certificates: new CertificateStore(store),
         audit,
@@ -192,7 +196,7 @@ export async function openServerParts(
       }),
       observation,
     ),
-    states: new SyncStates(store, trustDomain),
+    states: new SyncStates(store, directory, trustDomain),
     readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
   }
 }

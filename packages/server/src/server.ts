@@ -4,6 +4,7 @@ import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
 import { createAdminApp } from './http/admin/admin-app.ts'
+import { EntryWatches } from './http/admin/entry-watches.ts'
 import { SERVER_LIMITS } from './http/listener.ts'
 import { createMachineApp } from './http/machine/machine-app.ts'
 import { SyncHub } from './http/machine/sync-hub.ts'
@@ -12,6 +13,7 @@ import { listenOnSocket } from './http/unix-socket.ts'
 import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
 import { createOwnIdentity } from './own-identity.ts'
+import { EntryExpiry } from './registration/entry-expiry.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
 import { openSpiffeBundleListener } from './spiffe-bundle-listener.ts'
@@ -111,18 +113,24 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     startedAt,
     listeners,
   })
+  const watches = new EntryWatches(parts.directory)
   const adminApp = await createAdminApp({
     ...parts,
+    watches,
     readStatus,
     logLevels,
     observers: observation,
+    clock,
     log: log.child({ listener: 'admin' }),
     version: VERSION,
   })
   closers.add(() => adminApp.close())
   const adminServer = createServer(SERVER_LIMITS, (request, response) => adminApp.routing(request, response))
   const admin = await listenOnSocket(adminServer, config.admin.socket)
-  closers.add(() => admin.stop())
+  closers.add(() => {
+    watches.closeAll()
+    return admin.stop()
+  })
 
   await parts.federations.start()
   const maintenance = new Maintenance({
@@ -140,6 +148,14 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     log: log.child({ component: 'maintenance' }),
   })
   closers.add(() => maintenance.stop())
+  const expiry = await EntryExpiry.start({
+    directory: parts.directory,
+    nextExpiry: () => parts.registration.nextExpiry(),
+    removeExpired: () => parts.registration.removeExpired(),
+    clock,
+    log,
+  })
+  closers.add(() => expiry.stop())
   // What signs, or what is revoked, has changed: identity and lists must not wait for the next round.
   const isUrgent = (kind: ChangeKind) => kind.startsWith('authority.') || REVOKING.has(kind)
   closers.add(parts.store.feed.subscribe(({ kind }) => isUrgent(kind) && maintenance.wake()))
@@ -161,7 +177,7 @@ const MAX_CONNECTIONS_PER_AGENT = 64
 
 async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings) {
   const { trustDomain, machine } = config
-  const hub = new SyncHub(parts.store, Math.random)
+  const hub = new SyncHub({ feed: parts.store.feed, directory: parts.directory, random: Math.random })
   closers.add(() => hub.closeAll())
   const app = await createMachineApp({
     ...parts,

@@ -4,7 +4,12 @@ import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
 import { retryDelayMs } from '@countersign/workload-api/server'
 import { renewalTime } from '../issuance/renewal-time.ts'
 import { pause } from '../pause.ts'
-import { isAgentRefused, isCertificateRefused, ServerCallError } from '../server-client/server-call-error.ts'
+import {
+  isAgentRefused,
+  isCertificateRefused,
+  isDiverged,
+  ServerCallError,
+} from '../server-client/server-call-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import type { NodeAttestation } from './node-attestation.ts'
@@ -24,6 +29,8 @@ export interface AgentSessionOptions {
   readonly onRefused: () => void
   /** From an earlier run. */
   readonly identity: AgentIdentity | undefined
+  /** What the server said in an earlier run: it then tells only what is new. */
+  readonly synced?: SyncState | undefined
 }
 
 /**
@@ -44,6 +51,8 @@ export class AgentSession {
   #refused = false
   #unaccepted = false
   #revision = -1
+  /** What the server has said; `undefined` when all of it is to be said again. */
+  #synced: SyncState | undefined
   #lastSignOfLife = 0
   #isRenewalDue = false
   #wakeRenewal = () => {}
@@ -54,6 +63,7 @@ export class AgentSession {
     this.#options = options
     this.contact = new ServerContact(options.clock)
     this.#identity = options.identity
+    this.#synced = options.synced
   }
 
   get identity(): AgentIdentity | undefined {
@@ -90,6 +100,7 @@ export class AgentSession {
 
   #refuse(): void {
     this.#refused = true
+    this.#synced = undefined
     this.#options.onRefused()
     this.#options.log.error(
       { server: this.#options.serverUrl, agentId: this.#identity?.agentId },
@@ -172,6 +183,7 @@ export class AgentSession {
       let failure: unknown
       try {
         await server.followChanges(
+          this.#synced,
           (state) => {
             if (failures > 0 || this.#revision === -1) log.info({ server: serverUrl }, 'connected to the server')
             failures = 0
@@ -192,6 +204,7 @@ export class AgentSession {
       this.#lost(failure)
       const ending = endingOf(failure)
       if (ending !== undefined) return ending
+      if (isDiverged(failure)) this.#synced = undefined
       const delayMs = retryDelayMs(failures, BACKOFF, random)
       failures += 1
       log.warn(
@@ -278,6 +291,7 @@ export class AgentSession {
     this.#lastSignOfLife = this.#options.clock.now()
     this.contact.heard()
     this.#revision = state.revision
+    this.#synced = state
     this.#options.onSync(this.#identity, state)
   }
 }

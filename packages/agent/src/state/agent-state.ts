@@ -49,18 +49,27 @@ export class AgentState {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Serves what one synchronization with the server said. */
+  /**
+   * Serves what one synchronization with the server said.
+   *
+   * @param aliases which node aliases stand for this agent, says the server: what lies below another is passed over
+   */
   apply(
     agentId: string,
     revision: number,
     entries: readonly Entry[],
     bundles: ReadonlyMap<string, SpiffeBundle>,
     crls: readonly Uint8Array[] = [],
+    aliases: readonly string[] = [],
   ): void {
-    const before = new Map(this.#view.entries.entries.map((entry) => [entry.id, entry]))
-    const own = entries.filter((entry) => entry.parentId === agentId).map((each) => keepSame(before.get(each.id), each))
+    const parents = new Set([agentId, ...aliases])
+    const own = entries.filter(({ parentId }) => parents.has(parentId))
     const same = new Map([...bundles].map(([name, each]) => [name, keepSame(this.#view.bundles.get(name), each)]))
-    const content = { entries: new EntryIndex(own), bundles: same, crls: keepSame(this.#view.crls, crls) }
+    const content = {
+      entries: this.#view.entries.replacedBy(own),
+      bundles: same,
+      crls: keepSame(this.#view.crls, crls),
+    }
     this.#replace({ status: 'ready', agentId, revision, ...content })
   }
 

@@ -37,7 +37,7 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
   const crls = after === undefined ? [] : believedCrls(sync.crls, after, log)
-  state.apply(agentId, sync.revision, sync.entries, bundles, crls)
+  state.apply(agentId, sync.revision, sync.entries, bundles, crls, sync.aliases)
   tainted.apply(sync.tainted)
 }
 

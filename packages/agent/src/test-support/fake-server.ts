@@ -33,6 +33,8 @@ export class FakeServer {
   jwtTtl = 300
   /** Answers 500 to requests for credentials. */
   failing = false
+  /** What agents said they had when they began to follow: queries. */
+  readonly claims: string[] = []
   /** What was asked, oldest first: "POST /v1/agent/attest". */
   readonly requests: string[] = []
   spiffeId = `spiffe://${TRUST_DOMAIN}/countersign/server`
@@ -154,7 +156,9 @@ export class FakeServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const route = `${request.method} ${request.url}`
+    const [path = '', query = ''] = (request.url ?? '').split('?')
+    const route = `${request.method} ${path}`
+    if (path === '/v1/agent/events') this.claims.push(query)
     this.requests.push(route)
     if (this.override?.(request, response)) return
     const body = await readJson(request)

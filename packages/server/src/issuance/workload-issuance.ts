@@ -10,13 +10,14 @@ import type {
 import type { Clock } from '@countersign/plugin-kit'
 import { errorCode, parsePublicJwk, thumbprintInput } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
+import type { EntryDirectory } from '../registration/entry-directory.ts'
+import { fromRecord } from '../registration/entry-record.ts'
 import type { CertificateStore } from '../store/certificate-store.ts'
-import type { EntryStore } from '../store/entry-store.ts'
 import { EntitlementError } from './entitlement-error.ts'
 import type { SvidIssuer } from './svid-issuer.ts'
 
 export interface WorkloadIssuanceOptions {
-  readonly entries: EntryStore
+  readonly directory: Pick<EntryDirectory, 'find'>
   readonly issuer: SvidIssuer
   readonly certificates: CertificateStore
   readonly audit: Audit
@@ -43,7 +44,7 @@ export class WorkloadIssuance {
    */
   async issueX509(agentId: string, { requests }: X509SvidRequest): Promise<X509SvidResponse> {
     const { issuer, certificates, defaultTtlSeconds } = this.#options
-    const granted = await this.#requireEntries(agentId, requests)
+    const granted = this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => {
         const { serial, authorityId, ...credential } = await issuer.issueX509({
@@ -69,7 +70,7 @@ export class WorkloadIssuance {
   /** All or none. @throws as `issueX509` */
   async issueWit(agentId: string, { requests }: WitSvidRequest): Promise<WitSvidResponse> {
     const { issuer, defaultTtlSeconds } = this.#options
-    const granted = await this.#requireEntries(agentId, requests)
+    const granted = this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => ({
         entryId: entry.id,
@@ -89,7 +90,7 @@ export class WorkloadIssuance {
   /** @throws EntitlementError `ERR_ENTITLEMENT_ENTRY` */
   async issueJwt(agentId: string, { entryId, audience }: JwtSvidRequest): Promise<JwtSvidResponse> {
     const { issuer, defaultTtlSeconds } = this.#options
-    const entry = await this.#requireEntry(agentId, entryId)
+    const entry = this.#requireEntry(agentId, entryId)
     const jwt = await issuer.issueJwt({
       spiffeId: entry.spiffeId,
       audience,
@@ -101,11 +102,11 @@ export class WorkloadIssuance {
     return { jwt }
   }
 
-  async #requireEntries(agentId: string, requests: X509SvidRequest['requests']) {
+  #requireEntries(agentId: string, requests: X509SvidRequest['requests']) {
     const granted: { entry: Entry; publicKey: unknown }[] = []
     const keys = new Map<string, string>()
     for (const { entryId, publicKey } of requests) {
-      const entry = await this.#requireEntry(agentId, entryId)
+      const entry = this.#requireEntry(agentId, entryId)
       // One identity for each key: else a proof by that key would prove either.
       const thumbprint = thumbprintInput(parsePublicJwk(publicKey))
       const holder = keys.get(thumbprint) ?? entry.spiffeId
@@ -119,14 +120,14 @@ export class WorkloadIssuance {
   }
 
   /** Says the same of an entry that is not there and one of another agent: an agent cannot probe for others' entries. */
-  async #requireEntry(agentId: string, entryId: string): Promise<Entry> {
-    const { entries, clock, audit } = this.#options
-    const entry = await entries.get(entryId)
-    if (entry === undefined || entry.parentId !== agentId || (entry.expiresAt ?? Infinity) <= clock.now()) {
+  #requireEntry(agentId: string, entryId: string): Entry {
+    const { directory, clock, audit } = this.#options
+    const record = directory.find(agentId, entryId, clock.now())
+    if (record === undefined) {
       const error = new EntitlementError('ERR_ENTITLEMENT_ENTRY', 'no such entry belongs to this agent')
       audit.credentialRefused({ agentId, entryId, code: errorCode(error) ?? '' })
       throw error
     }
-    return entry
+    return fromRecord(record)
   }
 }

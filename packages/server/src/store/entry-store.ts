@@ -1,5 +1,7 @@
 import type { Entry, EntryBatchResult, NewEntry, Selector } from '@countersign/api'
+import { WorkloadId } from '@countersign/protocol'
 import { atStep, EntryError } from '../registration/entry-error.ts'
+import { kindOfParent, SERVER_PATH } from '../registration/entry-parent.ts'
 import type { EntryRow } from './schema.ts'
 import { type ChangeTransaction, currentRevision, type Snapshot, type Store } from './store.ts'
 
@@ -75,6 +77,20 @@ export class EntryStore {
     })
   }
 
+  /** When the next entry is over, if any is to be. Seconds since the epoch. */
+  nextExpiry(): Promise<number | undefined> {
+    return this.#store.read(async (snapshot) => {
+      const row = await snapshot
+        .selectFrom('entries')
+        .select('expires_at')
+        .where('expires_at', 'is not', null)
+        .orderBy('expires_at')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.expires_at ?? undefined
+    })
+  }
+
   /** Removes entries whose time has passed. Returns them. */
   async removeExpired(now: number): Promise<Entry[]> {
     const expired = (await this.#store.read((snapshot) => selectExpired(snapshot, now))).length > 0
@@ -88,8 +104,12 @@ export class EntryStore {
 }
 
 async function insertEntry(change: ChangeTransaction, id: string, entry: NewEntry): Promise<Entry> {
-  const revision = await change.record('entry.created', id, [entry.parentId])
-  const row = { id, revision, created_at: change.now, ...toColumns(entry) }
+  await requireParent(change, entry.parentId)
+  const columns = { id, created_at: change.now, ...toColumns(entry) }
+  const revision = await change.record('entry.created', id, [], (revision) => ({
+    entry: { after: fromRow({ ...columns, revision }) },
+  }))
+  const row = { ...columns, revision }
   const { numInsertedOrUpdatedRows: inserted } = await change.db
     .insertInto('entries')
     .values(row)
@@ -106,7 +126,9 @@ async function replaceEntry(
 ): Promise<Entry> {
   const present = await selectEntry(change.db, id)
   if (present === undefined) throw notFound()
-  const next = toColumns(derive(present))
+  const entry = derive(present)
+  if (entry.parentId !== present.parentId) await requireParent(change, entry.parentId)
+  const next = toColumns(entry)
   const twin = await change.db
     .selectFrom('entries')
     .select('id')
@@ -116,13 +138,16 @@ async function replaceEntry(
     .where('id', '!=', id)
     .executeTakeFirst()
   if (twin !== undefined) throw exists()
-  const revision = await change.record('entry.updated', id, [present.parentId, next.parent_id])
+  const after = (revision: number) => fromRow({ id, revision, created_at: present.createdAt, ...next })
+  const revision = await change.record('entry.updated', id, [], (revision) => ({
+    entry: { before: present, after: after(revision) },
+  }))
   await change.db
     .updateTable('entries')
     .set({ ...next, revision })
     .where('id', '=', id)
     .execute()
-  return fromRow({ id, revision, created_at: present.createdAt, ...next })
+  return after(revision)
 }
 
 async function deleteEntry(change: ChangeTransaction, id: string): Promise<Entry> {
@@ -130,6 +155,27 @@ async function deleteEntry(change: ChangeTransaction, id: string): Promise<Entry
   if (entry === undefined) throw notFound()
   await removeEntry(change, entry, 'entry.deleted')
   return entry
+}
+
+/**
+ * An entry below an alias that is not there would be no agent's, and nobody would notice the misspelling.
+ *
+ * @throws EntryError `ERR_ENTRY_PARENT`
+ */
+async function requireParent(change: ChangeTransaction, parentId: string): Promise<void> {
+  const { origin, path } = WorkloadId.parse(parentId)
+  if (kindOfParent(path) !== 'alias') return
+  const alias = await change.db
+    .selectFrom('entries')
+    .select('id')
+    .where('spiffe_id', '=', parentId)
+    .where('parent_id', '=', `${origin}${SERVER_PATH}`)
+    .executeTakeFirst()
+  if (alias !== undefined) return
+  throw new EntryError(
+    'ERR_ENTRY_PARENT',
+    'parentId: neither an agent nor a node alias; create the alias first, with `entry create --node`',
+  )
 }
 
 /** One after the other. A refusal names its step, as in "create[3]". */
@@ -160,7 +206,7 @@ async function selectExpired(snapshot: Snapshot, now: number): Promise<Entry[]> 
 }
 
 async function removeEntry(change: ChangeTransaction, entry: Entry, kind: 'entry.deleted' | 'entry.expired') {
-  await change.record(kind, entry.id, [entry.parentId])
+  await change.record(kind, entry.id, [], () => ({ entry: { before: entry } }))
   await change.db.deleteFrom('entries').where('id', '=', entry.id).execute()
 }
 

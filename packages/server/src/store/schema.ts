@@ -40,6 +40,8 @@ export interface JoinTokenRow {
   readonly created_at: number
   readonly expires_at: number
   readonly used_at: number | null
+  /** JSON list of texts; null for none. */
+  readonly selectors: string | null
 }
 
 export interface BundleRow {
@@ -125,6 +127,10 @@ export interface ChangeLogRow {
   readonly at: number
   readonly kind: string
   readonly subject: string
+  /** Of an entry: what it names now, or did when it was deleted. */
+  readonly spiffe_id: string | null
+  /** Of an entry that named another before. */
+  readonly previous_spiffe_id: string | null
 }
 
 export interface Schema {

@@ -6,6 +6,7 @@ import type { RequestObservers } from '../observe-requests.ts'
 import { type AuthorityRoutesOptions, addAuthorityRoutes } from './authority-routes.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addEntryRoutes, type EntryRoutesOptions } from './entry-routes.ts'
+import { addEntryWatchRoutes, type EntryWatchRoutesOptions } from './entry-watch-routes.ts'
 import { addFederationRoutes, type FederationRoutesOptions } from './federation-routes.ts'
 import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
 import { addJoinTokenRoutes, type JoinTokenRoutesOptions } from './join-token-routes.ts'
@@ -15,6 +16,7 @@ import { addStatusRoutes } from './status-routes.ts'
 
 export interface AdminAppOptions
   extends EntryRoutesOptions,
+    EntryWatchRoutesOptions,
     NodeRoutesOptions,
     JoinTokenRoutesOptions,
     BundleRoutesOptions,
@@ -34,6 +36,7 @@ export function createAdminApp(options: AdminAppOptions): Promise<FastifyInstanc
   const description = 'What operators ask of a server, over its Unix socket.'
   return createApp({ log, version, observers, name: 'admin', description, openapi: true }, (app) => {
     addEntryRoutes(app, options)
+    addEntryWatchRoutes(app, options)
     addNodeRoutes(app, options)
     addJoinTokenRoutes(app, options)
     addBundleRoutes(app, options)
