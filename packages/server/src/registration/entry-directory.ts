@@ -1,6 +1,6 @@
 import { EntrySetDigest } from '@countersign/api'
 import type { StoreChange } from '../store/change-feed.ts'
-import { selectEntries } from '../store/entry-store.ts'
+import { eachPageOfEntries } from '../store/entry-store.ts'
 import { selectNodeSelectors } from '../store/node-store.ts'
 import { currentRevision, type Store } from '../store/store.ts'
 import { type EntryRecord, isOver, toRecord } from './entry-record.ts'
@@ -34,7 +34,9 @@ export class EntryDirectory {
       for (const { agentId, selectors } of await selectNodeSelectors(snapshot)) {
         directory.#aliases.putNode(agentId, selectors, directory.#revision)
       }
-      for (const entry of await selectEntries(snapshot, {})) directory.#put(toRecord(entry))
+      for await (const page of eachPageOfEntries(snapshot)) {
+        for (const entry of page) directory.#put(toRecord(entry))
+      }
       store.feed.subscribe((change) => directory.#onChange(change))
       return directory
     })

@@ -195,6 +195,26 @@ export async function selectEntries(snapshot: Snapshot, filter: EntryFilter): Pr
   return rows.map(fromRow)
 }
 
+/** Rows that are in memory at a time while all are gone through. */
+const PAGE = 2_000
+
+/** All entries in order of their ids, a few at a time. */
+export async function* eachPageOfEntries(snapshot: Snapshot): AsyncGenerator<Entry[]> {
+  for (let after = ''; ; ) {
+    const rows = await snapshot
+      .selectFrom('entries')
+      .selectAll()
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+    yield rows.map(fromRow)
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < PAGE) return
+    after = last.id
+  }
+}
+
 export async function selectEntry(snapshot: Snapshot, id: string): Promise<Entry | undefined> {
   const row = await snapshot.selectFrom('entries').selectAll().where('id', '=', id).executeTakeFirst()
   return row && fromRow(row)
