@@ -112,7 +112,9 @@ export class AgentSession {
     const { attestation, clock, random, log, serverUrl } = this.#options
     for (let failures = 0; !signal.aborted && !this.#isUsable(); failures++) {
       try {
+        const before = this.#identity?.agentId
         this.#identity = await attestation.attest()
+        if (this.#identity.agentId !== before) this.#synced = undefined
         this.#refused = false
         this.#unaccepted = false
         log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent attested')

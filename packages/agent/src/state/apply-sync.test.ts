@@ -55,6 +55,16 @@ describe('applySync', () => {
     expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own'])
   })
 
+  it('serves what lies below an alias for as long as the server says that it is one of this agent', () => {
+    const { apply, state } = start()
+    const hosts = `spiffe://${TRUST_DOMAIN}/hosts/db`
+    const entries = [entry('own', '/own'), entry('shared', '/shared', { parentId: hosts })]
+    apply([], { entries, aliases: [hosts] })
+    expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own', 'shared'])
+    apply([], { entries })
+    expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own'])
+  })
+
   it('ignores a server that speaks of another trust domain', async () => {
     const { apply, state, log } = start()
     apply([(await authority('a')).bundle()], { trustDomain: 'other.example' })

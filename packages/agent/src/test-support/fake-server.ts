@@ -22,6 +22,7 @@ export class FakeServer {
   federated: TrustDomainBundle[] = []
   tainted: SyncState['tainted']
   crls: SyncState['crls']
+  aliases: SyncState['aliases']
   /** Trusted beside the authority that signs. */
   retired: TestAuthority | undefined
   readonly taintReports: TaintReport[] = []
@@ -113,7 +114,16 @@ export class FakeServer {
     changes: Partial<
       Pick<
         FakeServer,
-        'entries' | 'federated' | 'tokens' | 'banned' | 'agentTtl' | 'svidTtl' | 'jwtTtl' | 'failing' | 'revision'
+        | 'entries'
+        | 'aliases'
+        | 'federated'
+        | 'tokens'
+        | 'banned'
+        | 'agentTtl'
+        | 'svidTtl'
+        | 'jwtTtl'
+        | 'failing'
+        | 'revision'
       >
     >,
   ): void {
@@ -125,6 +135,11 @@ export class FakeServer {
     apply()
     this.revision += 1
     for (const stream of this.#streams) stream.write(`event: sync\ndata: ${JSON.stringify(this.#state())}\n\n`)
+  }
+
+  /** Says something to everyone who follows. */
+  say(event: string, data: object): void {
+    for (const stream of this.#streams) stream.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   }
 
   /** Ends the open streams but stays up. */
@@ -139,13 +154,19 @@ export class FakeServer {
     this.#streams.clear()
   }
 
+  /** All that there is to tell. */
+  get state(): SyncState {
+    return this.#state()
+  }
+
   #state(): SyncState {
-    const { revision, entries, tainted, crls } = this
+    const { revision, entries, tainted, crls, aliases } = this
     const bundles = [this.#ownBundle(), ...this.federated]
     return {
       ...{ revision, trustDomain: TRUST_DOMAIN, entries, bundles },
       ...(tainted !== undefined && { tainted }),
       ...(crls !== undefined && { crls }),
+      ...(aliases !== undefined && { aliases }),
     }
   }
 
