@@ -407,6 +407,35 @@ describe('an agent whose certificate the server does not take', () => {
 })
 
 describe('changes', () => {
+  it('of what shapes a credential lead to another one at once, and others do not', async () => {
+    const { server, client, clock } = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    const api = client()
+    const issued = async () => {
+      for await (const _ of api.fetchX509Svid()) break
+      await api.fetchJwtSvid({ audience: ['a'] })
+      for await (const _ of api.fetchWitSvid()) break
+      return ['x509', 'jwt', 'wit'].map((kind) => server.count(`POST /v1/agent/${kind}-svids`))
+    }
+    expect(await issued()).toEqual([1, 1, 1])
+    const changes: [object, readonly number[]][] = [
+      [{ hint: 'main' }, [1, 1, 1]],
+      [{ x509SvidTtl: 600 }, [2, 1, 1]],
+      [{ jwtSvidTtl: 60 }, [2, 2, 1]],
+      [{ witTtl: 600 }, [2, 2, 2]],
+      [{ dnsNames: ['web.example.org'] }, [3, 2, 2]],
+      [{ expiresAt: clock.now() + 3000 }, [4, 3, 3]],
+      // What it had before is as good as ever.
+      [{ expiresAt: undefined }, [4, 3, 3]],
+    ]
+    let fields = {}
+    for (const [revision, [change, expected]] of changes.entries()) {
+      fields = { ...fields, ...change }
+      const next = JSON.parse(JSON.stringify(entry('e1', '/web', { ...fields, revision: revision + 10 })))
+      server.change(() => server.set({ entries: [next] }))
+      await vi.waitFor(async () => expect(await issued()).toEqual(expected), WAIT)
+    }
+  })
+
   it('are noticed within the sync interval even when the stream has silently died', async () => {
     const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
     world.server.set({ entries: [...web, entry('e2', '/batch')], revision: 2 })
