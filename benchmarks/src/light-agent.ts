@@ -1,14 +1,16 @@
 import type { IncomingMessage } from 'node:http'
+import {
+  type AgentIdentity,
+  EventStreamParser,
+  HttpsServerClient,
+  ServerTlsAgent,
+  SyncReader,
+  send,
+} from '@countersign/agent/parts'
 import type { Entry, SyncState } from '@countersign/api'
 import { systemClock } from '@countersign/plugin-kit'
 import { decodeBase64, parseSpiffeBundle } from '@countersign/protocol'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
-import { EventStreamParser } from '../../packages/agent/src/server-client/event-stream.ts'
-import { send } from '../../packages/agent/src/server-client/http-exchange.ts'
-import { HttpsServerClient } from '../../packages/agent/src/server-client/https-server-client.ts'
-import { ServerTlsAgent } from '../../packages/agent/src/server-client/server-tls-agent.ts'
-import { SyncReader } from '../../packages/agent/src/server-client/sync-reader.ts'
-import type { AgentIdentity } from '../../packages/agent/src/state/agent-identity.ts'
 import type { TrustDomain } from './trust-domain.ts'
 
 const TRUST_DOMAIN = 'example.org'
