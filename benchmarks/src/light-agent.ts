@@ -11,10 +11,14 @@ import type { Entry, SyncState } from '@countersign/api'
 import { systemClock } from '@countersign/plugin-kit'
 import { decodeBase64, parseSpiffeBundle } from '@countersign/protocol'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
+import { retryDelayMs } from '@countersign/workload-api/server'
 import type { TrustDomain } from './trust-domain.ts'
 
 const TRUST_DOMAIN = 'example.org'
 const TIMEOUT_MS = 60_000
+/** The agent's own. */
+const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
+const MAX_FAILURES = 10
 
 /**
  * What an agent is to its server: the agent's own client with a certificate and connections of its own, the mutual TLS,
@@ -62,6 +66,18 @@ export class LightAgent {
 
   get agentId(): string {
     return this.#identity.agentId
+  }
+
+  /** Follows, and tries again after a while when that fails, as an agent does. */
+  async followPatiently(known?: SyncState): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return await this.follow(known)
+      } catch (error) {
+        if (failures === MAX_FAILURES) throw error
+        await new Promise((resolve) => setTimeout(resolve, retryDelayMs(failures, BACKOFF, Math.random)))
+      }
+    }
   }
 
   /** Opens the stream. Resolves when the first event has brought the agent to what the server has. */

@@ -83,7 +83,7 @@ async function coldStart(domain: TrustDomain, agents: readonly LightAgent[], wha
   const known = what === 'with nothing' ? [] : agents.map(({ state }) => state)
   const start = performance.now()
   await domain.startServer()
-  await Promise.all(agents.map((agent, index) => agent.follow(known[index])))
+  await Promise.all(agents.map((agent, index) => agent.followPatiently(known[index])))
   const seconds = (performance.now() - start) / 1000
   const wanted = ENTRIES_PER_AGENT + ENTRIES_PER_ALIAS
   for (const agent of agents) {

@@ -1,6 +1,6 @@
 import type { Entry } from '@countersign/api'
 import { WorkloadId } from '@countersign/protocol'
-import { kindOfParent } from './entry-parent.ts'
+import { kindOfParent, SERVER_PATH } from './entry-parent.ts'
 
 /** An entry as it is kept in memory: what is searched by, and the text that agents are sent. */
 export interface EntryRecord {
@@ -40,8 +40,9 @@ export function selectorText({ type, value }: Entry['selectors'][number]): strin
   return `${type}:${value}`
 }
 
+/** Most are told apart without parsing, of which a start with many entries has a lot to do. */
 function isAlias({ parentId }: Entry): boolean {
-  return kindOfParent(WorkloadId.parse(parentId).path) === 'server'
+  return parentId.endsWith(SERVER_PATH) && kindOfParent(WorkloadId.parse(parentId).path) === 'server'
 }
 
 export function isOver({ expiresAt }: EntryRecord, now: number): boolean {
