@@ -31,6 +31,7 @@ import { SvidIssuer } from './issuance/svid-issuer.ts'
 import { UpstreamFollower } from './issuance/upstream-follower.ts'
 import type { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
+import { EntryDirectory } from './registration/entry-directory.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
@@ -85,6 +86,7 @@ export interface ServerParts {
   readonly tokens: TokenAuthentication
   /** Whether all of this works. Parts may add checks of their own. */
   readonly readiness: Readiness
+  readonly directory: EntryDirectory
 }
 
 /** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
@@ -107,6 +109,7 @@ export async function openServerParts(
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
   const nodes = new NodeStore(store)
+  const directory = await EntryDirectory.open(store)
   const bundles = new BundleStore(store)
 
   const keyManager = new ObservedKeyManager(config.plugins.keyManager(plugin('key-manager')), {
@@ -214,6 +217,7 @@ export async function openServerParts(
     issuer,
     joinTokens,
     federations,
+    directory,
     registration: new Registration({
       entries,
       audit,
@@ -246,7 +250,7 @@ export async function openServerParts(
     }),
     issuance: observeIssuance(
       new WorkloadIssuance({
-        entries,
+        directory,
         issuer,
         certificates,
         rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
@@ -256,10 +260,10 @@ export async function openServerParts(
       }),
       observation,
     ),
-    states: new SyncStates(store, trustDomain),
+    states: new SyncStates(store, directory, trustDomain),
     readiness: createServerReadiness({ store, authorities, clock, keyManager: keyManager.readiness }),
     ...openDownstream(config, {
-      ...{ store, authorities, certificates, bundles, audit, clock },
+      ...{ store, directory, authorities, certificates, bundles, audit, clock },
       keys: downstreamKeys,
     }),
   }

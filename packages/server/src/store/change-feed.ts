@@ -1,4 +1,5 @@
 /** Tells the parts of one server, in commit order, what was just changed. */
+import type { Entry, Selector } from '@countersign/api'
 
 export type ChangeKind =
   | 'entry.created'
@@ -26,7 +27,14 @@ export type ChangeKind =
   | 'role_grant.created'
   | 'role_grant.deleted'
 
-export interface StoreChange {
+/** What was changed, for those who keep a picture of it in memory. Of the log only the identifiers are stored. */
+export interface ChangeDetails {
+  /** `before` is absent of an entry that was created, `after` of one that is gone. */
+  readonly entry?: { readonly before?: Entry; readonly after?: Entry }
+  readonly node?: { readonly selectors: readonly Selector[] }
+}
+
+export interface StoreChange extends ChangeDetails {
   readonly revision: number
   readonly at: number
   readonly kind: ChangeKind

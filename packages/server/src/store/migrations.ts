@@ -177,4 +177,9 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE join_tokens ADD COLUMN used_key TEXT;
   `,
+  `
+  ALTER TABLE change_log ADD COLUMN spiffe_id TEXT;
+  ALTER TABLE change_log ADD COLUMN previous_spiffe_id TEXT;
+  ALTER TABLE join_tokens ADD COLUMN selectors TEXT;
+  `,
 ]

@@ -47,19 +47,36 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
+/** All that this program asks has fewer texts, but for lists of differing length. */
+const MAX_STATEMENTS = 256
+
+/** Preparing a statement takes longer than most of them take to run. */
 function adapt(database: DatabaseSync) {
+  const statements = new Map<string, SqliteStatement>()
   return {
-    close: () => database.close(),
-    prepare: (sql: string): SqliteStatement => {
-      const statement = translating(() => database.prepare(sql))
-      const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => translating(() => statement.all(...values(parameters))),
-        run: (parameters) => translating(() => statement.run(...values(parameters))),
-        iterate: (parameters) => translating(() => statement.iterate(...values(parameters))),
-      }
+    close: () => {
+      statements.clear()
+      database.close()
     },
+    prepare: (sql: string): SqliteStatement => {
+      const known = statements.get(sql)
+      if (known !== undefined) return known
+      const statement = prepare(database, sql)
+      if (statements.size >= MAX_STATEMENTS) statements.clear()
+      statements.set(sql, statement)
+      return statement
+    },
+  }
+}
+
+function prepare(database: DatabaseSync, sql: string): SqliteStatement {
+  const statement = translating(() => database.prepare(sql))
+  const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => translating(() => statement.all(...values(parameters))),
+    run: (parameters) => translating(() => statement.run(...values(parameters))),
+    iterate: (parameters) => translating(() => statement.iterate(...values(parameters))),
   }
 }
 
