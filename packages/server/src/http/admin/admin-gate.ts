@@ -175,12 +175,14 @@ export class AdminGate implements AdminGatekeeper {
 
   #requireTarget({ action, role, over }: AdminRule, request: FastifyRequest, access: AdminAccess): void {
     const { trustDomain } = this.#options
-    const { agentId, agentPath } = (request.body ?? {}) as Readonly<Record<string, unknown>>
+    const { agentId, agentPath, selectors } = (request.body ?? {}) as Readonly<Record<string, unknown>>
     if (over === 'node') access.requireOver(action, role, ownPathOf(String(agentId), trustDomain))
     // Without a path, the server makes one below this.
     const path = `${AGENT_PATH}${typeof agentPath === 'string' ? agentPath : '/join-token'}`
     if (over !== 'new-node') return
     access.requireOver(action, role, ownPathOf(`spiffe://${trustDomain}${path}`, trustDomain))
+    // They can put the node below any alias, and so give it the entries of any team.
+    if (selectors !== undefined) access.requireOver(`${action} with "selectors"`, role, WHOLE_DOMAIN)
   }
 
   #audit({ action, role }: AdminRule, call: AdminCall, error?: unknown): void {

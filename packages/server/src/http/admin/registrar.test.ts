@@ -62,6 +62,17 @@ describe('node aliases', () => {
     expect(await createAsOther(HOSTS)).toBe('created')
     expect(await createAsOther(agent.agentId)).toBe('403 ERR_ADMIN_FORBIDDEN')
   })
+
+  it('have their nodes given by an operator of the whole trust domain', async () => {
+    const { test, agent } = await startTeam()
+    const prefix = '/countersign/agent/team-a'
+    const team = await createAdministrator(test, agent, '/team-a/ops', { role: 'operator', prefix })
+    const whole = await createAdministrator(test, agent, '/ops', { role: 'operator', prefix: '/' })
+    const body = { agentPath: '/team-a/1', selectors: ['role:db'] }
+    expect((await team.call('/v1/join-tokens', { body: { agentPath: '/team-a/1' } })).status).toBe(201)
+    expect(refusal(await team.call('/v1/join-tokens', { body }))).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect((await whole.call('/v1/join-tokens', { body })).status).toBe(201)
+  })
 })
 
 describe('a registrar of /team-a', () => {
