@@ -131,7 +131,7 @@ export class AgentSession {
     const { attestation, random, log, serverUrl } = this.#options
     for (let failures = 0; !signal.aborted && !this.#isUsable(); failures++) {
       try {
-        const before = this.#identity?.agentId
+        const before = this.#identity?.agentId ?? this.#options.agentId
         this.#identity = await attestation.attest()
         if (this.#identity.agentId !== before) this.#synced = undefined
         this.#refused = false
