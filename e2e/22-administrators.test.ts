@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { countersign, type Finished, type Program } from './support/program.ts'
+import { COMMAND, countersign, type Finished, type Program } from './support/program.ts'
 import { TrustDomain } from './support/trust-domain.ts'
 
 const AUDIENCE = 'https://admin.example.org'
@@ -112,6 +112,28 @@ it('a program registers below the path of its team, and nothing else', { timeout
     'entry.list denied ERR_ADMIN_NO_ROLE',
   ])
   expect(decisions(server, 'uid:')).toContain('role.grant allowed')
+})
+
+it('a program watches the entries of its team, for as long as it has a role', { timeout: 180_000 }, async () => {
+  await startAll()
+  const grant = ['role', 'grant', 'viewer', '--prefix', '/team-a', '--workload', CI]
+  const { id } = await domain.admin(...grant)
+  const watch = domain.start([COMMAND, 'entry', 'watch', '--server', machineUrl(), '--output', 'json'], {
+    SPIFFE_ENDPOINT_SOCKET: domain.endpoint,
+  })
+  await watch.untilOutput(/"event":"mark"/)
+  await domain.admin(...create('/team-b/web'))
+  await domain.admin(...create('/team-a/web'))
+  await watch.untilOutput(/"event":"change".*team-a\/web/)
+  // Another role for somebody: the server asks anew who watches, and the command goes on where it was.
+  await domain.admin('role', 'grant', 'viewer', '--prefix', '/team-b', '--uid', '4711')
+  await domain.admin(...create('/team-a/db'))
+  await watch.untilOutput(/"event":"change".*team-a\/db/)
+  await domain.admin('role', 'revoke', String(id))
+  expect((await watch.finished()).exitCode).toBe(1)
+  expect(watch.output).toContain('ERR_ADMIN_NO_ROLE')
+  expect(watch.output).not.toContain('team-b')
+  expect(watch.output).not.toContain('connection is lost')
 })
 
 it('a user of an OpenID Connect issuer does so with a token', { timeout: 180_000 }, async () => {

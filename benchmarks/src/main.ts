@@ -1,9 +1,12 @@
 /** `npm run bench`: every question in turn, as a table or (`-- --json`) for machines. */
 import { parseArgs } from 'node:util'
 import type { Effort } from './interleave.ts'
+import { away } from './questions/away.ts'
 import { httpSignature } from './questions/http-signature.ts'
 import { pushLatency } from './questions/push-latency.ts'
 import { requestCheck } from './questions/request-check.ts'
+import { server } from './questions/server.ts'
+import { taint } from './questions/taint.ts'
 import { witIssue } from './questions/wit-issue.ts'
 import { witVerify } from './questions/wit-verify.ts'
 import { workloadMemory } from './questions/workload-memory.ts'
@@ -24,6 +27,9 @@ const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Ro
   'workload-memory': workloadMemory,
   'workload-unary': workloadUnary,
   'push-latency': pushLatency,
+  server,
+  away,
+  taint,
 }
 
 const HELP = `usage: npm run bench -- [--only NAME] [--json] [--rounds N] [--slice MS]

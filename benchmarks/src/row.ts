@@ -71,6 +71,15 @@ export function toBoundRow(name: string, figure: number, unit: string, bound: nu
   }
 }
 
+/** A row about something there should be much of, per CPU second, with a fixed bound in place of a limit. */
+export function atLeastRow(name: string, figure: number, bound: number): Row {
+  const ratioToLimit = figure / bound
+  return {
+    ...{ name, ours: Math.round(figure), peer: null, peerName: '-', limit: bound, limitName: `at least ${bound}` },
+    ...{ ratioToPeer: null, ratioToLimit, target: { toLimit: 1 }, ok: ratioToLimit >= 1 },
+  }
+}
+
 function reaches(ratio: number | null, target = 0): boolean {
   return ratio === null || ratio >= target * TOLERANCE
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:net'
@@ -21,24 +22,48 @@ export interface Invitation {
 export class TrustDomain {
   readonly folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
   readonly #machinePort: number
+  readonly #publicPort: number
   readonly #children: ChildProcess[] = []
+  #server: ChildProcess | undefined
 
-  private constructor(machinePort: number) {
+  private constructor(machinePort: number, publicPort: number) {
     this.#machinePort = machinePort
+    this.#publicPort = publicPort
   }
 
   static async start(): Promise<TrustDomain> {
-    const domain = new TrustDomain(await freePort())
-    const config = {
-      trustDomain: 'example.org',
-      dataDir: join(domain.folder, 'server'),
-      machine: { host: '127.0.0.1', port: domain.#machinePort },
-      public: { host: '127.0.0.1', port: await freePort() },
-      log: { level: 'error' },
-    }
-    mkdirSync(config.dataDir)
-    await domain.#run('server', config)
+    const domain = new TrustDomain(await freePort(), await freePort())
+    mkdirSync(join(domain.folder, 'server'))
+    await domain.startServer()
     return domain
+  }
+
+  /** Starts the server, also one that was stopped, on the same address and data. Resolves when it says that it is ready. */
+  async startServer(): Promise<void> {
+    this.#server = await this.#run('server', {
+      trustDomain: 'example.org',
+      dataDir: join(this.folder, 'server'),
+      machine: { host: '127.0.0.1', port: this.#machinePort },
+      public: { host: '127.0.0.1', port: this.#publicPort },
+      log: { level: 'error' },
+    })
+  }
+
+  /** In good order. */
+  async stopServer(): Promise<void> {
+    const server = this.#server
+    if (server === undefined || server.exitCode !== null) return
+    const ended = once(server, 'exit')
+    server.kill('SIGTERM')
+    await ended
+  }
+
+  get serverPid(): number {
+    return this.#server?.pid ?? 0
+  }
+
+  get machineUrl(): string {
+    return `https://127.0.0.1:${this.#machinePort}`
   }
 
   async invite(name: string): Promise<Invitation> {
@@ -53,7 +78,7 @@ export class TrustDomain {
       config: {
         trustDomain: 'example.org',
         dataDir: folder,
-        server: { url: `https://127.0.0.1:${this.#machinePort}` },
+        server: { url: this.machineUrl },
         bootstrapBundle: join(folder, 'bundle.json'),
         nodeAttestor: { name: 'join-token', config: { tokenFile: join(folder, 'join-token') } },
         socket: join(folder, 'workload.sock'),

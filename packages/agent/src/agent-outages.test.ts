@@ -76,6 +76,21 @@ describe('an agent that is restarted while its server is away', () => {
     for (const [index, credential] of (await fetchAll(world)).entries()) expect(credential).not.toEqual(before[index])
   })
 
+  it('attests anew under its name when its own identity has ended, and asks only for what is new', async () => {
+    const tokens = ['good-token', 'second-token']
+    const world = await startReadyWorld({
+      tokens,
+      prepare: (server) => server.set({ entries: web, agentTtl: 600, tokens: new Set(tokens) }),
+    })
+    const known = world.server.state
+    await world.agent.stop()
+    await world.clock.advance(601)
+    await world.restart()
+    await eventually(() => world.server.streams === 1)
+    const [, first, ...more] = world.server.claims
+    expect([new URLSearchParams(first).get('after'), more]).toEqual([String(known.revision), []])
+  })
+
   it('does not believe a clock that was set back', async () => {
     const world = await startReadyWorld({
       prepare: (server) => server.set({ entries: web, svidTtl: 600, jwtTtl: 600 }),

@@ -1,7 +1,8 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { SyncedState } from '@countersign/api'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { startAgent } from './agent.ts'
 import { AGENT_ID, entry } from './test-support/fake-server.ts'
 import { eventually, reader, startReadyWorld, startWorld } from './test-support/running-agent.ts'
@@ -9,6 +10,7 @@ import { TestAuthority } from './test-support/test-authority.ts'
 
 const ATTEST = 'POST /v1/agent/attest'
 const web = [entry('e1', '/web')]
+const WAIT = { timeout: 15_000, interval: 20 }
 
 describe('an agent that starts', () => {
   it('attests once, and comes back after a restart without a token', async () => {
@@ -19,6 +21,51 @@ describe('an agent that starts', () => {
     const { svids } = await reader(world.client().fetchX509Svid()).next()
     expect(svids[0]?.spiffeId).toBe('spiffe://example.org/web')
     expect(world.server.count(ATTEST)).toBe(1)
+  })
+
+  it('tells the server what it has, and takes what is new since', async () => {
+    const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    const { server } = world
+    const known = new SyncedState(server.state)
+    expect(server.claims).toEqual([''])
+    const paths = async () =>
+      (await reader(world.client().fetchX509Svid()).next()).svids.map(({ spiffeId }) => spiffeId)
+    expect(await paths()).toEqual(['spiffe://example.org/web'])
+    const db = entry('e2', '/db')
+    const next = new SyncedState({ ...server.state, entries: [...web, db] })
+    server.set({ entries: [...web, db] })
+    server.say('change', { after: known.state.revision, revision: 5, entries: [db], digest: next.digest })
+    await vi.waitFor(
+      async () => expect(await paths()).toEqual(['spiffe://example.org/web', 'spiffe://example.org/db']),
+      WAIT,
+    )
+    server.say('current', { revision: 9, digest: next.digest })
+    server.set({ revision: 9 })
+    await world.restart()
+    await eventually(() => server.claims.length === 2)
+    expect(server.claims[1]).toBe(`after=5&digest=${next.digest}`)
+  })
+
+  it('asks for everything when what it has is not what a change is to, and serves on meanwhile', async () => {
+    const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    const { server, log } = world
+    server.set({ entries: [...web, entry('e2', '/db')], revision: 7 })
+    server.say('change', { after: 1, revision: 7, removed: ['e0'], digest: 'of something else' })
+    await eventually(() => log.records.some(({ fields }) => fields['code'] === 'ERR_AGENT_SERVER_DIVERGED'))
+    expect((await reader(world.client().fetchX509Svid()).next()).svids).toHaveLength(1)
+    await world.clock.advance(2)
+    await eventually(() => server.claims.length === 2)
+    expect(server.claims).toEqual(['', ''])
+    const both = async () => expect((await reader(world.client().fetchX509Svid()).next()).svids).toHaveLength(2)
+    await vi.waitFor(both, WAIT)
+  })
+
+  it("serves what lies below its aliases, and below nobody else's", async () => {
+    const hosts = 'spiffe://example.org/hosts/db'
+    const entries = [entry('e1', '/db', { parentId: hosts }), entry('e2', '/web', { parentId: `${hosts}/x` })]
+    const world = await startReadyWorld({ prepare: (server) => server.set({ entries, aliases: [hosts] }) })
+    const { svids } = await reader(world.client().fetchX509Svid()).next()
+    expect(svids.map(({ spiffeId }) => spiffeId)).toEqual(['spiffe://example.org/db'])
   })
 
   it('keeps its key and state in files that only its owner can read', async () => {
@@ -401,6 +448,35 @@ describe('an agent whose certificate the server does not take', () => {
 })
 
 describe('changes', () => {
+  it('of what shapes a credential lead to another one at once, and others do not', async () => {
+    const { server, client, clock } = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
+    const api = client()
+    const issued = async () => {
+      for await (const _ of api.fetchX509Svid()) break
+      await api.fetchJwtSvid({ audience: ['a'] })
+      for await (const _ of api.fetchWitSvid()) break
+      return ['x509', 'jwt', 'wit'].map((kind) => server.count(`POST /v1/agent/${kind}-svids`))
+    }
+    expect(await issued()).toEqual([1, 1, 1])
+    const changes: [object, readonly number[]][] = [
+      [{ hint: 'main' }, [1, 1, 1]],
+      [{ x509SvidTtl: 600 }, [2, 1, 1]],
+      [{ jwtSvidTtl: 60 }, [2, 2, 1]],
+      [{ witTtl: 600 }, [2, 2, 2]],
+      [{ dnsNames: ['web.example.org'] }, [3, 2, 2]],
+      [{ expiresAt: clock.now() + 3000 }, [4, 3, 3]],
+      // What it had before is as good as ever.
+      [{ expiresAt: undefined }, [4, 3, 3]],
+    ]
+    let fields = {}
+    for (const [revision, [change, expected]] of changes.entries()) {
+      fields = { ...fields, ...change }
+      const next = JSON.parse(JSON.stringify(entry('e1', '/web', { ...fields, revision: revision + 10 })))
+      server.change(() => server.set({ entries: [next] }))
+      await vi.waitFor(async () => expect(await issued()).toEqual(expected), WAIT)
+    }
+  })
+
   it('are noticed within the sync interval even when the stream has silently died', async () => {
     const world = await startReadyWorld({ prepare: (server) => server.set({ entries: web }) })
     world.server.set({ entries: [...web, entry('e2', '/batch')], revision: 2 })

@@ -109,7 +109,7 @@ async function startLocked(
   const { dataDir, configDir } = config
   const plugin = (name: string): PluginContext => ({ clock, log: log.child({ plugin: name }), dataDir, configDir })
   const { agentId, identity } = await resumeIdentity(store, trust, clock, log)
-  if (agentId !== undefined) await resumeView(config, store, target, agentId)
+  const synced = agentId === undefined ? undefined : await resumeView(config, store, target, agentId)
   const agentIdNow = () => session?.identity?.agentId ?? agentId
   const credentials = await resumeCredentials(config, state, { issuer, clock, log, agentId: agentIdNow })
   const { keeper } = credentials
@@ -138,6 +138,7 @@ async function startLocked(
     syncIntervalSeconds: config.server.syncInterval,
     identity,
     agentId,
+    synced,
     onSync: (own, sync) => {
       applySync(target, own.agentId, sync)
       persist(store, config.trustDomain, sync, log)

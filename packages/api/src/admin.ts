@@ -29,6 +29,14 @@ export const NewJoinToken = Type.Object(
   {
     ttl: Type.Optional(Type.Integer({ minimum: 1, maximum: 604_800, description: 'seconds, default 600' })),
     agentPath: Type.Optional(Type.String({ pattern: '^/', maxLength: 1024, description: 'below /countersign/agent' })),
+    /** Each becomes a selector `join_token:<value>` of the node, for node aliases to name. */
+    selectors: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 256, pattern: '^[^/\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$' }), {
+        maxItems: 32,
+        uniqueItems: true,
+        description: 'values that do not begin with "/", which the selector of the agent path does',
+      }),
+    ),
   },
   { additionalProperties: false },
 )

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { Selector, Timestamp, TrustDomainName, WorkloadId } from './common.ts'
 
 const ttl = (what: string) =>
@@ -19,13 +19,48 @@ const entryFields = {
   expiresAt: Type.Optional(Timestamp),
 }
 
-/** What an operator writes: which programs, on which node, are which workload. */
+/**
+ * What an operator writes: which programs, on which node, are which workload. `parentId` is an agent's identifier, or a
+ * node alias's. With the server's own as `parentId` the entry is itself a node alias: `spiffeId` stands for every node that
+ * has all of `selectors`, which are then a node's.
+ */
 export const NewEntry = Type.Object(entryFields, { additionalProperties: false })
 export type NewEntry = Static<typeof NewEntry>
 
-/** Fields to replace; the others stay. */
-export const EntryChange = Type.Partial(NewEntry, { additionalProperties: false })
+const orCleared = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]))
+
+/** Fields to replace; `null` clears one that an entry need not have; the others stay. */
+export const EntryChange = Type.Object(
+  {
+    spiffeId: Type.Optional(entryFields.spiffeId),
+    parentId: Type.Optional(entryFields.parentId),
+    selectors: Type.Optional(entryFields.selectors),
+    x509SvidTtl: orCleared(entryFields.x509SvidTtl),
+    jwtSvidTtl: orCleared(entryFields.jwtSvidTtl),
+    witTtl: orCleared(entryFields.witTtl),
+    dnsNames: orCleared(entryFields.dnsNames),
+    hint: orCleared(entryFields.hint),
+    admin: orCleared(entryFields.admin),
+    downstream: orCleared(entryFields.downstream),
+    federatesWith: orCleared(entryFields.federatesWith),
+    expiresAt: orCleared(entryFields.expiresAt),
+  },
+  { additionalProperties: false },
+)
 export type EntryChange = Static<typeof EntryChange>
+
+/** Fields that an entry need not have, and that a change may clear. */
+export const CLEARABLE_ENTRY_FIELDS = [
+  'x509SvidTtl',
+  'jwtSvidTtl',
+  'witTtl',
+  'dnsNames',
+  'hint',
+  'admin',
+  'downstream',
+  'federatesWith',
+  'expiresAt',
+] as const satisfies readonly (keyof EntryChange)[]
 
 /** A registration entry as stored. `revision` is the change-log revision of its last change. */
 export const Entry = Type.Object({
@@ -69,3 +104,38 @@ export const EntryBatchResult = Type.Object({
   revision: Type.Integer({ minimum: 0 }),
 })
 export type EntryBatchResult = Static<typeof EntryBatchResult>
+
+/**
+ * `GET /v1/entries/events` (server-sent events, named as `change` is): something has happened to one entry. Several things
+ * that happened to it while nobody was told are told as one. The id of each event is its revision; `?after=` or
+ * `Last-Event-ID` goes on from there.
+ */
+export const EntryEvent = Type.Object({
+  change: Type.Union([Type.Literal('created'), Type.Literal('updated'), Type.Literal('deleted')]),
+  revision: Type.Integer({ minimum: 0 }),
+  at: Timestamp,
+  id: Type.String(),
+  spiffeId: WorkloadId,
+  /** As it is now. Absent when it was deleted, and when it no longer has an identifier that was asked for. */
+  entry: Type.Optional(Entry),
+})
+export type EntryEvent = Static<typeof EntryEvent>
+
+/**
+ * Data of the events `mark` and `resync`. `mark` comes first, and at least every 15 seconds: all until `revision` has been
+ * told. `resync`: what happened until then is no longer known in full, so list the entries anew.
+ */
+export const EntryWatchMark = Type.Object({ revision: Type.Integer({ minimum: 0 }) })
+export type EntryWatchMark = Static<typeof EntryWatchMark>
+
+/** Query of `GET /v1/entries/events`. */
+export const EntryWatchQuery = Type.Object(
+  {
+    /** Decimal. Without it only what happens from now on is told. */
+    after: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+    /** Only entries of this identifier and those below it. */
+    below: Type.Optional(WorkloadId),
+  },
+  { additionalProperties: false },
+)
+export type EntryWatchQuery = Static<typeof EntryWatchQuery>

@@ -36,7 +36,17 @@ export {
   TrustDomainName,
   WorkloadId,
 } from './common.ts'
-export { Entry, EntryBatch, EntryBatchResult, EntryChange, NewEntry } from './entry.ts'
+export {
+  CLEARABLE_ENTRY_FIELDS,
+  Entry,
+  EntryBatch,
+  EntryBatchResult,
+  EntryChange,
+  EntryEvent,
+  EntryWatchMark,
+  EntryWatchQuery,
+  NewEntry,
+} from './entry.ts'
 export { ExchangeExplanation, ExplainExchange, ExplainedParty, RuleFinding } from './exchange.ts'
 export { HealthCheck, HealthReport } from './health.ts'
 export { LogLevelChange, LogLevelReset, LogLevels } from './log-level.ts'
@@ -50,6 +60,9 @@ export {
   JwtSvidRequest,
   JwtSvidResponse,
   RenewRequest,
+  SyncChange,
+  SyncMark,
+  SyncQuery,
   SyncState,
   TaintedAuthority,
   TaintReport,
@@ -71,3 +84,5 @@ export {
   RoleGrantList,
   RoleSubject,
 } from './role-grant.ts'
+export { EntrySetDigest, type EntryVersion, type SyncSurroundings, syncDigest } from './sync-digest.ts'
+export { SyncedState } from './synced-state.ts'

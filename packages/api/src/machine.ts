@@ -40,24 +40,77 @@ export type TaintedAuthority = Static<typeof TaintedAuthority>
 /** A certificate revocation list of at most 1 MiB, DER in standard base64. */
 const Crl = Type.String({ maxLength: 1_398_104, pattern: '^[A-Za-z0-9+/]*={0,2}$' })
 
-/**
- * `GET /v1/agent/sync`: all an agent may know, as of one revision. Also the data of each `sync` event of
- * `GET /v1/agent/events` (server-sent events): the first at once, then one after every change that concerns the agent.
- */
+const Revision = Type.Integer({ minimum: 0 })
+/** What `syncDigest` makes of a state. */
+const Digest = Type.String({ maxLength: 64 })
+
+/** Node aliases that stand for the calling agent: it also gets the entries below these. */
+const Aliases = Type.Array(WorkloadId)
+/** Authorities of the own trust domain whose credentials are to be replaced at once. */
+const Tainted = Type.Array(TaintedAuthority)
+/** What the own trust domain has revoked: a certificate revocation list of each of its X.509 authorities. */
+const Crls = Type.Array(Crl)
+/** Those of the own trust domain's authorities that are no roots, and what is above them: they sign lists too. */
+const Intermediates = Type.Array(Der)
+
+/** `GET /v1/agent/sync`, and the data of a `sync` event: all an agent may know, as of one revision. */
 export const SyncState = Type.Object({
-  revision: Type.Integer({ minimum: 0 }),
+  revision: Revision,
   trustDomain: TrustDomainName,
+  aliases: Type.Optional(Aliases),
   entries: Type.Array(Entry),
   /** Own trust domain first, then every federated one that some entry names and that the server knows. */
   bundles: Type.Array(TrustDomainBundle),
-  /** Authorities of the own trust domain whose credentials are to be replaced at once. Absent when there are none. */
-  tainted: Type.Optional(Type.Array(TaintedAuthority)),
-  /** What the own trust domain has revoked: a certificate revocation list of each of its X.509 authorities. */
-  crls: Type.Optional(Type.Array(Crl)),
-  /** Those of its authorities that are no roots, and what is above them: they sign lists too. Absent when there are none. */
-  intermediates: Type.Optional(Type.Array(Der)),
+  tainted: Type.Optional(Tainted),
+  crls: Type.Optional(Crls),
+  intermediates: Type.Optional(Intermediates),
+  digest: Type.Optional(Digest),
 })
 export type SyncState = Static<typeof SyncState>
+
+/**
+ * Data of a `change` event: what makes the state of revision `after` that of `revision`. A member that is absent says that
+ * nothing of its kind has changed.
+ */
+export const SyncChange = Type.Object({
+  after: Revision,
+  revision: Revision,
+  /** The whole list. Entries below an alias that is no longer in it are to be dropped. */
+  aliases: Type.Optional(Aliases),
+  /** New and changed ones. */
+  entries: Type.Optional(Type.Array(Entry)),
+  /** Ids of entries to drop, whether or not the agent has them. */
+  removed: Type.Optional(Type.Array(Type.String({ maxLength: 64 }))),
+  /** Whose bundles the agent is to have now, in this order: those of `bundles`, and otherwise those it has. */
+  trustDomains: Type.Optional(Type.Array(TrustDomainName)),
+  /** New and changed ones. */
+  bundles: Type.Optional(Type.Array(TrustDomainBundle)),
+  tainted: Type.Optional(Tainted),
+  crls: Type.Optional(Crls),
+  intermediates: Type.Optional(Intermediates),
+  /** Of the state that comes of it. An agent that finds another has missed something, and asks for all. */
+  digest: Digest,
+})
+export type SyncChange = Static<typeof SyncChange>
+
+/** Data of a `current` event: what the agent has is still the newest. Sent at least every 15 seconds. */
+export const SyncMark = Type.Object({ revision: Revision, digest: Digest })
+export type SyncMark = Static<typeof SyncMark>
+
+/**
+ * Query of `GET /v1/agent/events` (server-sent events `sync`, `change`, `current`): what the agent has. The first event
+ * comes at once: `current` when that is still the newest, else `change` or, when the server no longer knows what has
+ * changed since, `sync`. Without a query it is `sync`.
+ */
+export const SyncQuery = Type.Object(
+  {
+    /** Decimal. */
+    after: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+    digest: Type.Optional(Digest),
+  },
+  { additionalProperties: false },
+)
+export type SyncQuery = Static<typeof SyncQuery>
 
 /** `POST /v1/agent/x509-svids`. Each entry must belong to the calling agent. */
 export const X509SvidRequest = Type.Object(

@@ -3,6 +3,7 @@ import { asServerError } from './admin/admin-server-error.ts'
 import { AdminSocketError } from './admin/admin-socket-error.ts'
 import type { RemoteServer } from './admin/connect-server.ts'
 import { exchange, type HttpCall } from './admin/exchange.ts'
+import { type Following, followEvents, followEventsRemotely } from './admin/follow-events.ts'
 import { readAnswer } from './admin/read-answer.ts'
 import { exchangeRemotely } from './admin/remote-exchange.ts'
 import { addRemoteOptions, findServer, parseServerUrl, type RemoteOptions, readToken } from './admin/remote-options.ts'
@@ -27,6 +28,8 @@ export interface AdminClient {
   put<T>(path: string, body: unknown): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
   delete(path: string): Promise<void>
+  /** Reads server-sent events until they end. @throws as `followEvents` */
+  follow(path: string, query: Query, reading: Reading): Promise<void>
 }
 
 /** How to reach the server: by its socket, or over the network. */
@@ -45,23 +48,32 @@ export function adminSocketOf(context: CommandContext, options: AdminOptions): s
   return options.adminSocket ?? (context.env['COUNTERSIGN_ADMIN_SOCKET'] || DEFAULT_ADMIN_SOCKET)
 }
 
-type Call = (call: HttpCall) => Promise<unknown>
+type Reading = Omit<Following, 'path'>
+
+interface Access {
+  call(call: HttpCall): Promise<unknown>
+  follow(following: Following): Promise<void>
+}
 
 /** Talks to the server that the option, the environment or the default names, in that order. */
 export function openAdminClient(context: CommandContext, options: AdminOptions): AdminClient {
-  const make = chooseServer(context, options)
+  const server = chooseServer(context, options)
   const call = async <T>(method: string, path: string, body?: unknown): Promise<T> =>
-    (await make({ method, path, body, timeoutSeconds: TIMEOUT_SECONDS, maxBodyBytes: MAX_BODY_BYTES })) as T
+    (await server.call({
+      ...{ method, path, body },
+      ...{ timeoutSeconds: TIMEOUT_SECONDS, maxBodyBytes: MAX_BODY_BYTES },
+    })) as T
   return {
     get: (path, query) => call('GET', withQuery(path, query)),
     post: (path, body) => call('POST', path, body),
     put: (path, body) => call('PUT', path, body),
     patch: (path, body) => call('PATCH', path, body),
     delete: (path) => call('DELETE', path),
+    follow: (path, query, reading) => server.follow({ path: withQuery(path, query), ...reading }),
   }
 }
 
-function chooseServer(context: CommandContext, options: AdminOptions): Call {
+function chooseServer(context: CommandContext, options: AdminOptions): Access {
   const { env } = context
   const { adminSocket, server } = options
   if (adminSocket !== undefined && server !== undefined) {
@@ -69,26 +81,35 @@ function chooseServer(context: CommandContext, options: AdminOptions): Call {
   }
   // What is said on the command line counts before what is in the environment.
   const url = server ?? (adminSocket === undefined ? env['COUNTERSIGN_SERVER'] || undefined : undefined)
-  if (url !== undefined) return remoteCall(context, parseServerUrl(url), options)
+  if (url !== undefined) return remoteAccess(context, parseServerUrl(url), options)
   const given = (['serverId', 'serverBundle', 'tokenFile', 'workloadApi'] as const).find((name) => options[name])
   if (given !== undefined)
     throw new CliError('ERR_CLI_USAGE', 'to reach a server over the network, name it by --server')
   const socketPath = adminSocketOf(context, options)
-  return async (call) => readAnswer(await exchange({ socketPath, ...call }))
+  return {
+    call: async (call) => readAnswer(await exchange({ socketPath, ...call })),
+    follow: (following) => followEvents(socketPath, following),
+  }
 }
 
 /** What proves the server, and this program, is fetched once for all calls of a command. */
-function remoteCall(context: CommandContext, url: URL, options: AdminOptions): Call {
+function remoteAccess(context: CommandContext, url: URL, options: AdminOptions): Access {
   let server: Promise<RemoteServer> | undefined
-  return async (call) => {
-    server ??= findServer(context, url, options)
-    const remote = await server
-    const answer = await exchangeRemotely(remote, call, { token: await readToken(options), now: context.clock.now() })
-    try {
-      return readAnswer(answer)
-    } catch (error) {
-      throw error instanceof AdminSocketError ? asServerError(url, error) : error
-    }
+  const proof = async () => ({ token: await readToken(options), now: context.clock.now() })
+  return {
+    async call(call) {
+      server ??= findServer(context, url, options)
+      const answer = await exchangeRemotely(await server, call, await proof())
+      try {
+        return readAnswer(answer)
+      } catch (error) {
+        throw error instanceof AdminSocketError ? asServerError(url, error) : error
+      }
+    },
+    // Anew each time: whoever follows for hours has another certificate by then.
+    async follow(following) {
+      return followEventsRemotely(await findServer(context, url, options), following, await proof())
+    },
   }
 }
 

@@ -29,6 +29,7 @@ import { addEntryDelete } from './commands/entry-delete.ts'
 import { addEntryList } from './commands/entry-list.ts'
 import { addEntryShow } from './commands/entry-show.ts'
 import { addEntryUpdate } from './commands/entry-update.ts'
+import { addEntryWatch } from './commands/entry-watch.ts'
 import { addExchangeExplain } from './commands/exchange-explain.ts'
 import { addFederationCreate } from './commands/federation-create.ts'
 import { addFederationDelete } from './commands/federation-delete.ts'
@@ -90,7 +91,7 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     name: 'entry',
     does: 'registration entries: which programs are which workload',
     example: 'entry list',
-    verbs: [addEntryCreate, addEntryApply, addEntryList, addEntryShow, addEntryUpdate, addEntryDelete],
+    verbs: [addEntryCreate, addEntryApply, addEntryList, addEntryShow, addEntryUpdate, addEntryDelete, addEntryWatch],
   },
   {
     name: 'node',

@@ -29,6 +29,7 @@ export type {
   AttestedNode,
   NodeAttestorHost,
   NodeAttestorNeed,
+  RedeemedJoinToken,
   ServerNodeAttestor,
 } from './plugin/node-attestor.ts'
 export { formatSelector, parseSelector, type Selector } from './plugin/selector.ts'

@@ -11,6 +11,7 @@ import type { ServerConfig } from './config/server-config.ts'
 import { examineRunning } from './doctor/examine-running.ts'
 import type { TokenService } from './exchange/open-token-service.ts'
 import { createAdminApp } from './http/admin/admin-app.ts'
+import { EntryWatches } from './http/admin/entry-watches.ts'
 import { LocalPeers } from './http/admin/local-peers.ts'
 import { SERVER_LIMITS } from './http/listener.ts'
 import { listenOnSocket } from './http/unix-socket.ts'
@@ -53,8 +54,10 @@ export async function openAdmin(
     uidOf: (socket) => peers.uidOf(socket),
     ownUid: process.geteuid?.(),
   })
+  const watches = new EntryWatches({ directory: parts.directory, feed: parts.store.feed })
   const app = await createAdminApp({
     ...parts,
+    watches,
     authenticate: ({ raw }) => authentication.authenticate(raw.socket, raw.headers.authorization),
     clock,
     trustDomain,
@@ -75,7 +78,10 @@ export async function openAdmin(
       const server = createServer(SERVER_LIMITS, (request, response) => app.routing(request, response))
       peers.watch(server)
       const listener = await listenOnSocket(server, admin.socket, admin.socketAccess)
-      closers.add(() => listener.stop())
+      closers.add(() => {
+        watches.closeAll()
+        return listener.stop()
+      })
       return listener.path
     },
   }

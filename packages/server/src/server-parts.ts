@@ -36,6 +36,7 @@ import type { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
 import { HIGH_WATER_FILE, HighWaterMark } from './recovery/high-water-mark.ts'
 import { IssuanceGate } from './recovery/issuance-gate.ts'
+import { EntryDirectory } from './registration/entry-directory.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
@@ -96,6 +97,7 @@ export interface ServerParts {
   readonly tokens: TokenAuthentication
   /** Whether all of this works. Parts may add checks of their own. */
   readonly readiness: Readiness
+  readonly directory: EntryDirectory
 }
 
 /** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
@@ -127,6 +129,7 @@ export async function openServerParts(
   const entries = new EntryStore(store)
   const entryIds = new EntryIds(clock, crypto)
   const nodes = new NodeStore(store)
+  const directory = await EntryDirectory.open(store)
   const bundles = new BundleStore(store)
 
   const keyManager = new ObservedKeyManager(config.plugins.keyManager(plugin('key-manager')), {
@@ -254,6 +257,7 @@ export async function openServerParts(
     issuer,
     joinTokens,
     federations,
+    directory,
     registration: new Registration({
       entries,
       audit,
@@ -287,7 +291,7 @@ export async function openServerParts(
     }),
     issuance: observeIssuance(
       new WorkloadIssuance({
-        entries,
+        directory,
         issuer,
         certificates,
         rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
@@ -297,10 +301,10 @@ export async function openServerParts(
       }),
       observation,
     ),
-    states: new SyncStates(store, trustDomain),
+    states: new SyncStates(store, directory, trustDomain),
     readiness,
     ...openDownstream(config, {
-      ...{ store, authorities, certificates, bundles, audit, clock },
+      ...{ store, directory, authorities, certificates, bundles, audit, clock },
       keys: downstreamKeys,
     }),
   }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -141,6 +142,37 @@ describe('a whole server', () => {
     expect(test.log.events('credential.refused')).toHaveLength(4)
   })
 
+  it('gives each credential the lifetime and the names that its entry has, and none beyond the end of the entry', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const now = test.clock.now()
+    const entry = await createEntry(test, agent, {
+      ...{ x509SvidTtl: 1000, jwtSvidTtl: 200, witTtl: 300, dnsNames: ['db.example.org', 'db'] },
+    })
+    const ask = async () => {
+      const requests = [{ entryId: entry.id, publicKey: newKey() }]
+      const x509 = (await agent.call('/v1/agent/x509-svids', { body: { requests } })).body.svids[0].credential
+      const wit = (await agent.call('/v1/agent/wit-svids', { body: { requests } })).body.svids[0].wit
+      const body = { entryId: entry.id, audience: ['a'] }
+      const { jwt } = (await agent.call('/v1/agent/jwt-svids', { body })).body
+      const leaf = new X509Certificate(decodeBase64(x509.chain[0]))
+      return { ends: [x509, jwt, wit].map(({ expiresAt }) => expiresAt - now), names: leaf.subjectAltName, leaf }
+    }
+    const patch = (body: object) => test.admin(`/v1/entries/${entry.id}`, { method: 'PATCH', body })
+    const first = await ask()
+    expect(first.ends).toEqual([1000, 200, 300])
+    expect(first.names).toContain('DNS:db.example.org, DNS:db')
+    expect(first.leaf.validToDate.getTime() / 1000).toBe(now + 1000)
+    await patch({ x509SvidTtl: null, jwtSvidTtl: null, witTtl: null, dnsNames: null })
+    const cleared = await ask()
+    expect(cleared.ends).toEqual([3600, 300, 3600])
+    expect(cleared.names).not.toContain('DNS')
+    await patch({ expiresAt: now + 50 })
+    expect((await ask()).ends).toEqual([50, 50, 50])
+    await patch({ expiresAt: null })
+    expect((await ask()).ends).toEqual([3600, 300, 3600])
+  })
+
   it('issues nothing for an entry that is over, and removes it', async () => {
     const test = await startTestServer()
     const agent = await test.attestedAgent()
@@ -150,8 +182,8 @@ describe('a whole server', () => {
     expect((await agent.call('/v1/agent/jwt-svids', { body })).body.jwt.expiresAt).toBe(expiresAt)
     test.clock.jump(10)
     expect(refusal(await agent.call('/v1/agent/jwt-svids', { body }))).toBe('403 ERR_ENTITLEMENT_ENTRY')
-    expect((await agent.call('/v1/agent/sync')).body.entries).toEqual([])
-    await test.clock.advance(60)
+    await test.clock.advance(1)
+    await vi.waitFor(async () => expect((await agent.call('/v1/agent/sync')).body.entries).toEqual([]))
     expect((await test.admin('/v1/entries')).body.entries).toEqual([])
     expect(test.log.events('entry.expired')).toHaveLength(1)
   })

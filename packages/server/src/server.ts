@@ -13,6 +13,7 @@ import { parseIssuerUrl } from './issuance/issuer-url.ts'
 import { Maintenance } from './maintenance.ts'
 import { type Admin, openAdmin } from './open-admin.ts'
 import { createOwnIdentity } from './own-identity.ts'
+import { EntryExpiry } from './registration/entry-expiry.ts'
 import { httpsUrl, reachableHosts } from './server-addresses.ts'
 import { openServerParts, type ServerParts } from './server-parts.ts'
 import { openSpiffeBundleListener } from './spiffe-bundle-listener.ts'
@@ -142,6 +143,14 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     log: log.child({ component: 'maintenance' }),
   })
   closers.add(() => maintenance.stop())
+  const expiry = await EntryExpiry.start({
+    directory: parts.directory,
+    nextExpiry: () => parts.registration.nextExpiry(),
+    removeExpired: () => parts.registration.removeExpired(),
+    clock,
+    log,
+  })
+  closers.add(() => expiry.stop())
   // What signs, or what is revoked, has changed: identity and lists must not wait for the next round.
   const isUrgent = (kind: ChangeKind) => kind.startsWith('authority.') || REVOKING.has(kind)
   closers.add(gate.onResumed(() => maintenance.wake()))
@@ -164,7 +173,7 @@ const MAX_CONNECTIONS_PER_AGENT = 64
 
 async function openMachineListener({ config, parts, log, clock, closers, observation }: Surroundings, admin: Admin) {
   const { trustDomain, machine } = config
-  const hub = new SyncHub(parts.store, Math.random)
+  const hub = new SyncHub({ feed: parts.store.feed, directory: parts.directory, random: Math.random })
   closers.add(() => hub.closeAll())
   closers.add(parts.gate.onClosed(() => hub.endStreams()))
   const app = await createMachineApp({

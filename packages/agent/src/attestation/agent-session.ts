@@ -3,7 +3,7 @@ import { AttestationError, type Clock, type Logger } from '@countersign/plugin-k
 import { retryDelayMs } from '@countersign/workload-api/server'
 import { renewalTime } from '../issuance/renewal-time.ts'
 import { pause } from '../pause.ts'
-import { isAgentRefused } from '../server-client/server-call-error.ts'
+import { isAgentRefused, isDiverged } from '../server-client/server-call-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import { describe, type Ending, endingOf, isNodeUnproven, isServerUnknown } from './call-outcome.ts'
@@ -28,6 +28,8 @@ export interface AgentSessionOptions {
   readonly identity: AgentIdentity | undefined
   /** The agent's identifier in an earlier run, also when its identity is over. */
   readonly agentId: string | undefined
+  /** What the server said in an earlier run: it then tells only what is new. */
+  readonly synced?: SyncState | undefined
 }
 
 const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
@@ -45,6 +47,8 @@ export class AgentSession {
   #refused = false
   #unaccepted = false
   #revision = -1
+  /** What the server has said; `undefined` when all of it is to be said again. */
+  #synced: SyncState | undefined
   #lastSignOfLife = 0
   #isRenewalDue = false
   #wakeRenewal = () => {}
@@ -58,6 +62,7 @@ export class AgentSession {
     this.#options = options
     this.contact = new ServerContact(options.clock)
     this.#identity = options.identity
+    this.#synced = options.synced
   }
 
   get identity(): AgentIdentity | undefined {
@@ -114,6 +119,7 @@ export class AgentSession {
 
   #refuse(): void {
     this.#refused = true
+    this.#synced = undefined
     this.#options.onRefused()
     this.#options.log.error(
       { server: this.#options.serverUrl, agentId: this.#identity?.agentId },
@@ -125,7 +131,9 @@ export class AgentSession {
     const { attestation, random, log, serverUrl } = this.#options
     for (let failures = 0; !signal.aborted && !this.#isUsable(); failures++) {
       try {
+        const before = this.#identity?.agentId ?? this.#options.agentId
         this.#identity = await attestation.attest()
+        if (this.#identity.agentId !== before) this.#synced = undefined
         this.#refused = false
         this.#unaccepted = false
         log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent attested')
@@ -208,6 +216,7 @@ export class AgentSession {
       let failure: unknown
       try {
         await server.followChanges(
+          this.#synced,
           (state) => {
             if (failures > 0 || this.#revision === -1) log.info({ server: serverUrl }, 'connected to the server')
             failures = 0
@@ -230,6 +239,7 @@ export class AgentSession {
       if (need === 'helped') continue
       this.#lost(failure, need)
       if (ending !== undefined) return ending
+      if (isDiverged(failure)) this.#synced = undefined
       const delayMs = retryDelayMs(failures, failure === undefined ? AFTER_ORDERLY_END : BACKOFF, random)
       failures += 1
       log.warn(
@@ -318,6 +328,7 @@ export class AgentSession {
     this.#lastSignOfLife = this.#options.clock.now()
     this.contact.heard()
     this.#revision = state.revision
+    this.#synced = state
     this.#options.onSync(this.#identity, state)
   }
 }

@@ -58,6 +58,7 @@ describe('NoIdentityLog', () => {
     entries: new EntryIndex([]),
     bundles: new Map(),
     crls: [],
+    intermediates: [],
   })
 
   it('speaks once of a program and a state of the registrations', () => {

@@ -62,4 +62,39 @@ describe('EntryIndex', () => {
       }),
     )
   })
+
+  it('keeps what says the same as the same object, and is itself when nothing differs', () => {
+    const index = new EntryIndex([entry('a', '/a'), entry('b', '/b')])
+    expect(index.replacedBy([entry('b', '/b'), entry('a', '/a')])).toBe(index)
+    const next = index.replacedBy([entry('a', '/a'), entry('b', '/c')])
+    expect([next.entries[0] === index.entries[0], next.entries[1] === index.entries[1]]).toEqual([true, false])
+  })
+
+  it('finds after small and large changes what one that is made anew finds', () => {
+    const names = ['a', 'b', 'c', 'd', 'e']
+    const version = fc.record({ id: fc.integer({ min: 0, max: 120 }), selectors: fc.subarray(names, { minLength: 1 }) })
+    const lists = fc.array(fc.array(version, { maxLength: 4 }), { maxLength: 6 })
+    fc.assert(
+      fc.property(lists, fc.subarray(names), (changes, process) => {
+        const toEntry = (id: number, selectors: readonly string[]) =>
+          entry(`e${id}`, `/e${id}`, { selectors: select(...selectors.map((name) => `test:${name}`)) })
+        const wanted = new Map(
+          names.flatMap((name, index) => Array.from({ length: 20 }, (_, each) => [index * 20 + each, [name]])),
+        )
+        let index = new EntryIndex([...wanted].map(([id, selectors]) => toEntry(id, selectors)))
+        for (const change of changes) {
+          // Each change also takes one away.
+          wanted.delete(change[0]?.id ?? 0)
+          for (const { id, selectors } of change.slice(1)) wanted.set(id, selectors)
+          const entries = [...wanted].map(([id, selectors]) => toEntry(id, selectors))
+          index = index.replacedBy(entries)
+          const fresh = new EntryIndex(entries)
+          const texts = process.map((name) => `test:${name}`)
+          expect(match(index, ...texts)).toEqual(match(fresh, ...texts))
+          expect(index.entries).toEqual(fresh.entries)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
 })

@@ -249,9 +249,9 @@ export function formatPrivateJwk(key: NodeSigningKey): string {
   return JSON.stringify({ ...key.exportJwk(), kid: nodeCrypto.sha256Base64url(thumbprintInput(key.publicJwk)) })
 }
 
-/** Names a credential by all that shapes it. */
-function keyOf(entry: Entry, ...shape: readonly unknown[]): string {
-  return JSON.stringify([entry.id, entry.spiffeId, ...shape])
+/** Names a credential by all that shapes it. It ends with its entry, so one for an entry that now ends sooner is another. */
+function keyOf({ id, spiffeId, expiresAt }: Entry, ...shape: readonly unknown[]): string {
+  return JSON.stringify([id, spiffeId, ...shape, expiresAt])
 }
 
 function entryIdOf(key: string): string {

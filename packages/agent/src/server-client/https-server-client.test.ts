@@ -225,6 +225,7 @@ describe('HttpsServerClient', () => {
     const { client } = await start(answer(200, 'event: sync\ndata: {"revision":"1"}\n\n', 'text/event-stream'))
     await expect(
       client.followChanges(
+        undefined,
         () => {},
         () => {},
         new AbortController().signal,
@@ -239,6 +240,7 @@ describe('HttpsServerClient', () => {
     const stop = new AbortController()
     const states: number[] = []
     const followed = client.followChanges(
+      undefined,
       (state) => states.push(state.revision),
       () => {},
       stop.signal,

@@ -14,17 +14,17 @@ import type { Clock } from '@countersign/plugin-kit'
 import { errorCode, type PublicJwk } from '@countersign/protocol'
 import { endWith } from '@countersign/telemetry'
 import type { Static, TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
-import { Value } from 'typebox/value'
 import type { AgentIdentity } from '../state/agent-identity.ts'
 import { type AgentObservation, UNOBSERVED } from '../telemetry/observation.ts'
 import { CallSlots } from './call-slots.ts'
 import { EventStreamParser } from './event-stream.ts'
 import { type Exchange, readBody, send, toConnectionError } from './http-exchange.ts'
+import { parseAs } from './parse-as.ts'
 import { RetryAfter } from './retry-after.ts'
 import { ServerCallError } from './server-call-error.ts'
 import type { ServerClient } from './server-client.ts'
 import { ServerTlsAgent } from './server-tls-agent.ts'
+import { SyncReader } from './sync-reader.ts'
 import type { ServerTrust } from './verify-server.ts'
 
 export interface HttpsServerClientOptions {
@@ -80,8 +80,15 @@ export class HttpsServerClient implements ServerClient {
     return this.#exchange('GET', '/v1/agent/sync', SyncState, { maxBytes: MAX_SYNC_BYTES })
   }
 
-  async followChanges(onState: (state: SyncState) => void, onBytes: () => void, signal: AbortSignal): Promise<void> {
-    const response = await this.#send('GET', '/v1/agent/events', { signal, accept: 'text/event-stream' })
+  async followChanges(
+    known: SyncState | undefined,
+    onState: (state: SyncState) => void,
+    onBytes: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const reader = new SyncReader(known)
+    const path = `/v1/agent/events${reader.claim}`
+    const response = await this.#send('GET', path, { signal, accept: 'text/event-stream' })
     const parser = new EventStreamParser(MAX_SYNC_BYTES)
     const stop = () => response.destroy()
     signal.addEventListener('abort', stop, { once: true })
@@ -89,7 +96,8 @@ export class HttpsServerClient implements ServerClient {
       for await (const chunk of response as AsyncIterable<Uint8Array>) {
         onBytes()
         for (const { event, data } of parser.push(chunk)) {
-          if (event === 'sync') onState(parseAs(SyncState, data))
+          const state = reader.take(event, data)
+          if (state !== undefined) onState(state)
         }
       }
     } catch (error) {
@@ -192,31 +200,6 @@ export class HttpsServerClient implements ServerClient {
 function destroyIdle(agent: ServerTlsAgent): void {
   agent.maxFreeSockets = 0
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
-}
-
-function parseAs<Schema extends TSchema>(schema: Schema, text: string): Static<Schema> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server is not JSON')
-  }
-  if (!validatorOf(schema).Check(value)) {
-    const [first] = Value.Errors(schema, value)
-    throw new ServerCallError('ERR_AGENT_SERVER_RESPONSE', 'answer of the server has an unexpected shape', {
-      detail: first?.instancePath ?? '',
-    })
-  }
-  return value as Static<Schema>
-}
-
-const validators = new WeakMap<TSchema, Validator>()
-
-/** Checking against a schema that is not compiled takes a hundred times as long. */
-function validatorOf(schema: TSchema): Validator {
-  const validator = validators.get(schema) ?? Compile(schema)
-  validators.set(schema, validator)
-  return validator
 }
 
 function requireAnswer<T>(answer: T | undefined): T {

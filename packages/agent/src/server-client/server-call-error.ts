@@ -5,6 +5,7 @@ export type ServerCallErrorCode =
   | 'ERR_AGENT_SERVER_TIMEOUT'
   | 'ERR_AGENT_SERVER_IDENTITY'
   | 'ERR_AGENT_SERVER_RESPONSE'
+  | 'ERR_AGENT_SERVER_DIVERGED'
   | 'ERR_AGENT_SERVER_FAILED'
   | 'ERR_AGENT_SERVER_BUSY'
   | 'ERR_AGENT_SERVER_REFUSED_REQUEST'
@@ -34,4 +35,9 @@ export function isAgentRefused(error: unknown): boolean {
 /** Whether the server would not take the certificate shown. That says nothing about the agent, which needs another one. */
 export function isCertificateRefused(error: unknown): boolean {
   return error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_REFUSED_CERTIFICATE'
+}
+
+/** Whether what the agent has is of no use as a basis for changes. What it serves from is not touched by that. */
+export function isDiverged(error: unknown): boolean {
+  return error instanceof ServerCallError && error.code === 'ERR_AGENT_SERVER_DIVERGED'
 }

@@ -13,10 +13,17 @@ export interface ServerClient {
   /**
    * Follows the changes that concern this agent until the stream ends or the signal aborts.
    *
+   * @param known what the agent has from before: the server sends only what is new since
    * @param onState called with the whole state, the first time at once
    * @param onBytes called with every sign of life
+   * @throws ServerCallError `ERR_AGENT_SERVER_DIVERGED` when `known` is to be forgotten
    */
-  followChanges(onState: (state: SyncState) => void, onBytes: () => void, signal: AbortSignal): Promise<void>
+  followChanges(
+    known: SyncState | undefined,
+    onState: (state: SyncState) => void,
+    onBytes: () => void,
+    signal: AbortSignal,
+  ): Promise<void>
   issueX509Svid(entryId: string, publicKey: PublicJwk): Promise<X509Credential>
   issueWitSvid(entryId: string, publicKey: PublicJwk): Promise<Token>
   issueJwtSvid(entryId: string, audience: readonly string[]): Promise<Token>

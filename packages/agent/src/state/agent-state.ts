@@ -20,6 +20,8 @@ export interface AgentView {
   readonly bundles: ReadonlyMap<string, SpiffeBundle>
   /** What the own trust domain's X.509 authorities have revoked: a list of each, DER, verified. */
   readonly crls: readonly Uint8Array[]
+  /** CAs that may have signed such lists, as the server named them: base64 DER, not verified. */
+  readonly intermediates: readonly string[]
 }
 
 /** What says the same stays the same object, so that everyone can see at a glance that it did not change. */
@@ -36,6 +38,7 @@ export class AgentState {
     entries: new EntryIndex([]),
     bundles: new Map(),
     crls: [],
+    intermediates: [],
   }
   readonly #listeners = new Set<() => void>()
 
@@ -49,18 +52,29 @@ export class AgentState {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Serves what one synchronization with the server said. */
+  /**
+   * Serves what one synchronization with the server said.
+   *
+   * @param aliases which node aliases stand for this agent, says the server: what lies below another is passed over
+   */
   apply(
     agentId: string,
     revision: number,
     entries: readonly Entry[],
     bundles: ReadonlyMap<string, SpiffeBundle>,
     crls: readonly Uint8Array[] = [],
+    aliases: readonly string[] = [],
+    intermediates: readonly string[] = [],
   ): void {
-    const before = new Map(this.#view.entries.entries.map((entry) => [entry.id, entry]))
-    const own = entries.filter((entry) => entry.parentId === agentId).map((each) => keepSame(before.get(each.id), each))
+    const parents = new Set([agentId, ...aliases])
+    const own = entries.filter(({ parentId }) => parents.has(parentId))
     const same = new Map([...bundles].map(([name, each]) => [name, keepSame(this.#view.bundles.get(name), each)]))
-    const content = { entries: new EntryIndex(own), bundles: same, crls: keepSame(this.#view.crls, crls) }
+    const content = {
+      entries: this.#view.entries.replacedBy(own),
+      bundles: same,
+      crls: keepSame(this.#view.crls, crls),
+      intermediates,
+    }
     this.#replace({ status: 'ready', agentId, revision, ...content })
   }
 

@@ -1,10 +1,11 @@
 import type { SyncState } from '@countersign/api'
-import type { SpiffeBundle } from '@countersign/protocol'
+import { encodeBase64, type SpiffeBundle } from '@countersign/protocol'
 import { FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { OwnTrust } from '../attestation/own-trust.ts'
 import { Issuer } from '../issuance/issuer.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
+import { caBelow, listBy } from '../test-support/ca-below.ts'
 import { AGENT_ID, entry, TRUST_DOMAIN } from '../test-support/fake-server.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
@@ -52,6 +53,16 @@ describe('applySync', () => {
     const { apply, state } = start()
     apply([], { entries: [entry('own', '/own'), entry('other', '/other', { parentId: `${AGENT_ID}/two` })] })
     expect(state.view.status).toBe('ready')
+    expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own'])
+  })
+
+  it('serves what lies below an alias for as long as the server says that it is one of this agent', () => {
+    const { apply, state } = start()
+    const hosts = `spiffe://${TRUST_DOMAIN}/hosts/db`
+    const entries = [entry('own', '/own'), entry('shared', '/shared', { parentId: hosts })]
+    apply([], { entries, aliases: [hosts] })
+    expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own', 'shared'])
+    apply([], { entries })
     expect(state.view.entries.entries.map(({ id }) => id)).toEqual(['own'])
   })
 
@@ -160,6 +171,23 @@ describe('applySync', () => {
     expect(state.view.bundles.get(TRUST_DOMAIN)?.x509Authorities).toEqual([second.certificate])
     expect(state.view.crls).toEqual([])
     expect(forgotten.at(-1)).toEqual({ x509: true, jwt: true, wit: true })
+  })
+
+  it('goes on believing lists of CAs below a root that the bundle from elsewhere has too', async () => {
+    const [first, second] = await Promise.all([authority('a'), authority('b')])
+    const root = { key: first.caKey, certificate: first.certificate }
+    const below = caBelow(root, now())
+    const { apply, state, trust, issuer, log } = start()
+    const crls = [first.crl(1), listBy(below, now())]
+    apply([withKeysOf(first)], { crls, intermediates: [encodeBase64(below.certificate)] })
+    expect(state.view.crls.map(encodeBase64)).toEqual(crls)
+    trust.replace(withKeysOf(first, second))
+    applyOwnBundle({ state, trust, issuer, log, now })
+    expect(state.view.bundles.get(TRUST_DOMAIN)?.x509Authorities).toHaveLength(2)
+    expect(state.view.crls.map(encodeBase64)).toEqual(crls)
+    trust.replace(withKeysOf(second))
+    applyOwnBundle({ state, trust, issuer, log, now })
+    expect(state.view.crls).toEqual([])
   })
 
   it('keeps the own bundle when the server leaves it out', async () => {

@@ -39,7 +39,7 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
   const crls = after === undefined ? [] : believedCrls(sync, after, { log, now: now() })
-  state.apply(agentId, sync.revision, sync.entries, bundles, crls)
+  state.apply(agentId, sync.revision, sync.entries, bundles, crls, sync.aliases, sync.intermediates)
   issuer.keepEntries(new Set(state.view.entries.entries.map(({ id }) => id)))
   tainted.apply(sync.tainted)
 }
@@ -50,11 +50,9 @@ export function applyOwnBundle({ state, trust, issuer, log, now }: Omit<SyncTarg
   const after = trust.bundle
   if (before === undefined || after === undefined) return
   issuer.forget(withdrawnAuthorities(before, after), after)
-  state.replaceBundle(
-    trust.trustDomain,
-    after,
-    believedCrls({ crls: state.view.crls.map(encodeBase64) }, after, { log, now: now() }),
-  )
+  const { crls, intermediates } = state.view
+  const lists = { crls: crls.map(encodeBase64), intermediates: [...intermediates] }
+  state.replaceBundle(trust.trustDomain, after, believedCrls(lists, after, { log, now: now() }))
 }
 
 /** Which kinds of credentials lost an authority. */

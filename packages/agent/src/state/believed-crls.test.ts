@@ -1,9 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import {
-  buildCrl,
   decodeBase64,
   encodeBase64,
-  issueCaCertificate,
   issueX509Svid,
   parseSpiffeBundle,
   randomSerial,
@@ -12,30 +10,17 @@ import {
 import { nodeCrypto as crypto, generateSigningKey } from '@countersign/protocol/keys-node'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { isChainSignedBy } from '../issuance/signed-by.ts'
+import { caBelow as makeCaBelow, listBy as makeList, type TestCa } from '../test-support/ca-below.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { TestAuthority } from '../test-support/test-authority.ts'
 import { believedCrls } from './believed-crls.ts'
 
 const NOW = 1_700_000_000
-interface Ca {
-  readonly key: ReturnType<typeof generateSigningKey>
-  readonly certificate: Uint8Array
-}
-
-function caBelow(issuer: Ca): Ca {
-  const key = generateSigningKey('ES256')
-  const certificate = issueCaCertificate({
-    ...{ issuer, crypto, trustDomain: 'example.org', subject: { commonName: 'below' }, serial: randomSerial(crypto) },
-    ...{ publicKeySpki: crypto.exportSpki(key.publicJwk), notBefore: NOW - 60, notAfter: NOW + 3600 },
-  }) as Uint8Array
-  return { key, certificate }
-}
-
-const listBy = (issuer: Ca) =>
-  encodeBase64(buildCrl({ issuer, revoked: [], thisUpdate: NOW, nextUpdate: NOW + 60, number: 1 }) as Uint8Array)
+const caBelow = (issuer: TestCa) => makeCaBelow(issuer, NOW)
+const listBy = (issuer: TestCa) => makeList(issuer, NOW)
 
 let authority: TestAuthority
-let root: Ca
+let root: TestCa
 beforeEach(async () => {
   authority = await TestAuthority.create('example.org', () => NOW)
   root = { key: authority.caKey, certificate: authority.certificate }

@@ -1,5 +1,5 @@
 /** What an agent begins with: the state of its earlier runs, without asking anyone. */
-import type { AgentStatus } from '@countersign/api'
+import type { AgentStatus, SyncState } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { AgentError } from '../agent-error.ts'
 import { newerBundle, readBootstrapBundle } from '../attestation/bootstrap-bundle.ts'
@@ -13,15 +13,19 @@ import { CredentialKeeper, type CredentialKeeperOptions } from './credential-kee
 import { SealedCredentials } from './sealed-credentials.ts'
 import type { StateStore } from './state-store.ts'
 
-/** Serves what the server said last, in an earlier run, with the bundle that is trusted now: an operator may know better. */
+/**
+ * Serves what the server said last, in an earlier run, with the bundle that is trusted now: an operator may know better.
+ *
+ * @returns the server's own word, to go on from
+ */
 export async function resumeView(
   config: AgentConfig,
   store: StateStore,
   target: SyncTarget,
   agentId: string,
-): Promise<void> {
+): Promise<SyncState | undefined> {
   const stored = await store.loadSync()
-  if (stored === undefined || stored.trustDomain !== config.trustDomain) return
+  if (stored === undefined || stored.trustDomain !== config.trustDomain) return undefined
   const { trust, log } = target
   const trusted = trust.document
   const bundles = stored.bundles.map((each) => (each.trustDomain === trusted?.trustDomain ? trusted : each))
@@ -32,6 +36,7 @@ export async function resumeView(
     { revision: stored.revision, entries: target.state.view.entries.entries.length },
     'serving from stored state',
   )
+  return stored
 }
 
 /**

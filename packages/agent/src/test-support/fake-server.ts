@@ -22,6 +22,7 @@ export class FakeServer {
   federated: TrustDomainBundle[] = []
   tainted: SyncState['tainted']
   crls: SyncState['crls']
+  aliases: SyncState['aliases']
   /** Trusted beside the authority that signs. */
   retired: TestAuthority | undefined
   readonly taintReports: TaintReport[] = []
@@ -37,6 +38,8 @@ export class FakeServer {
   jwtTtl = 300
   /** Answers 500 to requests for credentials. */
   failing = false
+  /** What agents said they had when they began to follow: queries. */
+  readonly claims: string[] = []
   /** What was asked, oldest first: "POST /v1/agent/attest". */
   readonly requests: string[] = []
   spiffeId = `spiffe://${TRUST_DOMAIN}/countersign/server`
@@ -115,7 +118,16 @@ export class FakeServer {
     changes: Partial<
       Pick<
         FakeServer,
-        'entries' | 'federated' | 'tokens' | 'banned' | 'agentTtl' | 'svidTtl' | 'jwtTtl' | 'failing' | 'revision'
+        | 'entries'
+        | 'aliases'
+        | 'federated'
+        | 'tokens'
+        | 'banned'
+        | 'agentTtl'
+        | 'svidTtl'
+        | 'jwtTtl'
+        | 'failing'
+        | 'revision'
       >
     >,
   ): void {
@@ -127,6 +139,11 @@ export class FakeServer {
     apply()
     this.revision += 1
     for (const stream of this.#streams) stream.write(`event: sync\ndata: ${JSON.stringify(this.#state())}\n\n`)
+  }
+
+  /** Says something to everyone who follows. */
+  say(event: string, data: object): void {
+    for (const stream of this.#streams) stream.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   }
 
   /** Ends the open streams but stays up. */
@@ -141,13 +158,19 @@ export class FakeServer {
     this.#streams.clear()
   }
 
+  /** All that there is to tell. */
+  get state(): SyncState {
+    return this.#state()
+  }
+
   #state(): SyncState {
-    const { revision, entries, tainted, crls } = this
+    const { revision, entries, tainted, crls, aliases } = this
     const bundles = [this.#ownBundle(), ...this.federated]
     return {
       ...{ revision, trustDomain: TRUST_DOMAIN, entries, bundles },
       ...(tainted !== undefined && { tainted }),
       ...(crls !== undefined && { crls }),
+      ...(aliases !== undefined && { aliases }),
     }
   }
 
@@ -158,7 +181,9 @@ export class FakeServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const route = `${request.method} ${request.url}`
+    const [path = '', query = ''] = (request.url ?? '').split('?')
+    const route = `${request.method} ${path}`
+    if (path === '/v1/agent/events') this.claims.push(query)
     this.requests.push(route)
     if (this.override?.(request, response)) return
     const body = await readJson(request)

@@ -113,6 +113,19 @@ describe('entry apply', () => {
     })
   })
 
+  it('creates node aliases before what lies below them', async () => {
+    const hosts = 'spiffe://example.org/hosts/db'
+    const { batches } = await apply(
+      `
+entries:
+  - { spiffeId: spiffe://example.org/db, parentId: ${hosts}, selectors: ['unix:uid:1'] }
+  - { spiffeId: ${hosts}, parentId: spiffe://example.org/countersign/server, selectors: ['join_token:role:db'] }
+`,
+      [],
+    )
+    expect(batches[0]?.create?.map(({ spiffeId }) => spiffeId)).toEqual([hosts, 'spiffe://example.org/db'])
+  })
+
   it('sends many in batches, each based on the one before', async () => {
     const entries = Array.from({ length: 1100 }, (_, index) => ({
       ...{ spiffeId: `spiffe://example.org/many/${index}`, parentId: PARENT, selectors: [`unix:uid:${index}`] },

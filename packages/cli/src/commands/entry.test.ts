@@ -21,6 +21,33 @@ const REQUIRED = [
 ]
 const REQUIRED_BODY = { spiffeId: ENTRY.spiffeId, parentId: ENTRY.parentId, selectors: ENTRY.selectors }
 
+describe('node aliases and cleared fields', () => {
+  it('makes the server the parent of a node alias', async () => {
+    const { socketPath, requests } = await startAdminServer({ 'POST /v1/entries': { status: 201, body: ENTRY } })
+    const id = 'spiffe://example.org/hosts/db'
+    const args = ['--id', id, '--selector', 'join_token:role:db', '--admin-socket', socketPath]
+    expect((await runCli(['entry', 'create', '--node', ...args])).code).toBe(0)
+    const parentId = 'spiffe://example.org/countersign/server'
+    const selectors = [{ type: 'join_token', value: 'role:db' }]
+    expect(requests[0]?.body).toEqual({ spiffeId: id, parentId, selectors })
+    for (const flags of [[], ['--node', '--parent', ENTRY.parentId]]) {
+      const refused = await runCli(['entry', 'create', ...flags, ...args])
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--parent')])
+    }
+    expect(requests).toHaveLength(1)
+  })
+
+  it('clears fields, and no field that is given as well', async () => {
+    const { socketPath, requests } = await startAdminServer({ 'PATCH /v1/entries/e-1': { body: ENTRY } })
+    const update = (...flags: string[]) => runCli(['entry', 'update', 'e-1', '--admin-socket', socketPath, ...flags])
+    await update('--clear', 'expiresAt', '--clear', 'dnsNames', '--hint', 'x')
+    expect(requests.map(({ body }) => body)).toEqual([{ expiresAt: null, dnsNames: null, hint: 'x' }])
+    expect((await update('--clear', 'hint', '--hint', 'x')).code).toBe(2)
+    expect((await update('--clear', 'spiffeId')).code).toBe(2)
+    expect(requests).toHaveLength(1)
+  })
+})
+
 describe('entry create', () => {
   it('sends what is required and prints the entry', async () => {
     const { socketPath, requests } = await startAdminServer({ 'POST /v1/entries': { status: 201, body: ENTRY } })

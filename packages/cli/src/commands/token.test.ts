@@ -23,6 +23,12 @@ describe('token create', () => {
     })
   })
 
+  it('passes on the selectors that the node is to have', async () => {
+    const { socketPath, requests } = await startAdminServer({ 'POST /v1/join-tokens': { status: 201, body: TOKEN } })
+    await runCli(['token', 'create', '--selector', 'role:db', '--selector', 'rack:7', '--admin-socket', socketPath])
+    expect(requests[0]?.body).toEqual({ selectors: ['role:db', 'rack:7'] })
+  })
+
   it('leaves defaults to the server, and prints JSON alone', async () => {
     const { socketPath, requests } = await startAdminServer({ 'POST /v1/join-tokens': { status: 201, body: TOKEN } })
     const result = await runCli(['token', 'create', '--admin-socket', socketPath, '--output', 'json'])

@@ -64,11 +64,17 @@ export function planEntries(
   const isPruned = (entry: Entry) =>
     prune !== undefined && !seen.has(keyOf(entry)) && prune.matches(WorkloadId.parse(entry.spiffeId))
   return {
-    create,
+    // What lies below an alias cannot be created before it.
+    create: [...create.filter(isAlias), ...create.filter((entry) => !isAlias(entry))],
     replace,
     delete: present.filter(isPruned),
     unchanged: wanted.length - create.length - replace.length,
   }
+}
+
+/** A node alias: its parent is the server. */
+export function isAlias({ parentId }: NewEntry): boolean {
+  return WorkloadId.parse(parentId).path === '/countersign/server'
 }
 
 /** The server tells entries apart by the same three. */

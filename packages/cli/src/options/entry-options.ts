@@ -1,5 +1,5 @@
-import type { EntryChange, Selector } from '@countersign/api'
-import { type Command, Option } from 'commander'
+import { CLEARABLE_ENTRY_FIELDS, type EntryChange, type Selector } from '@countersign/api'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { collect } from './collect.ts'
 import { parseDuration } from './parse-duration.ts'
 import { collectTrustDomain, parseIdentifier } from './parse-identifier.ts'
@@ -20,6 +20,7 @@ export interface EntryOptions {
   readonly downstream?: boolean
   readonly federatesWith?: readonly string[]
   readonly expiresAt?: number
+  readonly clear?: readonly (typeof CLEARABLE_ENTRY_FIELDS)[number][]
 }
 
 /** Flags for everything that an entry needs not have. */
@@ -38,6 +39,16 @@ export function addOptionalEntryOptions(command: Command): Command {
     .option('--expires-at <time>', 'when the entry ends, as in 2026-12-31T23:59:59Z', parseTime)
 }
 
+/** `--clear`, for fields that an entry need not have. */
+export function addClearOption(command: Command): Command {
+  const collectField = (text: string, previous: readonly string[] = []) => {
+    const field = CLEARABLE_ENTRY_FIELDS.find((name) => name === text)
+    if (field === undefined) throw new InvalidArgumentError(`Expected one of ${CLEARABLE_ENTRY_FIELDS.join(', ')}.`)
+    return [...previous, field]
+  }
+  return command.option('--clear <field>', 'take a field away, as in expiresAt (repeatable)', collectField)
+}
+
 /** Flags for everything that an entry must have. */
 export function addRequiredEntryOptions(command: Command, isRequired: boolean): Command {
   return command
@@ -47,9 +58,7 @@ export function addRequiredEntryOptions(command: Command, isRequired: boolean): 
         .makeOptionMandatory(isRequired),
     )
     .addOption(
-      new Option('--parent <spiffe-id>', 'identifier of the agent that may ask for it')
-        .argParser(parseIdentifier)
-        .makeOptionMandatory(isRequired),
+      new Option('--parent <spiffe-id>', 'agent, or node alias, whose programs it is for').argParser(parseIdentifier),
     )
     .addOption(
       new Option('--selector <type:value>', 'what the program must be (repeatable; all must hold)')
@@ -73,5 +82,6 @@ export function entryFields(options: EntryOptions): EntryChange {
     ...(options.downstream === undefined ? {} : { downstream: options.downstream }),
     ...(options.federatesWith === undefined ? {} : { federatesWith: [...options.federatesWith] }),
     ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt }),
+    ...Object.fromEntries((options.clear ?? []).map((field) => [field, null])),
   }
 }

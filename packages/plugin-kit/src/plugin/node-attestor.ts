@@ -31,6 +31,12 @@ export interface AttestedNode {
   readonly canReattest: boolean
 }
 
+export interface RedeemedJoinToken {
+  readonly agentPath: string
+  /** Values of selectors that the operator gave the token. None begins with "/". */
+  readonly selectors?: readonly string[]
+}
+
 /** What a server lends its attestors: state that must be changed atomically, beside everything else it stores. */
 export interface NodeAttestorHost {
   /**
@@ -38,7 +44,7 @@ export interface NodeAttestorHost {
    * and callers with an unknown or expired token, get `undefined`. The token is spent when the node is recorded, and given
    * back when it is not.
    */
-  redeemJoinToken(token: string): Promise<{ readonly agentPath: string } | undefined>
+  redeemJoinToken(token: string): Promise<RedeemedJoinToken | undefined>
 }
 
 /** The server's half: judges evidence. */

@@ -67,6 +67,12 @@ describe('JoinTokens', () => {
     expect((await tokens.create({})).expiresAt).toBe(clock.now() + 600)
   })
 
+  it('gives the selectors that the token was made with', async () => {
+    const { tokens, redeem } = await openTokens()
+    const { token } = await tokens.create({ agentPath: '/a', selectors: ['role:db', 'rack:7'] })
+    expect(await redeem(token)).toEqual({ agentPath: '/a', selectors: ['role:db', 'rack:7'] })
+  })
+
   it("derives the agent's identifier from the token's hash, or takes the one asked for", async () => {
     const { tokens } = await openTokens()
     const { token, agentId } = await tokens.create({})

@@ -3,7 +3,7 @@ import type { JoinToken, NewJoinToken } from '@countersign/api'
 import type { Clock, NodeAttestorHost } from '@countersign/plugin-kit'
 import { type CryptoBackend, encodeBase64url, spiffeId } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
-import { AGENT_PATH } from '../registration/validate-entry.ts'
+import { AGENT_PATH } from '../registration/entry-parent.ts'
 import type { JoinTokenStore } from '../store/join-token-store.ts'
 
 const DEFAULT_TTL_SECONDS = 600
@@ -48,7 +48,7 @@ export class JoinTokens {
     const agentPath = request.agentPath ?? `/join-token/${tokenHash}`
     const agentId = spiffeId(trustDomain, `${AGENT_PATH}${agentPath}`).toString()
     const expiresAt = clock.now() + (request.ttl ?? DEFAULT_TTL_SECONDS)
-    await tokens.create(tokenHash, agentPath, expiresAt)
+    await tokens.create({ hash: tokenHash, agentPath, selectors: request.selectors ?? [], expiresAt })
     audit.joinTokenCreated({ tokenHash, agentId, expiresAt })
     return { token, agentId, expiresAt }
   }

@@ -47,6 +47,7 @@ export const ADMIN_RULES: readonly AdminRule[] = [
   { route: 'GET /v1/entries', action: 'entry.list', role: 'viewer', over: 'entries' },
   { route: 'POST /v1/entries', action: 'entry.create', role: 'registrar', over: 'entries' },
   { route: 'POST /v1/entries/batch', action: 'entry.batch', role: 'registrar', over: 'entries' },
+  { route: 'GET /v1/entries/events', action: 'entry.watch', role: 'viewer', over: 'entries' },
   { route: 'GET /v1/entries/:id', action: 'entry.read', role: 'viewer', over: 'entries' },
   { route: 'PATCH /v1/entries/:id', action: 'entry.update', role: 'registrar', over: 'entries' },
   { route: 'DELETE /v1/entries/:id', action: 'entry.delete', role: 'registrar', over: 'entries' },

@@ -1,4 +1,5 @@
 import type { Entry, NewEntry, Role } from '@countersign/api'
+import { SERVER_PATH } from '../registration/entry-parent.ts'
 import type { Snapshot } from '../store/store.ts'
 import type { AdminAccess } from './admin-access.ts'
 import { AdminError } from './admin-error.ts'
@@ -27,8 +28,6 @@ export interface EntryGuardOptions {
   /** What roles an identity has, whoever gave it to it. */
   readonly rolesOf: (snapshot: Snapshot, spiffeId: string) => Promise<readonly HeldRole[]>
 }
-
-const SERVER_PATH = '/countersign/server'
 
 export function createEntryGuard(action: string, options: EntryGuardOptions): EntryGuard {
   const { access, rolesOf } = options

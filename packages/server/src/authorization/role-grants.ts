@@ -3,7 +3,7 @@ import type { Clock } from '@countersign/plugin-kit'
 import { errorCode, parseTrustDomain, WorkloadId } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
 import { isDnsName } from '../registration/dns-name.ts'
-import { AGENT_PATH } from '../registration/validate-entry.ts'
+import { AGENT_PATH, RESERVED_PATH } from '../registration/entry-parent.ts'
 import { noSuchGrant, type RoleGrantStore } from '../store/role-grant-store.ts'
 import type { AdminAccess } from './admin-access.ts'
 import { AdminError } from './admin-error.ts'
@@ -26,8 +26,6 @@ export interface RoleGrantsOptions {
   readonly issuers: readonly GrantableIssuer[]
 }
 
-/** Paths of the system's own identities. None of them administers anything. */
-const RESERVED_PATH = '/countersign'
 /** What the kernel shows for a user who does not exist in the server's user namespace, and "no user at all". */
 const NOBODY_IN_PARTICULAR: ReadonlySet<number> = new Set([65_534, 4_294_967_295])
 

@@ -52,9 +52,10 @@ export class DownstreamAuthentication {
       throw new NodeError('ERR_NODE_CERTIFICATE', 'client certificate cannot be verified', context)
     })
     const spiffeId = id.toString()
-    const entry = await entries.find(spiffeId, Buffer.from(leaf.serial).toString('hex'), now)
-    if (entry !== undefined) {
-      return { spiffeId, agentId: entry.parentId, entryId: entry.id, endsAt: entry.expiresAt }
+    const found = await entries.find(spiffeId, Buffer.from(leaf.serial).toString('hex'), now)
+    if (found !== undefined) {
+      const { agentId, entry } = found
+      return { spiffeId, agentId, entryId: entry.id, endsAt: entry.expiresAt }
     }
     const code = 'ERR_DOWNSTREAM_NOT_ENTITLED'
     audit.downstreamRefused({ spiffeId, code })

@@ -101,6 +101,27 @@ describe('a server below', () => {
   const kids = async () =>
     ((await upper.admin('/v1/bundles/example.org')).body.bundle.keys as { kid?: string }[]).map(({ kid }) => kid)
 
+  it('may stand on any node of an alias, and only for as long as that stands for the node', async () => {
+    const { body } = await upper.admin('/v1/join-tokens', { body: { agentPath: '/eu-1', selectors: ['role:nested'] } })
+    const member = new TestAgent(upper.server.machineUrl)
+    await member.attest(body.token)
+    const hosts = 'spiffe://example.org/hosts/nested'
+    const alias = { spiffeId: hosts, parentId: 'spiffe://example.org/countersign/server' }
+    const selectors = [{ type: 'join_token', value: 'role:nested' }]
+    const { id } = (await upper.admin('/v1/entries', { body: { ...alias, selectors } })).body
+    const spiffeId = 'spiffe://example.org/nested/us'
+    const shared = await createEntry(upper, agent, { spiffeId, parentId: hosts, downstream: true })
+    const own = (await identityOf(member, shared.id, await rootOf(upper))).tls
+    const askAsMember = () =>
+      callHttps(`${upper.server.machineUrl}/v1/downstream/ca`, { ...own, body: { csr: csr(), ttl: 60 } })
+    expect((await askAsMember()).status).toBe(200)
+    const recorded = await upper.admin('/v1/nodes/ban', { body: { agentId: agent.agentId } })
+    expect(recorded.status).toBe(200)
+    expect((await askAsMember()).status).toBe(200)
+    await upper.admin(`/v1/entries/${id}`, { method: 'DELETE' })
+    expect(refusal(await askAsMember())).toBe('403 ERR_DOWNSTREAM_NOT_ENTITLED')
+  })
+
   it('is known by its certificate on its own routes only, and an agent by its own on others', async () => {
     expect((await ask()).status).toBe(200)
     expect(refusal(await call('/v1/agent/sync'))).toBe('403 ERR_NODE_CERTIFICATE')

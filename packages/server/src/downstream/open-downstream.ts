@@ -1,5 +1,6 @@
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { ServerConfig } from '../config/server-config.ts'
+import type { EntryDirectory } from '../registration/entry-directory.ts'
 import { DownstreamEntries } from '../store/downstream-entries.ts'
 import type { Store } from '../store/store.ts'
 import { DownstreamAuthentication } from './downstream-authentication.ts'
@@ -9,21 +10,21 @@ import { DownstreamAuthorities, type DownstreamAuthoritiesOptions } from './down
 type Surroundings = Pick<
   DownstreamAuthoritiesOptions,
   'authorities' | 'certificates' | 'bundles' | 'keys' | 'audit' | 'clock'
-> & { readonly store: Store }
+> & { readonly store: Store; readonly directory: EntryDirectory }
 
 /** As long as any key of ours may be configured to sign. */
 const MAX_KEY_TTL_SECONDS = 3650 * 86_400
 
 export function openDownstream(
   { trustDomain, downstream: { caTtl, pathLength } }: ServerConfig,
-  { store, ...parts }: Surroundings,
+  { store, directory, ...parts }: Surroundings,
 ): { readonly downstream: DownstreamAuthorities; readonly downstreamAuthentication: DownstreamAuthentication } {
   const { authorities, audit, clock } = parts
   const common = { crypto: nodeCrypto, trustDomain }
   return {
     downstreamAuthentication: new DownstreamAuthentication({
       ...common,
-      ...{ audit, clock, entries: new DownstreamEntries(store), authorities: () => authorities.list() },
+      ...{ audit, clock, entries: new DownstreamEntries(store, directory), authorities: () => authorities.list() },
     }),
     downstream: new DownstreamAuthorities({
       ...parts,

@@ -4,7 +4,7 @@ import { OAuthError } from '@countersign/protocol/exchange'
 import type { Authorities } from '../issuance/authorities.ts'
 import type { SvidIssuer } from '../issuance/svid-issuer.ts'
 import type { IssuanceGate } from '../recovery/issuance-gate.ts'
-import { isBelow, RESERVED_PATH } from '../registration/validate-entry.ts'
+import { isReserved, RESERVED_PATH } from '../registration/entry-parent.ts'
 
 export interface ServerTokenSignerParts {
   readonly authorities: Authorities
@@ -71,7 +71,7 @@ export class ServerTokenSigner implements TokenSigner {
   /** The system's own identities come from attestation, and from nothing that a rule says. */
   #requireWorkload(spiffeId: string): void {
     const { path } = WorkloadId.parse(spiffeId)
-    if (isBelow(path, RESERVED_PATH)) {
+    if (isReserved(path)) {
       throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', `identifiers below ${RESERVED_PATH} are not given out`)
     }
   }

@@ -8,6 +8,7 @@ export type HttpErrorCode =
   | 'ERR_HTTP_MEDIA_TYPE'
   | 'ERR_HTTP_NOT_FOUND'
   | 'ERR_HTTP_METHOD'
+  | 'ERR_HTTP_BUSY'
   | 'ERR_HTTP_INTERNAL'
 
 /** A request that is refused before anyone asks what it means. */

@@ -10,14 +10,15 @@ import type {
 import type { Clock } from '@countersign/plugin-kit'
 import { errorCode, parsePublicJwk, thumbprintInput } from '@countersign/protocol'
 import type { Audit } from '../audit/audit.ts'
+import type { EntryDirectory } from '../registration/entry-directory.ts'
+import { fromRecord } from '../registration/entry-record.ts'
 import type { CertificateStore } from '../store/certificate-store.ts'
-import type { EntryStore } from '../store/entry-store.ts'
 import { EntitlementError } from './entitlement-error.ts'
 import type { IssuanceRate } from './issuance-rate.ts'
 import type { SvidIssuer } from './svid-issuer.ts'
 
 export interface WorkloadIssuanceOptions {
-  readonly entries: EntryStore
+  readonly directory: Pick<EntryDirectory, 'find'>
   readonly issuer: SvidIssuer
   readonly certificates: CertificateStore
   readonly rate: IssuanceRate
@@ -47,7 +48,7 @@ export class WorkloadIssuance {
   async issueX509(agentId: string, { requests }: X509SvidRequest): Promise<X509SvidResponse> {
     const { issuer, certificates, defaultTtlSeconds, rate } = this.#options
     rate.take(agentId, requests.length)
-    const granted = await this.#requireEntries(agentId, requests)
+    const granted = this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => {
         const { serial, authorityId, ...credential } = await issuer.issueX509({
@@ -74,7 +75,7 @@ export class WorkloadIssuance {
   async issueWit(agentId: string, { requests }: WitSvidRequest): Promise<WitSvidResponse> {
     const { issuer, defaultTtlSeconds, rate } = this.#options
     rate.take(agentId, requests.length)
-    const granted = await this.#requireEntries(agentId, requests)
+    const granted = this.#requireEntries(agentId, requests)
     const svids = await Promise.all(
       granted.map(async ({ entry, publicKey }) => ({
         entryId: entry.id,
@@ -95,7 +96,7 @@ export class WorkloadIssuance {
   async issueJwt(agentId: string, { entryId, audience }: JwtSvidRequest): Promise<JwtSvidResponse> {
     const { issuer, defaultTtlSeconds, rate } = this.#options
     rate.take(agentId, 1)
-    const entry = await this.#requireEntry(agentId, entryId)
+    const entry = this.#requireEntry(agentId, entryId)
     const jwt = await issuer.issueJwt({
       spiffeId: entry.spiffeId,
       audience,
@@ -107,11 +108,11 @@ export class WorkloadIssuance {
     return { jwt }
   }
 
-  async #requireEntries(agentId: string, requests: X509SvidRequest['requests']) {
+  #requireEntries(agentId: string, requests: X509SvidRequest['requests']) {
     const granted: { entry: Entry; publicKey: unknown }[] = []
     const keys = new Map<string, string>()
     for (const { entryId, publicKey } of requests) {
-      const entry = await this.#requireEntry(agentId, entryId)
+      const entry = this.#requireEntry(agentId, entryId)
       // One identity for each key: else a proof by that key would prove either.
       const thumbprint = thumbprintInput(parsePublicJwk(publicKey))
       const holder = keys.get(thumbprint) ?? entry.spiffeId
@@ -125,14 +126,14 @@ export class WorkloadIssuance {
   }
 
   /** Says the same of an entry that is not there and one of another agent: an agent cannot probe for others' entries. */
-  async #requireEntry(agentId: string, entryId: string): Promise<Entry> {
-    const { entries, clock, audit } = this.#options
-    const entry = await entries.get(entryId)
-    if (entry === undefined || entry.parentId !== agentId || (entry.expiresAt ?? Infinity) <= clock.now()) {
+  #requireEntry(agentId: string, entryId: string): Entry {
+    const { directory, clock, audit } = this.#options
+    const record = directory.find(agentId, entryId, clock.now())
+    if (record === undefined) {
       const error = new EntitlementError('ERR_ENTITLEMENT_ENTRY', 'no such entry belongs to this agent')
       audit.credentialRefused({ agentId, entryId, code: errorCode(error) ?? '' })
       throw error
     }
-    return entry
+    return fromRecord(record)
   }
 }

@@ -46,11 +46,11 @@ export class Registration {
     return entry
   }
 
-  /** Replaces the given fields; the others stay. @throws EntryError as `create` does, or `ERR_ENTRY_NOT_FOUND` */
+  /** Replaces the given fields, clears those that are null; the others stay. @throws EntryError as `create` does, or `ERR_ENTRY_NOT_FOUND` */
   async update(id: string, change: EntryChange, guard: EntryGuard): Promise<Entry> {
     const derive = (present: Entry) => {
       const { id: _id, revision: _revision, createdAt: _createdAt, ...fields } = present
-      const next = { ...fields, ...change }
+      const next = applyChange(fields, change)
       this.#validate(next)
       return next
     }
@@ -88,6 +88,11 @@ export class Registration {
     return result
   }
 
+  /** When the next entry is over, if any is to be. Seconds since the epoch. */
+  nextExpiry(): Promise<number | undefined> {
+    return this.#options.entries.nextExpiry()
+  }
+
   /** Deletes the entries whose `expiresAt` has passed. */
   async removeExpired(): Promise<void> {
     const expired = await this.#options.entries.removeExpired(this.#options.clock.now())
@@ -108,4 +113,10 @@ export class Registration {
     const { trustDomain, maxTtlSeconds, clock } = this.#options
     validateEntry(entry, { trustDomain, maxTtlSeconds, now: clock.now() })
   }
+}
+
+function applyChange(present: NewEntry, change: EntryChange): NewEntry {
+  const members = Object.entries({ ...present, ...change }).filter(([, value]) => value !== null)
+  // The schema lets null be said of fields that an entry need not have, and of no others.
+  return Object.fromEntries(members) as NewEntry
 }

@@ -53,13 +53,29 @@ describe('validateEntry', () => {
   })
 
   it.each([
-    'spiffe://example.org/node-1',
+    'spiffe://example.org',
+    'spiffe://example.org/countersign',
     'spiffe://example.org/countersign/agent',
     'spiffe://example.org/countersign/agents/node-1',
-    'spiffe://example.org/countersign/server',
+    'spiffe://example.org/countersign/server/1',
+    'spiffe://other.org/node-1',
     'spiffe://other.org/countersign/agent/node-1',
     'node-1',
   ])('refuses the parent %s', (parentId) => refused({ parentId }, 'ERR_ENTRY_PARENT'))
+
+  it('lets a node alias have selectors and an end, and nothing that only credentials could honour', async () => {
+    const alias = { ...entry, parentId: 'spiffe://example.org/countersign/server', expiresAt: 2000 }
+    expect(() => validateEntry(alias, rules)).not.toThrow()
+    const fields = { x509SvidTtl: 60, jwtSvidTtl: 60, witTtl: 60, dnsNames: [], hint: '', admin: false }
+    for (const [name, value] of Object.entries({ ...fields, downstream: true, federatesWith: [] })) {
+      await expectCode(() => validateEntry({ ...alias, [name]: value }, rules), 'ERR_ENTRY_ALIAS')
+    }
+    await refused({ ...alias, spiffeId: 'spiffe://example.org/countersign/agent/node-2' }, 'ERR_ENTRY_RESERVED')
+  })
+
+  it('lets an entry lie below what may be an alias', () => {
+    expect(() => validateEntry({ ...entry, parentId: 'spiffe://example.org/hosts/db' }, rules)).not.toThrow()
+  })
 
   it('refuses a selector that is given twice', () =>
     refused({ selectors: [...entry.selectors, ...entry.selectors] }, 'ERR_ENTRY_SELECTORS'))

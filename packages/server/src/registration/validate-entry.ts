@@ -3,11 +3,7 @@ import type { NewEntry, Selector } from '@countersign/api'
 import { errorCode, parseTrustDomain, WorkloadId } from '@countersign/protocol'
 import { isDnsName } from './dns-name.ts'
 import { EntryError, type EntryErrorCode } from './entry-error.ts'
-
-/** Paths below this prefix are the system's own identities. */
-export const RESERVED_PATH = '/countersign'
-/** Identifiers of agents lie below this path. */
-export const AGENT_PATH = '/countersign/agent'
+import { AGENT_PATH, isReserved, kindOfParent, RESERVED_PATH } from './entry-parent.ts'
 
 const MAX_HINT_BYTES = 1024
 
@@ -24,19 +20,23 @@ export interface EntryRules {
  *
  * @throws EntryError `ERR_ENTRY_IDENTIFIER` unless `spiffeId` is a workload of the own trust domain
  * @throws EntryError `ERR_ENTRY_RESERVED` below `/countersign`
- * @throws EntryError `ERR_ENTRY_PARENT` unless `parentId` is an agent of the own trust domain
+ * @throws EntryError `ERR_ENTRY_PARENT` unless `parentId` is the server, or can be an agent or an alias, of the own trust
+ *   domain; whether the alias is there is asked when the entry is stored
+ * @throws EntryError `ERR_ENTRY_ALIAS` when a node alias has a field that only credentials could honour
  * @throws EntryError `ERR_ENTRY_SELECTORS`, `ERR_ENTRY_DNS_NAME`, `ERR_ENTRY_FEDERATION`, `ERR_ENTRY_HINT`,
  *   `ERR_ENTRY_TTL`, `ERR_ENTRY_EXPIRED`
  */
 export function validateEntry(entry: NewEntry, rules: EntryRules): void {
   const id = parseOwnId(entry.spiffeId, rules.trustDomain, 'spiffeId', 'ERR_ENTRY_IDENTIFIER')
-  if (isBelow(id.path, RESERVED_PATH)) {
+  if (isReserved(id.path)) {
     throw new EntryError('ERR_ENTRY_RESERVED', `spiffeId: paths below ${RESERVED_PATH} are reserved`)
   }
   const parent = parseOwnId(entry.parentId, rules.trustDomain, 'parentId', 'ERR_ENTRY_PARENT')
-  if (!parent.path.startsWith(`${AGENT_PATH}/`)) {
+  const kind = kindOfParent(parent.path)
+  if (kind === undefined) {
     throw new EntryError('ERR_ENTRY_PARENT', `parentId: an agent's identifier has a path below ${AGENT_PATH}`)
   }
+  if (kind === 'server') rejectFieldsOfPrograms(entry)
   rejectRepeatedSelectors(entry.selectors)
   rejectDnsNames(entry.dnsNames ?? [])
   rejectFederation(entry.federatesWith ?? [], rules.trustDomain)
@@ -66,9 +66,23 @@ function parseOwnId(text: string, trustDomain: string, field: string, code: Entr
   return id
 }
 
-/** With a segment boundary, so that "/countersigned" is free. */
-export function isBelow(path: string, prefix: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`)
+const FIELDS_OF_PROGRAMS = [
+  'x509SvidTtl',
+  'jwtSvidTtl',
+  'witTtl',
+  'dnsNames',
+  'hint',
+  'admin',
+  'downstream',
+  'federatesWith',
+] as const satisfies readonly (keyof NewEntry)[]
+
+/** Nothing is issued in an alias's name. Whoever set such a field would believe that it is. */
+function rejectFieldsOfPrograms(entry: NewEntry): void {
+  const given = FIELDS_OF_PROGRAMS.find((field) => entry[field] !== undefined)
+  if (given !== undefined) {
+    throw new EntryError('ERR_ENTRY_ALIAS', `${given}: a node alias has an identifier, selectors and an end only`)
+  }
 }
 
 function rejectRepeatedSelectors(selectors: readonly Selector[]): void {

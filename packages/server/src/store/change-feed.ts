@@ -1,4 +1,5 @@
 /** Tells the parts of one server, in commit order, what was just changed. */
+import type { Entry, Selector } from '@countersign/api'
 
 export type ChangeKind =
   | 'entry.created'
@@ -29,7 +30,14 @@ export type ChangeKind =
   | 'issuance.resumed'
   | 'node.adopted'
 
-export interface StoreChange {
+/** What was changed, for those who keep a picture of it in memory. Of the log only the identifiers are stored. */
+export interface ChangeDetails {
+  /** `before` is absent of an entry that was created, `after` of one that is gone. */
+  readonly entry?: { readonly before?: Entry; readonly after?: Entry }
+  readonly node?: { readonly selectors: readonly Selector[] }
+}
+
+export interface StoreChange extends ChangeDetails {
   readonly revision: number
   readonly at: number
   readonly kind: ChangeKind

@@ -1,13 +1,22 @@
 import type { Entry } from '@countersign/api'
-import { selectEntries } from './entry-store.ts'
+import type { EntryDirectory } from '../registration/entry-directory.ts'
+import { fromRecord } from '../registration/entry-record.ts'
 import type { Snapshot, Store } from './store.ts'
+
+/** By which entry a workload on which node may have a CA. */
+export interface DownstreamEntry {
+  readonly agentId: string
+  readonly entry: Entry
+}
 
 /** Which workloads may have a CA of their own. */
 export class DownstreamEntries {
   readonly #store: Store
+  readonly #directory: EntryDirectory
 
-  constructor(store: Store) {
+  constructor(store: Store, directory: EntryDirectory) {
     this.#store = store
+    this.#directory = directory
   }
 
   /**
@@ -15,15 +24,21 @@ export class DownstreamEntries {
    *
    * @param serial hexadecimal, of the certificate it came with
    * @returns `undefined` when this server has no such certificate on record, or revoked it, when its node is banned or gone,
-   *   and when no entry of that node and identifier has the flag `downstream`
+   *   and when no entry of that node, or of an alias of it, and of that identifier has the flag `downstream`
    */
-  find(spiffeId: string, serial: string, now: number): Promise<Entry | undefined> {
+  find(spiffeId: string, serial: string, now: number): Promise<DownstreamEntry | undefined> {
     return this.#store.read(async (snapshot) => {
       const agentId = await selectHolder(snapshot, serial)
       if (agentId === undefined) return undefined
-      const entries = await selectEntries(snapshot, { spiffeId, parentId: agentId })
-      return entries.find(({ downstream, expiresAt }) => downstream === true && (expiresAt ?? Infinity) > now)
+      const entry = this.#entriesOf(agentId, spiffeId, now).find(({ downstream }) => downstream === true)
+      return entry && { agentId, entry }
     })
+  }
+
+  #entriesOf(agentId: string, spiffeId: string, now: number): Entry[] {
+    const all = [...this.#directory.entriesBelow(this.#directory.parentsOf(agentId))]
+    const named = all.filter((record) => record.spiffeId === spiffeId)
+    return named.flatMap(({ id }) => this.#directory.find(agentId, id, now) ?? []).map(fromRecord)
   }
 }
 

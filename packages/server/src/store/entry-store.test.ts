@@ -82,7 +82,8 @@ describe('EntryStore', () => {
     }))
     expect(updated).toMatchObject({ id: 'a', revision: 2, parentId: node2, hint: 'new' })
     expect(await entries.get('a')).toEqual(updated)
-    expect(changes.at(-1)).toMatchObject({ kind: 'entry.updated', subject: 'a', agents: [node1, node2] })
+    expect(changes.at(-1)).toMatchObject({ kind: 'entry.updated', subject: 'a' })
+    expect(changes.at(-1)?.entry).toMatchObject({ before: { parentId: node1 }, after: updated })
   })
 
   it('refuses to make an entry the twin of another, and one that is not there', async () => {
@@ -100,12 +101,37 @@ describe('EntryStore', () => {
     expect((await entries.get('b'))?.parentId).toBe(node2)
   })
 
+  it('takes a node alias as parent once it is there', async () => {
+    const { entries } = await openEntries()
+    const hosts = 'spiffe://example.org/hosts/db'
+    await expectCode(entries.create('a', { ...entry, parentId: hosts }), 'ERR_ENTRY_PARENT')
+    // Something else of that name is no alias.
+    await entries.create('web', { ...entry, spiffeId: hosts })
+    await expectCode(entries.create('a', { ...entry, parentId: hosts }), 'ERR_ENTRY_PARENT')
+    await entries.create('b', { ...entry, spiffeId: 'spiffe://example.org/b' })
+    const move = () =>
+      entries.update('b', ({ id: _, revision: __, createdAt: ___, ...present }) => ({ ...present, parentId: hosts }))
+    await expectCode(move(), 'ERR_ENTRY_PARENT')
+    await entries.create('alias', { ...entry, spiffeId: hosts, parentId: 'spiffe://example.org/countersign/server' })
+    await entries.create('a', { ...entry, parentId: hosts, spiffeId: 'spiffe://example.org/db' })
+    expect(await move()).toMatchObject({ id: 'b', parentId: hosts })
+  })
+
+  it('knows when the next entry is over', async () => {
+    const { entries } = await openEntries()
+    await entries.create('a', entry)
+    expect(await entries.nextExpiry()).toBe(undefined)
+    await entries.create('b', { ...entry, parentId: node2, expiresAt: 2_000_000_009 })
+    await entries.create('c', { ...entry, spiffeId: 'spiffe://example.org/c', expiresAt: 2_000_000_008 })
+    expect(await entries.nextExpiry()).toBe(2_000_000_008)
+  })
+
   it('deletes once', async () => {
     const { entries, changes } = await openEntries()
     await entries.create('a', entry)
     await entries.delete('a')
     expect(await entries.get('a')).toBe(undefined)
-    expect(changes.at(-1)).toMatchObject({ kind: 'entry.deleted', subject: 'a', agents: [node1] })
+    expect(changes.at(-1)).toMatchObject({ kind: 'entry.deleted', entry: { before: { id: 'a', parentId: node1 } } })
     await expectCode(entries.delete('a'), 'ERR_ENTRY_NOT_FOUND')
   })
 

@@ -2,6 +2,7 @@ import type { Entry, EntryBatchResult, NewEntry, Selector } from '@countersign/a
 import type { ExpressionBuilder } from 'kysely'
 import type { EntryGuard } from '../authorization/entry-guard.ts'
 import { atStep, EntryError } from '../registration/entry-error.ts'
+import { requireParent } from './require-parent.ts'
 import type { EntryRow, Schema } from './schema.ts'
 import { type ChangeTransaction, currentRevision, type Snapshot, type Store } from './store.ts'
 
@@ -83,6 +84,20 @@ export class EntryStore {
     })
   }
 
+  /** When the next entry is over, if any is to be. Seconds since the epoch. */
+  nextExpiry(): Promise<number | undefined> {
+    return this.#store.read(async (snapshot) => {
+      const row = await snapshot
+        .selectFrom('entries')
+        .select('expires_at')
+        .where('expires_at', 'is not', null)
+        .orderBy('expires_at')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.expires_at ?? undefined
+    })
+  }
+
   /** Removes entries whose time has passed. Returns them. */
   async removeExpired(now: number): Promise<Entry[]> {
     const expired = (await this.#store.read((snapshot) => selectExpired(snapshot, now))).length > 0
@@ -102,8 +117,12 @@ async function insertEntry(
   guard: EntryGuard | undefined,
 ): Promise<Entry> {
   await guard?.requireWritable(change.db, entry)
-  const revision = await change.record('entry.created', id, [entry.parentId])
-  const row = { id, revision, created_at: change.now, ...toColumns(entry) }
+  await requireParent(change, entry.parentId)
+  const columns = { id, created_at: change.now, ...toColumns(entry) }
+  const revision = await change.record('entry.created', id, [], (revision) => ({
+    entry: { after: fromRow({ ...columns, revision }) },
+  }))
+  const row = { ...columns, revision }
   const { numInsertedOrUpdatedRows: inserted } = await change.db
     .insertInto('entries')
     .values(row)
@@ -120,9 +139,10 @@ async function replaceEntry(
   guard: EntryGuard | undefined,
 ): Promise<Entry> {
   const present = await requireEntry(change, id, guard)
-  const derived = derive(present)
-  await guard?.requireWritable(change.db, derived)
-  const next = toColumns(derived)
+  const entry = derive(present)
+  await guard?.requireWritable(change.db, entry)
+  if (entry.parentId !== present.parentId) await requireParent(change, entry.parentId)
+  const next = toColumns(entry)
   const twin = await change.db
     .selectFrom('entries')
     .select('id')
@@ -132,13 +152,16 @@ async function replaceEntry(
     .where('id', '!=', id)
     .executeTakeFirst()
   if (twin !== undefined) throw exists()
-  const revision = await change.record('entry.updated', id, [present.parentId, next.parent_id])
+  const after = (revision: number) => fromRow({ id, revision, created_at: present.createdAt, ...next })
+  const revision = await change.record('entry.updated', id, [], (revision) => ({
+    entry: { before: present, after: after(revision) },
+  }))
   await change.db
     .updateTable('entries')
     .set({ ...next, revision })
     .where('id', '=', id)
     .execute()
-  return fromRow({ id, revision, created_at: present.createdAt, ...next })
+  return after(revision)
 }
 
 async function deleteEntry(change: ChangeTransaction, id: string, guard: EntryGuard | undefined): Promise<Entry> {
@@ -191,6 +214,26 @@ export async function selectEntries(snapshot: Snapshot, filter: EntryFilter): Pr
   return rows.map(fromRow)
 }
 
+/** Rows that are in memory at a time while all are gone through. */
+const PAGE = 2_000
+
+/** All entries in order of their ids, a few at a time. */
+export async function* eachPageOfEntries(snapshot: Snapshot): AsyncGenerator<Entry[]> {
+  for (let after = ''; ; ) {
+    const rows = await snapshot
+      .selectFrom('entries')
+      .selectAll()
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+    yield rows.map(fromRow)
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < PAGE) return
+    after = last.id
+  }
+}
+
 export async function selectEntry(snapshot: Snapshot, id: string): Promise<Entry | undefined> {
   const row = await snapshot.selectFrom('entries').selectAll().where('id', '=', id).executeTakeFirst()
   return row && fromRow(row)
@@ -202,7 +245,7 @@ async function selectExpired(snapshot: Snapshot, now: number): Promise<Entry[]> 
 }
 
 async function removeEntry(change: ChangeTransaction, entry: Entry, kind: 'entry.deleted' | 'entry.expired') {
-  await change.record(kind, entry.id, [entry.parentId])
+  await change.record(kind, entry.id, [], () => ({ entry: { before: entry } }))
   await change.db.deleteFrom('entries').where('id', '=', entry.id).execute()
 }
 

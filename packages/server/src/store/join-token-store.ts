@@ -1,5 +1,13 @@
-import { AttestationError, type Clock } from '@countersign/plugin-kit'
+import { AttestationError, type Clock, type RedeemedJoinToken } from '@countersign/plugin-kit'
 import type { ChangeTransaction, Store } from './store.ts'
+
+export interface NewJoinTokenRecord {
+  readonly hash: string
+  readonly agentPath: string
+  /** Values of selectors that the node is to have besides that of its path. */
+  readonly selectors: readonly string[]
+  readonly expiresAt: number
+}
 
 /** Join tokens by their hashes. */
 export class JoinTokenStore {
@@ -12,18 +20,16 @@ export class JoinTokenStore {
   }
 
   /** Also forgets tokens that have expired. */
-  create(hash: string, agentPath: string, expiresAt: number): Promise<void> {
+  create(token: NewJoinTokenRecord): Promise<void> {
+    const { hash, agentPath, selectors, expiresAt } = token
     return this.#store.change(async (change) => {
       await change.db.deleteFrom('join_tokens').where('expires_at', '<=', change.now).execute()
       await change.db
         .insertInto('join_tokens')
         .values({
-          hash,
-          agent_path: agentPath,
-          created_at: change.now,
-          expires_at: expiresAt,
-          used_at: null,
-          used_key: null,
+          ...{ hash, agent_path: agentPath, created_at: change.now, expires_at: expiresAt },
+          ...{ used_at: null, used_key: null },
+          selectors: selectors.length === 0 ? null : JSON.stringify(selectors),
         })
         .execute()
       await change.record('join_token.created', hash)
@@ -31,16 +37,18 @@ export class JoinTokenStore {
   }
 
   /** What a token is for that this key could spend now, or has spent. */
-  findFor(hash: string, keyHash: string): Promise<{ readonly agentPath: string } | undefined> {
+  findFor(hash: string, keyHash: string): Promise<RedeemedJoinToken | undefined> {
     return this.#store.read(async (snapshot) => {
       const row = await snapshot
         .selectFrom('join_tokens')
-        .select('agent_path')
+        .select(['agent_path', 'selectors'])
         .where('hash', '=', hash)
         .where(({ eb, or }) => or([eb('used_at', 'is', null), eb('used_key', '=', keyHash)]))
         .where('expires_at', '>', this.#clock.now())
         .executeTakeFirst()
-      return row && { agentPath: row.agent_path }
+      if (row === undefined) return undefined
+      const { agent_path: agentPath, selectors } = row
+      return { agentPath, ...(selectors !== null && { selectors: JSON.parse(selectors) as string[] }) }
     })
   }
 }

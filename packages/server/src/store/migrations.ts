@@ -219,4 +219,9 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE change_log ADD COLUMN spiffe_id TEXT;
+  ALTER TABLE change_log ADD COLUMN previous_spiffe_id TEXT;
+  ALTER TABLE join_tokens ADD COLUMN selectors TEXT;
+  `,
 ]

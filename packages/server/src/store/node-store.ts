@@ -89,7 +89,7 @@ export class NodeStore {
         .onConflict((conflict) => conflict.column('agent_id').doUpdateSet(columns))
         .execute()
       await insertCertificate(change.db, node.agentId, node)
-      await change.record('node.attested', node.agentId)
+      await change.record('node.attested', node.agentId, [], () => ({ node: { selectors: node.selectors } }))
     })
   }
 
@@ -143,6 +143,14 @@ export class NodeStore {
       return node
     })
   }
+}
+
+/** Of all nodes, also of those that are banned. */
+export async function selectNodeSelectors(
+  snapshot: Snapshot,
+): Promise<{ readonly agentId: string; readonly selectors: readonly Selector[] }[]> {
+  const rows = await snapshot.selectFrom('nodes').select(['agent_id', 'selectors']).execute()
+  return rows.map((row) => ({ agentId: row.agent_id, selectors: JSON.parse(row.selectors) as Selector[] }))
 }
 
 /** @throws NodeError as `NodeStore.requireCurrent` */

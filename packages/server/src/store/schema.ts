@@ -42,6 +42,8 @@ export interface JoinTokenRow {
   readonly used_at: number | null
   /** Hash of the public key that it was spent for. */
   readonly used_key: string | null
+  /** JSON list of texts; null for none. */
+  readonly selectors: string | null
 }
 
 export interface BundleRow {
@@ -192,6 +194,10 @@ export interface ChangeLogRow {
   readonly at: number
   readonly kind: string
   readonly subject: string
+  /** Of an entry: what it names now, or did when it was deleted. */
+  readonly spiffe_id: string | null
+  /** Of an entry that named another before. */
+  readonly previous_spiffe_id: string | null
 }
 
 export interface Schema {

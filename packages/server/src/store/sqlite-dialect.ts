@@ -51,7 +51,29 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
+/** All that this program asks has fewer texts, but for lists of differing length. */
+const MAX_STATEMENTS = 256
+
+/** Preparing a statement takes longer than most of them take to run. */
 function adapt(database: DatabaseSync, onDamage: () => void) {
+  const statements = new Map<string, SqliteStatement>()
+  return {
+    close: () => {
+      statements.clear()
+      database.close()
+    },
+    prepare: (sql: string): SqliteStatement => {
+      const known = statements.get(sql)
+      if (known !== undefined) return known
+      const statement = prepare(database, sql, onDamage)
+      if (statements.size >= MAX_STATEMENTS) statements.clear()
+      statements.set(sql, statement)
+      return statement
+    },
+  }
+}
+
+function prepare(database: DatabaseSync, sql: string, onDamage: () => void): SqliteStatement {
   const translating = <T>(work: () => T): T => {
     try {
       return work()
@@ -61,17 +83,12 @@ function adapt(database: DatabaseSync, onDamage: () => void) {
       throw error
     }
   }
+  const statement = translating(() => database.prepare(sql))
+  const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
   return {
-    close: () => database.close(),
-    prepare: (sql: string): SqliteStatement => {
-      const statement = translating(() => database.prepare(sql))
-      const values = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => translating(() => statement.all(...values(parameters))),
-        run: (parameters) => translating(() => statement.run(...values(parameters))),
-        iterate: (parameters) => translating(() => statement.iterate(...values(parameters))),
-      }
-    },
+    reader: statement.columns().length > 0,
+    all: (parameters) => translating(() => statement.all(...values(parameters))),
+    run: (parameters) => translating(() => statement.run(...values(parameters))),
+    iterate: (parameters) => translating(() => statement.iterate(...values(parameters))),
   }
 }

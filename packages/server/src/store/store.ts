@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '@countersign/plugin-kit'
 import { Kysely, type Transaction } from 'kysely'
 import { type StoreObserver, UNOBSERVED } from '../telemetry/observed-store.ts'
-import { ChangeFeed, type ChangeKind, type StoreChange } from './change-feed.ts'
+import { type ChangeDetails, ChangeFeed, type ChangeKind, type StoreChange } from './change-feed.ts'
 import { copyDatabase } from './copy-database.ts'
 import type { Schema } from './schema.ts'
 import { openDatabase } from './sqlite-database.ts'
@@ -21,8 +21,17 @@ export type Snapshot = Transaction<Schema>
 export interface ChangeTransaction {
   readonly db: Transaction<Schema>
   readonly now: number
-  /** Bumps the revision and appends to the change log. Returns the new revision. */
-  record(kind: ChangeKind, subject: string, agents?: readonly string[] | 'all'): Promise<number>
+  /**
+   * Bumps the revision and appends to the change log. Returns the new revision.
+   *
+   * @param describe makes the details, in which the revision may be part
+   */
+  record(
+    kind: ChangeKind,
+    subject: string,
+    agents?: readonly string[] | 'all',
+    describe?: (revision: number) => ChangeDetails,
+  ): Promise<number>
 }
 
 /** Told of each revision before and after it is used. */
@@ -69,15 +78,20 @@ export class Store {
     return this.#db.connection().execute(async (connection) => {
       begun()
       const changes: StoreChange[] = []
-      const result = await connection.transaction().execute((db) => {
+      const result = await connection.transaction().execute(async (db) => {
         const now = this.#clock.now()
-        const record = async (kind: ChangeKind, subject: string, agents: readonly string[] | 'all' = []) => {
-          const revision = await appendToLog(db, { at: now, kind, subject })
+        const record: ChangeTransaction['record'] = async (kind, subject, agents = [], describe = () => ({})) => {
+          const revision = await bumpRevision(db)
           this.#mark?.reserve(revision)
-          changes.push({ revision, at: now, kind, subject, agents })
+          const change = { revision, at: now, kind, subject, agents, ...describe(revision) }
+          await appendToLog(db, change)
+          changes.push(change)
           return revision
         }
-        return work({ db, now, record })
+        const result = await work({ db, now, record })
+        const newest = changes.at(-1)
+        if (newest !== undefined) await shortenLog(db, newest.revision)
+        return result
       })
       for (const change of changes) {
         this.#mark?.note(change.revision)
@@ -168,23 +182,30 @@ export async function currentRevision(db: Snapshot): Promise<number> {
   return row.value
 }
 
-async function appendToLog(
-  db: Transaction<Schema>,
-  line: { readonly at: number; readonly kind: ChangeKind; readonly subject: string },
-): Promise<number> {
-  const { value: revision } = await db
+async function bumpRevision(db: Transaction<Schema>): Promise<number> {
+  const { value } = await db
     .updateTable('revision')
     .set((row) => ({ value: row('value', '+', 1) }))
     .where('id', '=', 1)
     .returning('value')
     .executeTakeFirstOrThrow()
-  await db
-    .insertInto('change_log')
-    .values({ revision, ...line })
-    .execute()
+  return value
+}
+
+async function appendToLog(db: Transaction<Schema>, change: StoreChange): Promise<void> {
+  const { revision, at, kind, subject, entry } = change
+  const before = entry?.before?.spiffeId
+  const spiffeId = entry?.after?.spiffeId ?? before
+  const line = {
+    ...{ revision, at, kind, subject, spiffe_id: spiffeId ?? null },
+    previous_spiffe_id: before === undefined || before === spiffeId ? null : before,
+  }
+  await db.insertInto('change_log').values(line).execute()
+}
+
+async function shortenLog(db: Transaction<Schema>, revision: number): Promise<void> {
   await db
     .deleteFrom('change_log')
     .where('revision', '<=', revision - CHANGE_LOG_LENGTH)
     .execute()
-  return revision
 }

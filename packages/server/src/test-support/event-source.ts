@@ -1,11 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
-import type { SyncState } from '@countersign/api'
+import { SyncedState, type SyncState } from '@countersign/api'
 import { onTestFinished } from 'vitest'
 
-/** Follows a stream of `sync` events. */
+/** Follows the stream of an agent. */
 export class EventSource {
+  /** After each event that said something new. */
   readonly states: SyncState[] = []
+  /** Names of all events, oldest first. */
+  readonly names: string[] = []
+  /** Data of the newest event, as it came. */
+  data = ''
+  /** Whether every change fitted what came before. */
+  isTrue = true
+  #synced: SyncedState | undefined
   readonly response: IncomingMessage
   comments = 0
   isEnded = false
@@ -25,11 +33,17 @@ export class EventSource {
     response.on('close', end)
   }
 
-  static open(url: string, tls: { key: string; cert: string }): Promise<EventSource> {
+  /** @param known what the agent says it has */
+  static open(url: string, tls: { key: string; cert: string }, known?: SyncState): Promise<EventSource> {
     return new Promise((resolve, reject) => {
-      const outgoing = request(url, { agent: false, rejectUnauthorized: false, ...tls }, (response) =>
-        resolve(new EventSource(response)),
-      )
+      const synced = known && new SyncedState(known)
+      const query = synced && new URLSearchParams({ after: String(synced.state.revision), digest: synced.digest })
+      const address = query === undefined ? url : `${url}?${query}`
+      const outgoing = request(address, { agent: false, rejectUnauthorized: false, ...tls }, (response) => {
+        const source = new EventSource(response)
+        source.#synced = synced
+        resolve(source)
+      })
       outgoing.on('error', reject)
       outgoing.end()
       onTestFinished(() => {
@@ -62,9 +76,20 @@ export class EventSource {
       const lines = this.#text.slice(0, end).split('\n')
       this.#text = this.#text.slice(end + 2)
       const data = lines.find((line) => line.startsWith('data: '))
-      if (lines.includes('event: sync') && data !== undefined) this.states.push(JSON.parse(data.slice(6)))
+      const event = lines.find((line) => line.startsWith('event: '))
+      if (event !== undefined && data !== undefined) this.#take(event.slice(7), data.slice(6))
       if (lines[0]?.startsWith(':')) this.comments++
     }
     this.#wake()
+  }
+
+  #take(name: string, data: string): void {
+    this.names.push(name)
+    this.data = data
+    const value = JSON.parse(data)
+    if (name === 'sync') this.#synced = new SyncedState(value)
+    else if (name === 'change') this.isTrue = this.#synced?.apply(value) === true && this.isTrue
+    else if (this.#synced !== undefined) this.isTrue = this.#synced.confirm(value) && this.isTrue
+    if (name !== 'current' && this.#synced !== undefined) this.states.push(this.#synced.state)
   }
 }

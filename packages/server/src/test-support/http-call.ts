@@ -48,12 +48,19 @@ function exchange(send: Send, call: Call): Promise<Reply> {
   const method = call.method ?? (payload === undefined ? 'GET' : 'POST')
   return new Promise((resolve, reject) => {
     const request = send({ method, headers }, (response) => {
+      const { statusCode: status = 0, headers } = response
+      // A stream of events does not end: that it begins is the answer.
+      if (headers['content-type'] === 'text/event-stream') {
+        resolve({ status, headers, text: '', body: undefined })
+        request.destroy()
+        return
+      }
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.on('error', reject)
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString()
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, body: parse(text) })
+        resolve({ status, headers, text, body: parse(text) })
       })
     })
     request.on('error', reject)

@@ -10,6 +10,7 @@ import type { TestServer } from './test-server.ts'
 /** A program that makes administrative calls over the network, with its own X509-SVID. */
 export interface TestAdministrator {
   readonly spiffeId: string
+  readonly tls: { readonly key: string; readonly cert: string }
   call(path: string, call?: Call): Promise<Reply>
 }
 
@@ -28,7 +29,7 @@ export async function createProgram(
   const body = { requests: [{ entryId: created.body.id, publicKey: key.publicJwk }] }
   const { svids } = (await agent.call('/v1/agent/x509-svids', { body })).body
   const tls = { key: encodeKeyPem(key.exportPkcs8()), cert: encodePem(svids[0].credential.chain.map(decodeBase64)) }
-  return { spiffeId, call: (url, call = {}) => callHttps(`${server.machineUrl}${url}`, { ...tls, ...call }) }
+  return { spiffeId, tls, call: (url, call = {}) => callHttps(`${server.machineUrl}${url}`, { ...tls, ...call }) }
 }
 
 export async function grantRole({ admin }: TestServer, grant: NewRoleGrant): Promise<RoleGrant> {

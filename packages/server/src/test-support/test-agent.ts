@@ -1,3 +1,4 @@
+import type { SyncState } from '@countersign/api'
 import { decodeBase64, encodePem } from '@countersign/protocol'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
 import { encodeKeyPem } from '../tls/tls-credential.ts'
@@ -35,9 +36,10 @@ export class TestAgent {
     return callHttps(`${this.url}${path}`, { ...this.tls, ...call })
   }
 
-  events(): Promise<EventSource> {
+  /** @param known what the agent says it has from before */
+  events(known?: SyncState): Promise<EventSource> {
     if (this.tls === undefined) throw new Error('agent has no credential')
-    return EventSource.open(`${this.url}/v1/agent/events`, this.tls)
+    return EventSource.open(`${this.url}/v1/agent/events`, this.tls, known)
   }
 
   #keep(key: ReturnType<typeof generateSigningKey>, reply: Reply): void {

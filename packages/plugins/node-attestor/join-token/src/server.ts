@@ -5,6 +5,7 @@ import {
   definePlugin,
   type NodeAttestorHost,
   parseConfig,
+  type RedeemedJoinToken,
   type ServerNodeAttestor,
 } from '@countersign/plugin-kit'
 import { Type } from 'typebox'
@@ -19,8 +20,9 @@ class JoinTokenServerAttestor implements ServerNodeAttestor {
   async judge(evidence: unknown, host: NodeAttestorHost): Promise<AttestedNode> {
     const { token } = parseEvidence(evidence)
     rejectOversizedToken(token)
-    const { agentPath } = await redeemToken(token, host)
-    return { agentPath, selectors: [{ type: SELECTOR_TYPE, value: agentPath }], canReattest: false }
+    const { agentPath, selectors = [] } = await redeemToken(token, host)
+    const values = [agentPath, ...selectors]
+    return { agentPath, selectors: values.map((value) => ({ type: SELECTOR_TYPE, value })), canReattest: false }
   }
 }
 
@@ -35,7 +37,7 @@ function rejectOversizedToken(token: string): void {
 }
 
 /** One answer for unknown, expired and used: a guesser learns nothing from the difference. */
-async function redeemToken(token: string, host: NodeAttestorHost): Promise<{ readonly agentPath: string }> {
+async function redeemToken(token: string, host: NodeAttestorHost): Promise<RedeemedJoinToken> {
   const redeemed = await host.redeemJoinToken(token)
   if (redeemed !== undefined) return redeemed
   throw new AttestationError('ERR_ATTESTATION_TOKEN_UNKNOWN', 'join token is unknown, has expired or was used before')

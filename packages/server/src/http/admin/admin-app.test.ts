@@ -108,6 +108,26 @@ describe('admin socket', () => {
     expect(refusal(await batch({ revision: 0, create: Array(501).fill(web) }))).toBe('400 ERR_HTTP_INVALID')
   })
 
+  it('clears with null what an entry need not have, and nothing else', async () => {
+    const test = await startTestServer()
+    const agent = await test.attestedAgent()
+    const optional = { x509SvidTtl: 60, jwtSvidTtl: 60, witTtl: 60, dnsNames: ['a'], hint: 'h', admin: true }
+    const more = { downstream: true, federatesWith: ['a.example'], expiresAt: test.clock.now() + 60 }
+    const entry = await createEntry(test, agent, { ...optional, ...more })
+    const patch = (body: object) => test.admin(`/v1/entries/${entry.id}`, { method: 'PATCH', body })
+    expect((await patch({ hint: null })).body).toEqual({
+      ...{ ...entry, revision: entry.revision + 1 },
+      hint: undefined,
+    })
+    const cleared = await patch(Object.fromEntries(Object.keys({ ...optional, ...more }).map((name) => [name, null])))
+    expect(Object.keys(cleared.body).sort()).toEqual([
+      ...['createdAt', 'id', 'parentId', 'revision', 'selectors', 'spiffeId'],
+    ])
+    for (const field of ['spiffeId', 'parentId', 'selectors', 'id']) {
+      expect(refusal(await patch({ [field]: null }))).toBe('400 ERR_HTTP_INVALID')
+    }
+  })
+
   it('lists nodes, and says so when one is not there', async () => {
     const test = await startTestServer()
     const agent = await test.attestedAgent('/node-1')
@@ -142,6 +162,7 @@ describe('admin socket', () => {
       '/v1/checks',
       '/v1/entries',
       '/v1/entries/batch',
+      '/v1/entries/events',
       '/v1/entries/{id}',
       '/v1/exchange/explain',
       '/v1/federations',

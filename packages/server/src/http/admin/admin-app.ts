@@ -7,6 +7,7 @@ import { AdminGate, type AdminGateOptions } from './admin-gate.ts'
 import { type AuthorityRoutesOptions, addAuthorityRoutes } from './authority-routes.ts'
 import { addBundleRoutes, type BundleRoutesOptions } from './bundle-routes.ts'
 import { addEntryRoutes, type EntryRoutesOptions } from './entry-routes.ts'
+import { addEntryWatchRoutes, type EntryWatchRoutesOptions } from './entry-watch-routes.ts'
 import { addExchangeRoutes, type ExchangeRoutesOptions } from './exchange-routes.ts'
 import { addFederationRoutes, type FederationRoutesOptions } from './federation-routes.ts'
 import { addHealthRoutes, type HealthRoutesOptions } from './health-routes.ts'
@@ -19,6 +20,7 @@ import { addStatusRoutes } from './status-routes.ts'
 
 export interface AdminAppOptions
   extends EntryRoutesOptions,
+    EntryWatchRoutesOptions,
     NodeRoutesOptions,
     JoinTokenRoutesOptions,
     BundleRoutesOptions,
@@ -46,6 +48,7 @@ export async function createAdminApp(options: AdminAppOptions): Promise<FastifyI
     { log, version, observers, name: 'admin', description, openapi: true, install, guard },
     (routes) => {
       addEntryRoutes(routes, gate, options)
+      addEntryWatchRoutes(routes, gate, options)
       addNodeRoutes(routes, gate, options)
       addJoinTokenRoutes(routes, options)
       addBundleRoutes(routes, options)

@@ -9,7 +9,7 @@ import { ADMIN_RULES, type AdminRule } from '../../authorization/admin-rules.ts'
 import type { AdminCaller, Administrators } from '../../authorization/administrators.ts'
 import { createEntryGuard, type EntryGuard, type EntryGuardOptions } from '../../authorization/entry-guard.ts'
 import { ownPathOf, WHOLE_DOMAIN } from '../../authorization/path-prefix.ts'
-import { AGENT_PATH } from '../../registration/validate-entry.ts'
+import { AGENT_PATH } from '../../registration/entry-parent.ts'
 
 export interface AdminGateOptions {
   readonly authenticate: (request: FastifyRequest) => Promise<AdminCaller>
@@ -181,11 +181,14 @@ export class AdminGate implements AdminGatekeeper {
 
   #requireTarget({ action, role, over }: AdminRule, request: FastifyRequest, access: AdminAccess): void {
     const { trustDomain } = this.#options
-    const { agentId, agentPath } = (request.body ?? {}) as { readonly agentId?: unknown; readonly agentPath?: unknown }
+    const { agentId, agentPath, selectors } = (request.body ?? {}) as Readonly<Record<string, unknown>>
     if (over === 'node') access.requireOver(action, role, ownPathOf(String(agentId), trustDomain))
     // Without a path, the server makes one below this.
     const path = `${AGENT_PATH}${typeof agentPath === 'string' ? agentPath : '/join-token'}`
-    if (over === 'new-node') access.requireOver(action, role, ownPathOf(`spiffe://${trustDomain}${path}`, trustDomain))
+    if (over !== 'new-node') return
+    access.requireOver(action, role, ownPathOf(`spiffe://${trustDomain}${path}`, trustDomain))
+    // They can put the node below any alias, and so give it the entries of any team.
+    if (selectors !== undefined) access.requireOver(`${action} with "selectors"`, role, WHOLE_DOMAIN)
   }
 
   #audit({ action, role }: AdminRule, call: AdminCall, error?: unknown): void {

@@ -36,6 +36,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     const create = [entryFor(agent, { spiffeId: `spiffe://example.org${path}/${newName()}` })]
     return ['/v1/entries/batch', { body: { revision, create } }]
   },
+  'GET /v1/entries/events': async () => ['/v1/entries/events', {}],
   'GET /v1/entries/:id': async ({ entryAt }, path) => [`/v1/entries/${await entryAt(path)}`, {}],
   'PATCH /v1/entries/:id': async ({ entryAt }, path) => [
     `/v1/entries/${await entryAt(path)}`,

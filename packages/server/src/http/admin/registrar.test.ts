@@ -26,6 +26,55 @@ async function startTeam(limits: object = {}) {
   return { test, agent, team, entry, create, patch, batch, idOf }
 }
 
+describe('node aliases', () => {
+  const HOSTS = 'spiffe://example.org/hosts/db'
+  const SERVER_ID = 'spiffe://example.org/countersign/server'
+  const selectors = [{ type: 'join_token', value: 'role:db' }]
+
+  it('are made, changed and taken away by those who run nodes, not by a registrar', async () => {
+    // Of all identifiers and all parents, and still only a registrar.
+    const { create, patch, batch, team, idOf } = await startTeam({ prefix: '/', parents: ['/'] })
+    const alias = { parentId: SERVER_ID, selectors }
+    expect(await create('/hosts/db', alias)).toBe('403 ERR_ADMIN_FORBIDDEN')
+    const id = await idOf('/hosts/db', alias)
+    expect(await patch(id, { selectors: [{ type: 'join_token', value: 'role:all' }] })).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect(refusal(await team.call(`/v1/entries/${id}`, { method: 'DELETE' }))).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect(refusal(await batch({ delete: [id] }))).toBe('403 ERR_ADMIN_FORBIDDEN')
+    const own = await idOf('/team-a/web')
+    expect(await patch(own, { parentId: SERVER_ID })).toBe('403 ERR_ADMIN_FORBIDDEN')
+  })
+
+  it('are parents for a registrar only where its role says so, and only then are told to be missing', async () => {
+    const { create, idOf, test, agent } = await startTeam()
+    const other = await createAdministrator(test, agent, '/team-b/ci', {
+      ...{ role: 'registrar', prefix: '/team-b', parents: ['/hosts'] },
+    })
+    const createAsOther = async (parentId: string) => {
+      const body = entryFor(agent, { spiffeId: 'spiffe://example.org/team-b/db', parentId })
+      const reply = await other.call('/v1/entries', { body })
+      return reply.status === 201 ? 'created' : refusal(reply)
+    }
+    const missing = 'spiffe://example.org/hosts/missing'
+    expect(await create('/team-a/db', { parentId: missing })).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect(await createAsOther(missing)).toBe('400 ERR_ENTRY_PARENT')
+    await idOf('/hosts/db', { parentId: SERVER_ID, selectors })
+    expect(await create('/team-a/db', { parentId: HOSTS })).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect(await createAsOther(HOSTS)).toBe('created')
+    expect(await createAsOther(agent.agentId)).toBe('403 ERR_ADMIN_FORBIDDEN')
+  })
+
+  it('have their nodes given by an operator of the whole trust domain', async () => {
+    const { test, agent } = await startTeam()
+    const prefix = '/countersign/agent/team-a'
+    const team = await createAdministrator(test, agent, '/team-a/ops', { role: 'operator', prefix })
+    const whole = await createAdministrator(test, agent, '/ops', { role: 'operator', prefix: '/' })
+    const body = { agentPath: '/team-a/1', selectors: ['role:db'] }
+    expect((await team.call('/v1/join-tokens', { body: { agentPath: '/team-a/1' } })).status).toBe(201)
+    expect(refusal(await team.call('/v1/join-tokens', { body }))).toBe('403 ERR_ADMIN_FORBIDDEN')
+    expect((await whole.call('/v1/join-tokens', { body })).status).toBe(201)
+  })
+})
+
 describe('a registrar of /team-a', () => {
   it('creates, reads, changes and deletes below its prefix', async () => {
     const { team, entry } = await startTeam()

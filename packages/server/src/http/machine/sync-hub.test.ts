@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { DirectoryListener } from '../../registration/entry-directory.ts'
 import { ChangeFeed, type StoreChange } from '../../store/change-feed.ts'
-import type { Store } from '../../store/store.ts'
 import { SyncHub } from './sync-hub.ts'
 import type { SyncStream } from './sync-stream.ts'
 
@@ -9,14 +9,25 @@ function start(count: number) {
   const feed = new ChangeFeed()
   const delays: number[] = []
   let turn = 0
-  const hub = new SyncHub({ feed } as unknown as Store, () => (turn++ % 10) / 10)
+  const listeners: DirectoryListener[] = []
+  const directory = {
+    subscribe: (listener: DirectoryListener) => {
+      listeners.push(listener)
+      return () => {}
+    },
+    agentsBelow: (parent: string) =>
+      parent === 'all' ? Array.from({ length: count }, (_, index) => `agent ${index}`) : [parent],
+  }
+  const hub = new SyncHub({ feed, directory, random: () => (turn++ % 10) / 10 })
   for (let index = 0; index < count; index++) {
     const stream = { markDirty: (delayMs = 0) => delays.push(delayMs), close: () => {} } as unknown as SyncStream
     hub.add(`agent ${index}`, stream)
   }
   const change = (agents: StoreChange['agents']) =>
     feed.publish({ revision: 1, at: 0, kind: 'bundle.updated', subject: 'example.org', agents })
-  return { delays, change }
+  const changeEntries = (...parents: string[]) =>
+    listeners[0]?.(new Set(parents), { revision: 1, at: 0, kind: 'entry.created', subject: 'a', agents: [] })
+  return { delays, change, changeEntries }
 }
 
 describe('SyncHub', () => {
@@ -40,5 +51,17 @@ describe('SyncHub', () => {
     const { delays, change } = start(10_000)
     change(['agent 77'])
     expect(delays).toEqual([0])
+  })
+
+  it('tells each agent once of a batch of entries, and spreads what concerns many', async () => {
+    const { delays, changeEntries } = start(200)
+    for (let turn = 0; turn < 500; turn++) changeEntries('all', 'agent 7')
+    expect(delays).toEqual([])
+    await Promise.resolve()
+    expect(delays).toHaveLength(200)
+    expect(Math.max(...delays)).toBe(900)
+    changeEntries('agent 7')
+    await Promise.resolve()
+    expect(delays.at(-1)).toBe(0)
   })
 })

@@ -1,5 +1,5 @@
-import type { StoreChange } from '../../store/change-feed.ts'
-import type { Store } from '../../store/store.ts'
+import type { EntryDirectory } from '../../registration/entry-directory.ts'
+import type { ChangeFeed, StoreChange } from '../../store/change-feed.ts'
 import type { SyncStream } from './sync-stream.ts'
 
 /** An agent that reconnects may leave half-open connections behind; the oldest give way. */
@@ -10,17 +10,30 @@ const AT_ONCE = 100
 const AGENTS_PER_SECOND = 200
 const MAX_SPREAD_MS = 5_000
 
+export interface SyncHubOptions {
+  readonly feed: ChangeFeed
+  readonly directory: Pick<EntryDirectory, 'subscribe' | 'agentsBelow'>
+  /** From 0 up to 1. */
+  readonly random: () => number
+}
+
 /** All open event streams: wakes those that a change concerns and ends those of refused nodes. */
 export class SyncHub {
   readonly #streams = new Map<string, Set<SyncStream>>()
+  readonly #options: SyncHubOptions
   readonly #unsubscribe: () => void
+  /** Below which entries have changed, and whose agents are not told yet. */
+  #changedParents = new Set<string>()
 
-  readonly #random: () => number
-
-  /** @param random from 0 up to 1 */
-  constructor(store: Store, random: () => number) {
-    this.#random = random
-    this.#unsubscribe = store.feed.subscribe((change) => this.#onChange(change))
+  constructor(options: SyncHubOptions) {
+    this.#options = options
+    const endings = [
+      options.feed.subscribe((change) => this.#onChange(change)),
+      options.directory.subscribe((parents) => this.#onEntryChange(parents)),
+    ]
+    this.#unsubscribe = () => {
+      for (const end of endings) end()
+    }
   }
 
   /** How many streams are open. */
@@ -69,17 +82,30 @@ export class SyncHub {
         for (const agentId of [...this.#streams.keys()]) this.#closeAgent(agentId)
         return
     }
-    if (change.agents === 'all') this.#tellAll()
-    else for (const agentId of change.agents) for (const stream of this.#streams.get(agentId) ?? []) stream.markDirty()
+    this.#tell(change.agents === 'all' ? this.#streams.keys() : change.agents)
   }
 
-  /** Each agent's state is read anew, and each then asks for credentials. */
-  #tellAll(): void {
-    const count = this.#streams.size
-    const spreadMs = count <= AT_ONCE ? 0 : Math.min(MAX_SPREAD_MS, (count / AGENTS_PER_SECOND) * 1000)
-    for (const streams of this.#streams.values()) {
-      for (const stream of streams) stream.markDirty(this.#random() * spreadMs)
+  /** Of a batch of changes below one alias, its agents are looked up once. */
+  #onEntryChange(parents: ReadonlySet<string>): void {
+    if (this.#changedParents.size === 0) queueMicrotask(() => this.#tellChanged())
+    for (const parent of parents) this.#changedParents.add(parent)
+  }
+
+  #tellChanged(): void {
+    const agents = new Set<string>()
+    for (const parent of this.#changedParents) {
+      for (const agentId of this.#options.directory.agentsBelow(parent)) agents.add(agentId)
     }
+    this.#changedParents = new Set()
+    this.#tell(agents)
+  }
+
+  /** Each agent's state is read anew, and many then ask for credentials: not all in the same moment. */
+  #tell(agents: Iterable<string>): void {
+    const concerned = [...agents].flatMap((agentId) => [...(this.#streams.get(agentId) ?? [])])
+    const count = concerned.length
+    const spreadMs = count <= AT_ONCE ? 0 : Math.min(MAX_SPREAD_MS, (count / AGENTS_PER_SECOND) * 1000)
+    for (const stream of concerned) stream.markDirty(spreadMs === 0 ? 0 : this.#options.random() * spreadMs)
   }
 
   #closeAgent(agentId: string): void {

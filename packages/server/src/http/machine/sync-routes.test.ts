@@ -28,7 +28,8 @@ describe('event stream', () => {
     expect(others.states).toHaveLength(1)
 
     await test.clock.advance(15)
-    await events.until(({ comments }) => comments === 1)
+    await events.until(({ names }) => names.at(-1) === 'current')
+    expect([events.names, events.isTrue]).toEqual([['sync', 'change', 'change', 'current'], true])
   })
 
   it('brings a federated bundle to the agents whose entries name its domain', async () => {

@@ -1,12 +1,13 @@
-import type { ServerResponse } from 'node:http'
-import { SyncState } from '@countersign/api'
+import { SyncChange, SyncMark, SyncQuery, SyncState } from '@countersign/api'
 import type { Clock, Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
 import type { FastifyInstance } from 'fastify'
-import type { SyncStates } from '../../registration/sync-state.ts'
+import { Type } from 'typebox'
+import type { SyncClaim, SyncStates } from '../../registration/sync-state.ts'
+import { openEventStream } from '../event-stream.ts'
 import type { NodeOf } from './node-of.ts'
 import type { SyncHub } from './sync-hub.ts'
-import { type EventSink, SyncStream } from './sync-stream.ts'
+import { SyncStream } from './sync-stream.ts'
 
 export interface SyncRoutesOptions {
   readonly states: SyncStates
@@ -27,22 +28,25 @@ export function addSyncRoutes(app: FastifyInstance, nodeOf: NodeOf, options: Syn
         response: { 200: SyncState },
       },
     },
-    (request) => {
+    async (request, reply) => {
       const { agentId, serial } = nodeOf(request)
-      return states.read(agentId, serial, clock.now())
+      const { data } = await states.read(agentId, serial)
+      return reply.type('application/json; charset=utf-8').send(data)
     },
   )
 
-  app.get(
+  app.get<{ Querystring: SyncQuery }>(
     '/v1/agent/events',
     {
       schema: {
         summary: 'Follow changes',
         description:
-          'Server-sent events: `sync` with the whole state at once and after every change that concerns the node. ' +
+          'Server-sent events: `sync` with the whole state, `change` with what is new, `current` when nothing is. One at ' +
+          'once, by what the query says the node has; then one after every change that concerns it. ' +
           'Ends when the client certificate expires or the node is refused.',
+        querystring: SyncQuery,
         response: {
-          200: { description: 'text/event-stream', content: { 'text/event-stream': { schema: SyncState } } },
+          200: { description: 'text/event-stream', content: { 'text/event-stream': { schema: EventData } } },
         },
       },
     },
@@ -53,7 +57,8 @@ export function addSyncRoutes(app: FastifyInstance, nodeOf: NodeOf, options: Syn
         sink: openEventStream(reply.raw),
         clock,
         expiresAt,
-        read: () => states.read(agentId, serial, clock.now()),
+        read: (basis) => states.read(agentId, serial, basis),
+        claim: claimOf(request.query),
         onFailure: (error) => log.info({ agentId, code: errorCode(error) }, 'event stream ended'),
       })
       hub.add(agentId, stream)
@@ -65,23 +70,9 @@ export function addSyncRoutes(app: FastifyInstance, nodeOf: NodeOf, options: Syn
   )
 }
 
-function openEventStream(response: ServerResponse): EventSink {
-  response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    // Proxies that collect answers before passing them on would hold events back.
-    'x-accel-buffering': 'no',
-  })
-  response.flushHeaders()
-  response.on('error', () => response.destroy())
-  return {
-    write: (text) => response.destroyed || response.write(text),
-    onDrain: (run) => response.on('drain', run),
-    end: () => {
-      response.end()
-      // A peer that does not read would keep the connection, and with it a stopping server, open.
-      response.socket?.destroySoon()
-    },
-  }
+const EventData = Type.Union([SyncState, SyncChange, SyncMark])
+
+/** Half a claim is none: the digest alone could not be answered with a difference, the revision alone not checked. */
+function claimOf({ after, digest }: SyncQuery): SyncClaim | undefined {
+  return after === undefined || digest === undefined ? undefined : { revision: Number(after), digest }
 }

@@ -1,6 +1,6 @@
-import type { SyncState } from '@countersign/api'
 import { FakeClock, settle } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
+import type { SyncAnswer, SyncClaim, SyncSent } from '../../registration/sync-state.ts'
 import { SyncStream } from './sync-stream.ts'
 
 class FakeSink {
@@ -23,30 +23,40 @@ class FakeSink {
   }
 
   get revisions(): string[] {
-    return this.written.filter((text) => text.startsWith('event')).map((text) => /id: (\d+)/.exec(text)?.[1] ?? '')
+    return this.written
+      .filter((text) => /^event: (?:sync|change)/.test(text))
+      .map((text) => /id: (\d+)/.exec(text)?.[1] ?? '')
   }
 }
 
-function open({ expiresAfter = 3600 } = {}) {
+/** What an agent is told; `digest` says whether it differs from what came before. */
+interface World {
+  revision: number
+  digest: string
+  reads: number
+  bases: (SyncClaim | SyncSent | undefined)[]
+  failure: Error | undefined
+  failures: unknown[]
+}
+
+function open({ expiresAfter = 3600, claim }: { expiresAfter?: number; claim?: SyncClaim } = {}) {
   const clock = new FakeClock()
   const sink = new FakeSink()
-  const state: SyncState = { revision: 1, trustDomain: 'example.org', entries: [], bundles: [] }
-  const world = { state, reads: 0, failure: undefined as Error | undefined, failures: [] as unknown[] }
-  const stream = new SyncStream({
-    sink,
-    clock,
-    expiresAt: clock.now() + expiresAfter,
-    read: async () => {
-      world.reads++
-      await settle(1)
-      if (world.failure !== undefined) throw world.failure
-      return world.state
-    },
-    onFailure: (error) => world.failures.push(error),
-  })
+  const world: World = { revision: 1, digest: 'd1', reads: 0, bases: [], failure: undefined, failures: [] }
+  const read = async (basis: SyncClaim | SyncSent | undefined): Promise<SyncAnswer> => {
+    world.reads++
+    world.bases.push(basis)
+    await settle(1)
+    if (world.failure !== undefined) throw world.failure
+    const { revision, digest } = world
+    const sent = { revision, digest, parents: [], bundles: [], tainted: [], crls: [], intermediates: [] }
+    const event = basis === undefined ? 'sync' : basis.digest === digest ? 'current' : 'change'
+    return { event, data: `{"of":"${digest}"}`, sent }
+  }
+  const onFailure = (error: unknown) => world.failures.push(error)
+  const stream = new SyncStream({ sink, clock, expiresAt: clock.now() + expiresAfter, read, claim, onFailure })
   const change = (revision: number, isOther = false) => {
-    const bundles = isOther ? world.state.bundles : [{ trustDomain: `d${revision}`, bundle: { keys: [] } }]
-    world.state = { ...world.state, revision, bundles }
+    Object.assign(world, { revision, ...(!isOther && { digest: `d${revision}` }) })
     stream.markDirty()
   }
   return { clock, sink, world, stream, change }
@@ -56,7 +66,7 @@ describe('SyncStream', () => {
   it('waits when all agents are told, but not with a change of its own', async () => {
     const { clock, sink, world, stream, change } = open()
     await settle()
-    world.state = { ...world.state, revision: 2, bundles: [{ trustDomain: 'a', bundle: { keys: [] } }] }
+    Object.assign(world, { revision: 2, digest: 'd2' })
     stream.markDirty(3_000)
     await clock.advance(2)
     expect(sink.revisions).toEqual(['1'])
@@ -64,17 +74,32 @@ describe('SyncStream', () => {
     stream.markDirty(3_000)
     await clock.advance(0.1)
     expect(sink.revisions).toEqual(['1', '3'])
-    world.state = { ...world.state, revision: 4, bundles: [] }
+    Object.assign(world, { revision: 4, digest: 'd4' })
     stream.markDirty(3_000)
     stream.markDirty(9_000)
     await clock.advance(3.1)
     expect(sink.revisions).toEqual(['1', '3', '4'])
   })
 
-  it('sends the state at once', async () => {
-    const { sink, world } = open()
+  it('sends the state at once, and then what is new against what it sent last', async () => {
+    const { sink, world, clock, change } = open()
     await settle()
-    expect(sink.written).toEqual([`event: sync\nid: 1\ndata: ${JSON.stringify(world.state)}\n\n`])
+    expect(sink.written).toEqual(['event: sync\nid: 1\ndata: {"of":"d1"}\n\n'])
+    change(2)
+    await clock.advance(1)
+    expect(sink.written.at(-1)).toBe('event: change\nid: 2\ndata: {"of":"d2"}\n\n')
+    expect(world.bases).toMatchObject([undefined, { revision: 1, digest: 'd1' }])
+  })
+
+  it('begins with what the agent says it has, and tells it at once when that is the newest', async () => {
+    const claim = { revision: 1, digest: 'd1' }
+    const { sink, world } = open({ claim })
+    await settle()
+    expect(world.bases).toEqual([claim])
+    expect(sink.written).toEqual(['event: current\nid: 1\ndata: {"of":"d1"}\n\n'])
+    const behind = open({ claim: { revision: 0, digest: 'd0' } })
+    await settle()
+    expect(behind.sink.written).toEqual(['event: change\nid: 1\ndata: {"of":"d1"}\n\n'])
   })
 
   it('sends changes that come together as one', async () => {
@@ -121,10 +146,26 @@ describe('SyncStream', () => {
     expect(sink.revisions).toEqual(['1', '2', '50'])
   })
 
-  it('shows that it is alive every fifteen seconds', async () => {
-    const { sink, clock } = open()
-    await clock.advance(46)
-    expect(sink.written.slice(1)).toEqual([': alive\n\n', ': alive\n\n', ': alive\n\n'])
+  it('tells every fifteen seconds what the agent should have, as of which revision', async () => {
+    const { sink, clock, change } = open()
+    await clock.advance(16)
+    change(7, true)
+    await clock.advance(16)
+    const mark = (revision: number) =>
+      `event: current\nid: ${revision}\ndata: {"revision":${revision},"digest":"d1"}\n\n`
+    expect(sink.written.slice(1)).toEqual([mark(1), mark(7)])
+  })
+
+  it('shows that it is alive while it still reads the first time', async () => {
+    const { sink, clock, world } = open()
+    world.failure = undefined
+    const slow = new FakeSink()
+    const never = new Promise<SyncAnswer>(() => {})
+    const options = { sink: slow, clock, expiresAt: clock.now() + 60, read: () => never, claim: undefined }
+    new SyncStream({ ...options, onFailure: () => {} })
+    await clock.advance(15)
+    expect(slow.written).toEqual([': alive\n\n'])
+    expect(sink.written).toHaveLength(2)
   })
 
   it('gives up on a peer that reads nothing for a minute', async () => {
@@ -150,25 +191,6 @@ describe('SyncStream', () => {
     const { sink, clock } = open({ expiresAfter: 60 })
     await clock.advance(60)
     expect(sink.isEnded).toBe(false)
-  })
-
-  it('writes a state as text once, however large', async () => {
-    const { sink, clock, stream, world } = open()
-    await settle()
-    let times = 0
-    const toJSON = () => {
-      times++
-      return { trustDomain: 'd2', bundle: { keys: [] } }
-    }
-    const bundle = { trustDomain: 'd2', bundle: { keys: [] }, toJSON }
-    world.state = { ...world.state, revision: 2, bundles: [bundle] }
-    stream.markDirty()
-    await clock.advance(1)
-    expect(times).toBe(1)
-    expect(JSON.parse(/^data: (.*)$/m.exec(sink.written.at(-1) ?? '')?.[1] ?? '')).toEqual({
-      ...world.state,
-      bundles: [toJSON()],
-    })
   })
 
   it('ends when the state cannot be read, and says why', async () => {

@@ -1,20 +1,14 @@
-import { hash } from 'node:crypto'
-import type { SyncState } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
-
-/** Where events go: the response of one request. */
-export interface EventSink {
-  /** @returns false when the peer does not keep up: write nothing more until `onDrain` is called */
-  write(text: string): boolean
-  onDrain(run: () => void): void
-  end(): void
-}
+import { markText, type SyncAnswer, type SyncClaim, type SyncSent } from '../../registration/sync-state.ts'
+import type { EventSink } from '../event-stream.ts'
 
 export interface SyncStreamOptions {
   readonly sink: EventSink
   readonly clock: Clock
-  /** Reads the newest state. A failure ends the stream. */
-  readonly read: () => Promise<SyncState>
+  /** Reads what is new against what the agent has. A failure ends the stream. */
+  readonly read: (basis: SyncClaim | SyncSent | undefined) => Promise<SyncAnswer>
+  /** What the agent says it has from an earlier stream. */
+  readonly claim: SyncClaim | undefined
   /** The last second in which the caller's certificate is good, and so is the stream. */
   readonly expiresAt: number
   readonly onFailure: (error: unknown) => void
@@ -27,8 +21,8 @@ const HEARTBEAT_MS = 15_000
 const MAX_STALLED_HEARTBEATS = 4
 
 /**
- * Sends one agent its newest state, at once and whenever it has changed. Nothing is ever queued: while the agent does
- * not keep up, only the fact that there is something new is kept.
+ * Sends one agent what is new, at once and whenever something has changed. Nothing is ever queued: while the agent does
+ * not keep up, only what it was sent last is remembered, and the fact that there is something new.
  */
 export class SyncStream {
   readonly #options: SyncStreamOptions
@@ -37,8 +31,7 @@ export class SyncStream {
   #isBlocked = false
   #isClosed = false
   #stalledHeartbeats = 0
-  /** SHA-256 of what was sent last: the text itself would be kept for every agent for hours. */
-  #sentHash: string | undefined
+  #sent: SyncSent | undefined
   #cancelFlush: (() => void) | undefined
   #isFlushPutOff = false
   #cancelHeartbeat: () => void = () => {}
@@ -86,8 +79,8 @@ export class SyncStream {
     try {
       // Before reading: what changes while reading must be read again.
       this.#isDirty = false
-      const state = await this.#options.read()
-      if (!this.#isClosed) this.#send(state)
+      const answer = await this.#options.read(this.#sent ?? this.#options.claim)
+      if (!this.#isClosed) this.#send(answer)
     } catch (error) {
       this.#options.onFailure(error)
       this.close()
@@ -97,15 +90,17 @@ export class SyncStream {
     if (this.#isDirty) this.markDirty()
   }
 
-  /** A change elsewhere raises the revision without changing anything for this agent; that is not sent. */
-  #send(state: SyncState): void {
-    const { revision, ...content } = state
-    const text = JSON.stringify(content)
-    const textHash = hash('sha256', text, 'base64')
-    if (textHash === this.#sentHash) return
-    this.#sentHash = textHash
-    // Put in front of the text that is there already: states can be large.
-    this.#write(`event: sync\nid: ${revision}\ndata: {"revision":${revision},${text.slice(1)}\n\n`)
+  /** A change elsewhere raises the revision without changing anything for this agent; that is told by the next heartbeat. */
+  #send({ event, data, sent }: SyncAnswer): void {
+    const isFirst = this.#sent === undefined
+    this.#sent = sent
+    if (event !== 'current' || isFirst) this.#write(`event: ${event}\nid: ${sent.revision}\ndata: ${data}\n\n`)
+  }
+
+  /** Also lets the agent compare what it has with what it was sent. */
+  #heartbeat(): string {
+    if (this.#sent === undefined) return ': alive\n\n'
+    return `event: current\nid: ${this.#sent.revision}\ndata: ${markText(this.#sent)}\n\n`
   }
 
   #write(text: string): void {
@@ -115,7 +110,7 @@ export class SyncStream {
   #scheduleHeartbeat(): void {
     this.#cancelHeartbeat = this.#options.clock.schedule(HEARTBEAT_MS, () => {
       if (this.#options.clock.now() > this.#options.expiresAt) return this.close()
-      if (!this.#isBlocked) this.#write(': alive\n\n')
+      if (!this.#isBlocked) this.#write(this.#heartbeat())
       else if (++this.#stalledHeartbeats >= MAX_STALLED_HEARTBEATS) return this.close()
       this.#scheduleHeartbeat()
     })
