@@ -4,6 +4,7 @@ import type { Effort } from './interleave.ts'
 import { httpSignature } from './questions/http-signature.ts'
 import { pushLatency } from './questions/push-latency.ts'
 import { requestCheck } from './questions/request-check.ts'
+import { tokenService } from './questions/token-service.ts'
 import { witIssue } from './questions/wit-issue.ts'
 import { witVerify } from './questions/wit-verify.ts'
 import { workloadMemory } from './questions/workload-memory.ts'
@@ -24,6 +25,7 @@ const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Ro
   'workload-memory': workloadMemory,
   'workload-unary': workloadUnary,
   'push-latency': pushLatency,
+  'token-service': tokenService,
 }
 
 const HELP = `usage: npm run bench -- [--only NAME] [--json] [--rounds N] [--slice MS]

@@ -27,7 +27,8 @@ export class TrustDomain {
     this.#machinePort = machinePort
   }
 
-  static async start(): Promise<TrustDomain> {
+  /** @param settings more of the server's configuration */
+  static async start(settings: object = {}): Promise<TrustDomain> {
     const domain = new TrustDomain(await freePort())
     const config = {
       trustDomain: 'example.org',
@@ -35,6 +36,7 @@ export class TrustDomain {
       machine: { host: '127.0.0.1', port: domain.#machinePort },
       public: { host: '127.0.0.1', port: await freePort() },
       log: { level: 'error' },
+      ...settings,
     }
     mkdirSync(config.dataDir)
     await domain.#run('server', config)
@@ -89,6 +91,10 @@ export class TrustDomain {
     })
   }
 
+  get serverPid(): number {
+    return this.#children[0]?.pid ?? 0
+  }
+
   /** Ends every process and removes every file. */
   stop(): void {
     for (const child of this.#children) child.kill('SIGKILL')
@@ -130,7 +136,7 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
