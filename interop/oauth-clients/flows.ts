@@ -7,6 +7,7 @@ import { type Fetch, type OAuthClient, refusalOf, type TokenAnswer } from './oau
 import { Parties } from './parties.ts'
 import { readAccessToken } from './resource-server.ts'
 import { GATEWAY, LOCAL_WORKLOAD, ORDERS, type Scenario } from './scenario.ts'
+import { twice } from './twice.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -250,10 +251,4 @@ class Flows {
     if (!ok) this.failed = true
     console.log(JSON.stringify({ check: `${this.#client.name}: ${check}`, ok, detail }))
   }
-}
-
-/** Sends a request that was granted once more, as whoever overheard it would. */
-const twice: Fetch = async (url, init) => {
-  const first = await fetch(url, init)
-  return first.ok ? fetch(url, init) : first
 }
