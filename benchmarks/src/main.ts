@@ -7,6 +7,7 @@ import { pushLatency } from './questions/push-latency.ts'
 import { requestCheck } from './questions/request-check.ts'
 import { server } from './questions/server.ts'
 import { taint } from './questions/taint.ts'
+import { tokenService } from './questions/token-service.ts'
 import { witIssue } from './questions/wit-issue.ts'
 import { witVerify } from './questions/wit-verify.ts'
 import { workloadMemory } from './questions/workload-memory.ts'
@@ -30,6 +31,7 @@ const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Ro
   server,
   away,
   taint,
+  'token-service': tokenService,
 }
 
 const HELP = `usage: npm run bench -- [--only NAME] [--json] [--rounds N] [--slice MS]

@@ -23,16 +23,19 @@ export class TrustDomain {
   readonly folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
   readonly #machinePort: number
   readonly #publicPort: number
+  readonly #settings: object
   readonly #children: ChildProcess[] = []
   #server: ChildProcess | undefined
 
-  private constructor(machinePort: number, publicPort: number) {
+  private constructor(machinePort: number, publicPort: number, settings: object) {
     this.#machinePort = machinePort
     this.#publicPort = publicPort
+    this.#settings = settings
   }
 
-  static async start(): Promise<TrustDomain> {
-    const domain = new TrustDomain(await freePort(), await freePort())
+  /** @param settings more of the server's configuration */
+  static async start(settings: object = {}): Promise<TrustDomain> {
+    const domain = new TrustDomain(await freePort(), await freePort(), settings)
     mkdirSync(join(domain.folder, 'server'))
     await domain.startServer()
     return domain
@@ -46,6 +49,7 @@ export class TrustDomain {
       machine: { host: '127.0.0.1', port: this.#machinePort },
       public: { host: '127.0.0.1', port: this.#publicPort },
       log: { level: 'error' },
+      ...this.#settings,
     })
   }
 
@@ -114,6 +118,10 @@ export class TrustDomain {
     })
   }
 
+  get serverPid(): number {
+    return this.#children[0]?.pid ?? 0
+  }
+
   /** Ends every process and removes every file. */
   stop(): void {
     for (const child of this.#children) child.kill('SIGKILL')
@@ -155,7 +163,7 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

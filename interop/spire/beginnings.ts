@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
+import { freePort } from '../support/free-port.ts'
 import type { Peer } from './peers.ts'
 import { check, type Scene } from './scene.ts'
 import { type Program, type Stage, SVID_TTL_SECONDS } from './set-scene.ts'

@@ -17,6 +17,8 @@ export interface DocumentSource extends EndpointRules {
 export type DocumentFetcher = (source: DocumentSource, signal: AbortSignal) => Promise<JsonObject>
 
 const MAX_HEADER_BYTES = 16 * 1024
+/** An API server of Kubernetes gives its keys to nobody who does not ask for their own media type: 406. */
+const ACCEPT = 'application/json, application/jwk-set+json'
 
 /**
  * Makes a function that fetches from a configured URL. A redirect counts for this one time only and is held to the same
@@ -57,7 +59,7 @@ async function get(
     const outgoing = request(url, {
       createConnection: () => socket,
       maxHeaderSize: MAX_HEADER_BYTES,
-      headers: { accept: 'application/json', 'user-agent': 'countersign', connection: 'close' },
+      headers: { accept: ACCEPT, 'user-agent': 'countersign', connection: 'close' },
       signal,
     })
     outgoing.on('response', resolve)

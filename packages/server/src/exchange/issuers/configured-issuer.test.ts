@@ -94,6 +94,19 @@ describe('ConfiguredIssuer', () => {
     expect(log.text).toContain('metadata are of another issuer')
   })
 
+  it('asks for keys in a way that an API server of Kubernetes answers', async () => {
+    const { web, common } = await startKeyServer((request, response) => {
+      const accepts = request.headers.accept?.split(', ') ?? ['*/*']
+      const type = request.url === '/keys' ? 'application/jwk-set+json' : 'application/json'
+      if (!accepts.includes(type)) response.writeHead(406).end()
+      else
+        response.end(
+          request.url === '/keys' ? setOf(FIRST) : JSON.stringify({ issuer: web.url, jwks_uri: `${web.url}/keys` }),
+        )
+    })
+    expect((await issuerOf({ issuer: web.url, discovery: true, ...common })).kids()).toEqual(['first'])
+  })
+
   it.each<[string, Answer, string]>([
     [
       'redirects',

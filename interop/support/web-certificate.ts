@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Processes } from '../support/processes.ts'
+import type { Processes } from './processes.ts'
 
 /** What a bundle endpoint of profile `https_web` shows. Files in PEM, and the text of the first. */
 export interface WebCertificate {
