@@ -86,6 +86,11 @@ describe('makeOrder', () => {
       expect(order(questionWith({ subject: gateway })).subject).toBe('spiffe://example.org/gateway')
     })
 
+    it('as it was named when this service made the token', () => {
+      const subject = { ...gateway, issuer: 'self', issuerUrl: 'https://id.example.org/oauth2' }
+      expect(order(questionWith({ subject })).subject).toBe('spiffe://example.org/gateway')
+    })
+
     it.each([
       ['like a workload, though its issuer is no trust domain', { localSubject: 'spiffe://example.org/a' }],
       ['like a workload, in capitals', { localSubject: 'SPIFFE://example.org/a' }],

@@ -10,6 +10,7 @@ import {
   shrinkScopes,
   type TokenOrder,
 } from '@countersign/protocol/exchange'
+import { OWN_ISSUER } from './own-token-keys.ts'
 import type { ExchangeQuestion } from './rules/decision.ts'
 import { isSameParty } from './rules/exchange-rule-set.ts'
 import type { ExchangeRule } from './rules/rule-schema.ts'
@@ -57,8 +58,8 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
  */
 function requireNoForeignIdentifier({ subject }: ExchangeQuestion): string {
   const name = subject.localSubject
-  // The name in a transaction token was held to this when the transaction began, and cannot change.
-  if (subject.transaction !== undefined) return name
+  // The name in a token of this service was held to this when the token was made, and cannot change.
+  if (subject.transaction !== undefined || subject.issuer === OWN_ISSUER) return name
   if (!/^(?:spiffe|wimse):/i.test(name)) return name
   try {
     const { trustDomain, origin } = WorkloadId.parse(name)

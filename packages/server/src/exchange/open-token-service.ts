@@ -29,7 +29,7 @@ import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import { Issuers, validateIssuers } from './issuers/issuers.ts'
 import { openKeySource } from './issuers/key-source.ts'
 import { OwnAccessTokens } from './own-access-tokens.ts'
-import { OwnTokenKeys } from './own-token-keys.ts'
+import { OWN_ISSUER, OwnTokenKeys } from './own-token-keys.ts'
 import { proveRequest } from './prove-request.ts'
 import {
   REGISTERED_CLIENT_PROFILE,
@@ -204,7 +204,11 @@ async function readRules(parts: TokenServiceParts, issuers: Issuers, profiles: T
     outProfiles: profiles.outNames,
     // Trust domains come and go with federation; a rule may be written before.
     isIssuer: (name) =>
-      name === 'self' || name === REGISTERED_CLIENTS || name === trustDomain || name.includes('.') || issuers.has(name),
+      name === OWN_ISSUER ||
+      name === REGISTERED_CLIENTS ||
+      name === trustDomain ||
+      name.includes('.') ||
+      issuers.has(name),
   })
   if (rules.size === 0) log.warn({ rulesFile: config.rulesFile }, 'there are no exchange rules: nothing will be issued')
   return rules

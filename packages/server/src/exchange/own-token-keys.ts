@@ -3,9 +3,12 @@ import type { TrustedIssuer } from '@countersign/protocol/exchange'
 import type { Authorities } from '../issuance/authorities.ts'
 import type { Authority } from '../store/authority-store.ts'
 
+/** What rules call the service itself; no other issuer can have this name. */
+export const OWN_ISSUER = 'self'
+
 /** The service's own keys, as everyone may see them: those that sign, are about to, or did and may still be needed. */
 export class OwnTokenKeys implements TrustedIssuer {
-  readonly name = 'self'
+  readonly name = OWN_ISSUER
   readonly url: string
   readonly #authorities: Authorities
   readonly #crypto: CryptoBackend

@@ -1,6 +1,7 @@
 import { CredentialError, errorCode, parseTrustDomain } from '@countersign/protocol'
 import { isOwnClaim } from '@countersign/protocol/exchange'
 import { ExchangeError } from '../exchange-error.ts'
+import { OWN_ISSUER } from '../own-token-keys.ts'
 import type { IssuerConfig } from '../token-service-schema.ts'
 import type { ConfiguredIssuer } from './configured-issuer.ts'
 
@@ -67,7 +68,7 @@ export class Issuers {
 }
 
 /** What rules call this service's own tokens, and registered clients. */
-const RESERVED_NAMES: ReadonlySet<string> = new Set(['self', 'clients'])
+const RESERVED_NAMES: ReadonlySet<string> = new Set([OWN_ISSUER, 'clients'])
 
 /**
  * Checks what each issuer says against the others.
