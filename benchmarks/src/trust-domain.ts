@@ -118,10 +118,6 @@ export class TrustDomain {
     })
   }
 
-  get serverPid(): number {
-    return this.#children[0]?.pid ?? 0
-  }
-
   /** Ends every process and removes every file. */
   stop(): void {
     for (const child of this.#children) child.kill('SIGKILL')
