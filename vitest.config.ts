@@ -22,7 +22,10 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // They wait for processes more than they work; more at once would make each wait for the others.
+          maxWorkers: 3,
+          // After the unit tests, which use all cores.
+          sequence: { groupOrder: 1 },
         },
       },
     ],
