@@ -24,7 +24,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // They wait for processes more than they work; more at once would make each wait for the others.
           maxWorkers: 3,
-          // After the unit tests, which use all cores.
+          // Not beside the unit tests, which use all cores.
           sequence: { groupOrder: 1 },
         },
       },
