@@ -147,6 +147,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
     directory: parts.directory,
     nextExpiry: () => parts.registration.nextExpiry(),
     removeExpired: () => parts.registration.removeExpired(),
+    clockIsRight: () => gate.clockIsRight(),
     clock,
     log,
   })

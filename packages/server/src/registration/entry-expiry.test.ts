@@ -9,7 +9,7 @@ async function start(expiries: number[]) {
   const base = clock.now()
   const entries = expiries.map((seconds) => base + seconds)
   const removals: number[] = []
-  const world = { failures: 0 }
+  const world = { failures: 0, clockIsRight: true }
   const listeners: DirectoryListener[] = []
   const expiry = await EntryExpiry.start({
     clock,
@@ -20,6 +20,7 @@ async function start(expiries: number[]) {
         return () => {}
       },
     },
+    clockIsRight: () => world.clockIsRight,
     nextExpiry: async () => entries.toSorted((a, b) => a - b)[0],
     removeExpired: async () => {
       if (world.failures-- > 0) throw new Error('disk full')
@@ -54,6 +55,16 @@ describe('EntryExpiry', () => {
     create(70)
     await clock.advance(100)
     expect(removals).toEqual([5, 50, 70])
+  })
+
+  it('removes nothing by a clock that cannot be right', async () => {
+    const { clock, removals, world } = await start([10])
+    world.clockIsRight = false
+    await clock.advance(300)
+    expect(removals).toEqual([])
+    world.clockIsRight = true
+    await clock.advance(10)
+    expect(removals).toEqual([310])
   })
 
   it('tries again when the disk is full', async () => {
