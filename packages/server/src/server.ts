@@ -252,7 +252,8 @@ async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
     log: log.child({ component: 'token-service' }),
   })
   closers.add(() => tokenService.stop())
-  return { tokenService, refreshHintSeconds: config.bundle.refreshHint, now: () => clock.now() }
+  const { gate } = parts
+  return { tokenService, refreshHintSeconds: config.bundle.refreshHint, gate, now: () => clock.now() }
 }
 
 function publicCredential({

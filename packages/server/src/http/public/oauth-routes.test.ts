@@ -1,5 +1,5 @@
 import { generateSigningKey } from '@countersign/protocol/keys-node'
-import { decodeToken } from '@countersign/testing'
+import { decodeToken, FakeClock } from '@countersign/testing'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it, vi } from 'vitest'
 import { callHttps } from '../../test-support/http-call.ts'
@@ -151,6 +151,20 @@ describe('token endpoint', () => {
   ])('refuses to give %s', async (_, form, expected) => {
     const test = await startTokenService()
     expect(oauthError(await test.ask(test.serviceAccountToken(), form))).toBe(expected)
+  })
+
+  it('answers nobody by a clock that cannot be right, and forgets nothing meanwhile', async () => {
+    const clock = new FakeClock()
+    const test = await startTokenService({ clock })
+    const token = test.serviceAccountToken()
+    expect((await test.ask(token)).status).toBe(200)
+    clock.jump(2 * 366 * 86_400)
+    for (const path of ['token', 'introspect', 'revoke']) {
+      const reply = await test.post(assertionForm(test.serviceAccountToken()), {}, `/oauth2/${path}`)
+      expect(`${reply.status} ${reply.body.error}`).toBe('503 temporarily_unavailable')
+    }
+    clock.jump(-2 * 366 * 86_400)
+    expect(oauthError(await test.ask(token))).toBe('401 invalid_client')
   })
 
   it('gives nothing to whom no rule means', async () => {

@@ -8,6 +8,7 @@ import type { TokenService } from '../../exchange/open-token-service.ts'
 import { MAX_FORM_BYTES, parseForm } from '../../exchange/parse-form.ts'
 import type { TokenRequest } from '../../exchange/token-request.ts'
 import { HoldError } from '../../recovery/hold-error.ts'
+import type { IssuanceGate } from '../../recovery/issuance-gate.ts'
 import { readPeerChain } from '../../tls/peer-chain.ts'
 import { sendCacheable } from './send-cacheable.ts'
 
@@ -15,6 +16,7 @@ export interface OAuthRoutesOptions {
   readonly tokenService: TokenService
   /** How long keys and metadata may be kept, in seconds. */
   readonly refreshHintSeconds: number
+  readonly gate: Pick<IssuanceGate, 'requireOpen'>
   readonly now: () => number
   readonly log: Logger
 }
@@ -28,7 +30,7 @@ const FORM = 'application/x-www-form-urlencoded'
  * @see RFC 6749 section 3.2, RFC 8414 section 3
  */
 export function addOAuthRoutes(app: FastifyInstance, options: OAuthRoutesOptions): void {
-  const { tokenService, refreshHintSeconds, now, log } = options
+  const { tokenService, refreshHintSeconds, gate, now, log } = options
   const { urls, keys, endpoint, nonces } = tokenService
   app.addContentTypeParser(
     FORM,
@@ -65,6 +67,8 @@ export function addOAuthRoutes(app: FastifyInstance, options: OAuthRoutesOptions
         },
       },
       async (request, reply) => {
+        // By a wrong clock what was used would be forgotten, and what is over believed.
+        gate.requireOpen()
         const at = now()
         if (nonces !== undefined) reply.header('dpop-nonce', nonces.current(at))
         reply.header('pragma', 'no-cache')
