@@ -34,13 +34,17 @@ export interface AdminClient {
 
 /** How to reach the server: by its socket, or over the network. */
 export function addAdminSocketOption(command: Command): Command {
-  command.addOption(
+  return addRemoteOptions(addLocalSocketOption(command))
+}
+
+/** How to reach a server on this host, for what is not asked for over the network. */
+export function addLocalSocketOption(command: Command): Command {
+  return command.addOption(
     new Option(
       '--admin-socket <path>',
       `server's admin socket (env COUNTERSIGN_ADMIN_SOCKET, else ${DEFAULT_ADMIN_SOCKET})`,
     ),
   )
-  return addRemoteOptions(command)
 }
 
 /** Where a server on this host listens, for what is not served over the network. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { download } from '../admin/download.ts'
-import { type AdminOptions, addAdminSocketOption, adminSocketOf } from '../admin-client.ts'
+import { type AdminOptions, addLocalSocketOption, adminSocketOf } from '../admin-client.ts'
 import type { CommandContext } from '../command-context.ts'
 import { readPassphrase } from '../files/read-passphrase.ts'
 import { writePrivateStream } from '../files/write-stream.ts'
@@ -30,7 +30,7 @@ export function addServerBackup(parent: Command, context: CommandContext): void 
     .requiredOption('--output-file <path>', 'a file that does not exist yet; it is made for its owner only')
     .option('--config <file>', "the server's configuration: for a server that may be stopped")
     .option('--passphrase-file <path>', 'encrypt under the passphrase on the first line of this file')
-  addAdminSocketOption(command).action(async (options: BackupOptions) => {
+  addLocalSocketOption(command).action(async (options: BackupOptions) => {
     const data = await context.modules.serverData()
     const passphrase = options.passphraseFile === undefined ? undefined : await readPassphrase(options.passphraseFile)
     const { manifest, content } = await data.readManifest(await openSource(context, options, data))

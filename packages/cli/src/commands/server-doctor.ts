@@ -1,7 +1,7 @@
 import type { Finding, FindingList } from '@countersign/api'
 import { WorkloadIdentityError } from '@countersign/protocol'
 import type { Command } from 'commander'
-import { type AdminOptions, addAdminSocketOption, openAdminClient } from '../admin-client.ts'
+import { type AdminOptions, addLocalSocketOption, openAdminClient } from '../admin-client.ts'
 import type { CommandContext } from '../command-context.ts'
 import { EXIT } from '../exit.ts'
 import { hintFor } from '../hints.ts'
@@ -18,7 +18,7 @@ export function addServerDoctor(parent: Command, context: CommandContext): void 
     does: 'look for what is wrong with a server and its data, whether it runs or not; changes nothing',
     example: 'server doctor --config server.yaml',
   }).requiredOption('--config <file>', "the server's YAML configuration")
-  addAdminSocketOption(command).action(async (options: DoctorOptions) => {
+  addLocalSocketOption(command).action(async (options: DoctorOptions) => {
     const findings = await examine(context, options)
     const healthy = !findings.some(({ status }) => status === 'problem')
     if (!healthy) context.exitCode = EXIT.failed
