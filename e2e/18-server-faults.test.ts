@@ -10,6 +10,7 @@ import { countersign } from './support/program.ts'
 
 const DAY = 86_400
 const isRoot = process.getuid?.() === 0
+// Elsewhere nothing makes a disk full, or read-only, for one process; the titles say what each needs.
 const canLimit = spawnSync('prlimit', ['--version']).status === 0
 const canMount = isRoot && spawnSync('unshare', ['-m', 'true']).status === 0
 

@@ -39,7 +39,8 @@ describe('BundleTrust', () => {
     const { bundles, following } = await start()
     const before = following.trust.get('spiffe://a.example')
     await bundles.put('b.example', bundleWith('other'))
-    await vi.waitFor(() => expect(following.trust.get('spiffe://b.example')).toBeDefined())
+    const others = () => following.trust.get('spiffe://b.example')?.jwtKeys.jwks.map(({ kid }) => kid)
+    await vi.waitFor(() => expect(others()).toEqual(['other']))
     expect(following.trust.get('spiffe://a.example')).toBe(before)
   })
 
