@@ -19,6 +19,7 @@ export {
   parseMayAct,
   prependActor,
 } from './actor-chain.ts'
+export { actorsOfTransaction } from './actors-of-transaction.ts'
 export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
 export { certificateThumbprint } from './certificate-thumbprint.ts'
 export { type ChainingGrantContent, ChainingGrantIssuer } from './chaining-grant-issuer.ts'

@@ -160,6 +160,7 @@ describe('ExchangeRuleSet', () => {
     ['a client of client_credentials', { ...RULE, grant: 'client_credentials' }],
     ['nobody as client of token-exchange', { ...RULE, client: 'none' }],
     ['an actor of jwt-bearer', { ...RULE, grant: 'jwt-bearer', actor: CLIENT }],
+    ['a claim that has a meaning already', { ...RULE, to: { ...TO, claims: ['team', 'req_wl'] } }],
     ['a lifetime of nothing', { ...RULE, to: { ...TO, ttl: 0 } }],
   ])('refuses a rule with %s', async (_, rule) => {
     const error = await expectCode(() => parse(JSON.parse(JSON.stringify(rule))), 'ERR_EXCHANGE_RULES')

@@ -2,6 +2,7 @@ import { ConfigError, parseConfig } from '@countersign/plugin-kit'
 import {
   type ExchangedSubject,
   isMeant,
+  isOwnClaim,
   OAuthError,
   shrinkAudience,
   shrinkScopes,
@@ -10,7 +11,7 @@ import { ExchangeError } from '../exchange-error.ts'
 import type { Decision, ExchangeQuestion, RuleFinding } from './decision.ts'
 import { PartyMatcher } from './party-matcher.ts'
 import { type ExchangeRule, ExchangeRules } from './rule-schema.ts'
-import { transactionFailures, transactionProblem } from './transaction-rule.ts'
+import { TRANSACTION_TOKEN, transactionFailures, transactionProblem } from './transaction-rule.ts'
 
 /** What there is for rules to name. */
 export interface RuleVocabulary {
@@ -145,6 +146,9 @@ function compile(rule: ExchangeRule, vocabulary: RuleVocabulary): CompiledRule {
   }
   const problem = transactionProblem(rule)
   if (problem !== undefined) throw refuse(problem)
+  // Of a transaction token they become members of its context, where any name may stand.
+  const taken = rule.to.profile === TRANSACTION_TOKEN ? undefined : rule.to.claims?.find(isOwnClaim)
+  if (taken !== undefined) throw refuse(`to.claims: "${taken}" has a meaning already`)
   if (grant !== 'token-exchange' && rule.actor !== undefined) throw refuse('actor: only token-exchange has one')
   if (grant === 'token-exchange' && client === 'none') throw refuse('client: token-exchange needs one')
   return {
