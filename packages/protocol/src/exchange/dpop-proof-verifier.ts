@@ -19,7 +19,7 @@ import { ProofError } from '../verification/proof-error.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
 import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
 import { JWT_TYPES } from './oauth-names.ts'
-import { MAX_ID_LENGTH } from './single-use.ts'
+import { requireProofAge, requireProofId, useProofOnce } from './proof-use.ts'
 
 /** Oldest proof accepted where a verifier sets nothing, in seconds. RFC 9449 section 11.1: seconds to minutes. */
 export const DEFAULT_MAX_DPOP_AGE_SECONDS = 60
@@ -86,12 +86,13 @@ export class DpopProofVerifier {
         if (authentic !== true) throw new ProofError('ERR_PROOF_SIGNATURE', 'proof was not made with the key in it')
         const claims = jws.payload
         requireTarget(claims, context)
-        const issuedAt = this.#requireTime(claims, context.now)
-        const id = requireId(claims)
+        // RFC 9449 section 4.3 step 11.
+        const expiresAt = requireProofAge(claims, context.now, { maxAge: this.#maxAge, skew: this.#skew })
+        const id = requireProofId(claims)
         requireNonce(claims, context)
         return whenReady(jwkThumbprint(jwk, crypto), (thumbprint) =>
           whenReady(this.#requireTokenHash(claims, context, thumbprint), () =>
-            whenReady(this.#rejectReplay(id, thumbprint, issuedAt, context.now), () => ({
+            whenReady(this.#useOnce(id, thumbprint, expiresAt, context.now), () => ({
               thumbprint,
               // With the algorithm that it was used with: a credential that confirms it must name one.
               jwk: { ...jwk, alg },
@@ -133,15 +134,9 @@ export class DpopProofVerifier {
     return { jwk, alg }
   }
 
-  /** RFC 9449 section 4.3 step 11. */
-  #requireTime(claims: JsonObject, now: number): number {
-    const iat = claims['iat']
-    if (typeof iat !== 'number' || !Number.isFinite(iat)) {
-      throw new ProofError('ERR_PROOF_MALFORMED', 'proof claim "iat" is missing or not a number')
-    }
-    if (!(iat - this.#skew <= now)) throw new ProofError('ERR_PROOF_ISSUED_IN_FUTURE', 'proof is from the future')
-    if (!(iat + this.#maxAge + this.#skew > now)) throw new ProofError('ERR_PROOF_EXPIRED', 'proof is too old')
-    return iat
+  #useOnce(id: string, thumbprint: string, expiresAt: number, now: number): Eventual<void> {
+    const { crypto, replayMemory } = this.#options
+    return useProofOnce({ kind: 'dpop', sender: thumbprint, id, expiresAt }, replayMemory, crypto, now)
   }
 
   #requireTokenHash(claims: JsonObject, { accessToken, boundTo }: DpopContext, thumbprint: string): Eventual<void> {
@@ -156,23 +151,6 @@ export class DpopProofVerifier {
     return whenReady(this.#options.crypto.sha256Base64url(accessToken), (hash) => {
       if (ath !== hash) throw new ProofError('ERR_PROOF_ACCESS_TOKEN', 'proof does not cover the access token')
     })
-  }
-
-  /** Last, so that a proof refused for another reason does not use up its one use. */
-  #rejectReplay(id: string, thumbprint: string, issuedAt: number, now: number): Eventual<void> {
-    const { crypto, replayMemory } = this.#options
-    const expiresAt = issuedAt + this.#maxAge + this.#skew
-    return whenReady(crypto.sha256Base64url(`dpop\n${thumbprint}\n${id}`), (key) =>
-      whenReady(replayMemory.remember(key, expiresAt, now, thumbprint), (answer) => {
-        if (answer === 'full') {
-          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once')
-        }
-        if (answer === 'away') {
-          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'whether the proof was used before cannot be told now')
-        }
-        if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before')
-      }),
-    )
   }
 }
 
@@ -204,12 +182,6 @@ function requireTarget(claims: JsonObject, { method, url }: DpopContext): void {
   if (typeof htu !== 'string' || (htu !== url && normalizeAudience(htu) !== normalizeAudience(url))) {
     throw new ProofError('ERR_PROOF_TARGET', 'proof was made for another URL')
   }
-}
-
-function requireId(claims: JsonObject): string {
-  const { jti } = claims
-  if (typeof jti === 'string' && jti !== '' && jti.length <= MAX_ID_LENGTH) return jti
-  throw new ProofError('ERR_PROOF_ID', 'proof has no usable "jti"')
 }
 
 function requireNonce(claims: JsonObject, { acceptsNonce }: DpopContext): void {
