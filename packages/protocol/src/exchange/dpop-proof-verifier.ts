@@ -1,24 +1,18 @@
 import type { JsonObject } from '../encoding/strict-json.ts'
 import { normalizeAudience } from '../http/audience.ts'
-import { type CompactJws, decodeUnverifiedJws, verifyJwsSignature } from '../jws/compact-jws.ts'
-import { JwsError } from '../jws/jws-error.ts'
-import { isType, type JwsHeader } from '../jws/jws-header.ts'
-import { isSignatureAlgorithm, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithm.ts'
-import {
-  type CryptoBackend,
-  type Eventual,
-  type VerificationKey,
-  whenFailed,
-  whenReady,
-} from '../keys/crypto-backend.ts'
+import { verifyJwsSignature } from '../jws/compact-jws.ts'
+import type { JwsHeader } from '../jws/jws-header.ts'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
-import { fitsAlgorithm, type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
+import { type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
 import { jwkThumbprint } from '../keys/thumbprint.ts'
 import { ConfirmationKeys } from '../verification/confirmation-keys.ts'
 import { ProofError } from '../verification/proof-error.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
 import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
 import { JWT_TYPES } from './oauth-names.ts'
+import { decodeProof, importProofKey, requireProofAlgorithm, requireProofType } from './proof-shape.ts'
 import { requireProofAge, requireProofId, useProofOnce } from './proof-use.ts'
 
 /** Oldest proof accepted where a verifier sets nothing, in seconds. RFC 9449 section 11.1: seconds to minutes. */
@@ -79,9 +73,9 @@ export class DpopProofVerifier {
   /** @throws ProofError `ERR_PROOF_*`; `ERR_PROOF_NONCE` is answered with a nonce */
   verify(proof: string, context: DpopContext): Eventual<VerifiedDpopProof> {
     const { crypto } = this.#options
-    const jws = this.#decode(proof)
+    const jws = decodeProof(proof, crypto.codec)
     const { jwk, alg } = this.#requireHeader(jws.header)
-    return whenReady(importKey(this.#keys, jwk, alg), (key) =>
+    return whenReady(importProofKey(this.#keys, jwk, alg), (key) =>
       whenReady(verifyJwsSignature(jws, key), (authentic) => {
         if (authentic !== true) throw new ProofError('ERR_PROOF_SIGNATURE', 'proof was not made with the key in it')
         const claims = jws.payload
@@ -104,34 +98,10 @@ export class DpopProofVerifier {
     )
   }
 
-  #decode(proof: string): CompactJws {
-    try {
-      // No memory of headers: each client's has its own key in it.
-      return decodeUnverifiedJws(proof, undefined, this.#options.crypto.codec)
-    } catch (error) {
-      if (!(error instanceof JwsError)) throw error
-      const code = error.code === 'ERR_JWS_TOO_LARGE' ? 'ERR_PROOF_TOO_LARGE' : 'ERR_PROOF_MALFORMED'
-      throw new ProofError(code, error.message.replace('token', 'proof'), { cause: error })
-    }
-  }
-
   #requireHeader(header: JwsHeader): { readonly jwk: PublicJwk; readonly alg: SignatureAlgorithm } {
-    if (!isType(header, JWT_TYPES.dpopProof)) {
-      throw new ProofError('ERR_PROOF_TYPE', 'proof is not a DPoP proof', {
-        detail: `typ ${header.typ?.slice(0, 64) ?? 'absent'}`,
-      })
-    }
-    const alg = isSignatureAlgorithm(header.alg) && this.#algorithms.find((each) => each === header.alg)
-    if (!alg) {
-      throw new ProofError('ERR_PROOF_ALGORITHM', 'proof algorithm is not allowed', {
-        detail: `alg ${header.alg.slice(0, 32)}`,
-      })
-    }
-    const jwk = parseKey(header.parameters['jwk'])
-    if (!fitsAlgorithm(jwk, alg) || (jwk.alg !== undefined && jwk.alg !== alg)) {
-      throw new ProofError('ERR_PROOF_ALGORITHM', 'proof algorithm does not fit its key')
-    }
-    return { jwk, alg }
+    requireProofType(header, JWT_TYPES.dpopProof, 'DPoP proof')
+    const alg = requireProofAlgorithm(header.alg, this.#algorithms)
+    return { jwk: parseKey(header.parameters['jwk']), alg }
   }
 
   #useOnce(id: string, thumbprint: string, expiresAt: number, now: number): Eventual<void> {
@@ -160,18 +130,6 @@ function parseKey(value: unknown): PublicJwk {
   } catch (cause) {
     if (!(cause instanceof KeyError)) throw cause
     throw new ProofError('ERR_PROOF_KEY', `proof has no usable key: ${cause.message}`, { cause })
-  }
-}
-
-function importKey(keys: ConfirmationKeys, jwk: PublicJwk, alg: SignatureAlgorithm): Eventual<VerificationKey> {
-  const refuse = (cause: unknown): never => {
-    if (!(cause instanceof KeyError)) throw cause
-    throw new ProofError('ERR_PROOF_KEY', 'proof has no usable key', { cause })
-  }
-  try {
-    return whenFailed(keys.import(jwk, alg), refuse)
-  } catch (error) {
-    return refuse(error)
   }
 }
 
