@@ -31,6 +31,7 @@ export {
 } from './chaining-grant-verifier.ts'
 export { mapClaims, readClaim, requireClaims } from './claim-paths.ts'
 export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
+export { DpopNonces, type NonceCrypto } from './dpop-nonces.ts'
 export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'
 export {
   DEFAULT_MAX_DPOP_AGE_SECONDS,
@@ -42,7 +43,7 @@ export {
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
 export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
-export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
+export { errorDescription, OAuthError, type OAuthErrorCode } from './oauth-error.ts'
 export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'
 export { PrivateKeyJwtVerifier } from './private-key-jwt-verifier.ts'
 export {
