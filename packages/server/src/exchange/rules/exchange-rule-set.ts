@@ -2,7 +2,6 @@ import { ConfigError, parseConfig } from '@countersign/plugin-kit'
 import {
   type ExchangedSubject,
   isMeant,
-  isOwnClaim,
   OAuthError,
   shrinkAudience,
   shrinkScopes,
