@@ -16,7 +16,8 @@ function askWhile(change: (apply: (entries: readonly ReturnType<typeof entry>[])
   const clock = new FakeClock()
   const state = new AgentState()
   let revision = 0
-  const apply = (entries: readonly ReturnType<typeof entry>[]) => state.apply(AGENT_ID, ++revision, entries, new Map())
+  const apply = (entries: readonly ReturnType<typeof entry>[]) =>
+    state.apply({ agentId: AGENT_ID, revision: ++revision, entries, bundles: new Map() })
   apply([web, other])
   const { view } = state
   const { selectors } = web
