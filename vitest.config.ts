@@ -20,7 +20,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
-          testTimeout: 60_000,
+          // A bound, not a measure: on a busy machine each process takes ten times as long to start.
+          testTimeout: 240_000,
           hookTimeout: 60_000,
           // They wait for processes more than they work; more at once would make each wait for the others.
           maxWorkers: 3,

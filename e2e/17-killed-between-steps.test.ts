@@ -47,7 +47,7 @@ async function done(path: string, body: object): Promise<Reply['body']> {
 }
 
 describe.each(['x509', 'jwt', 'wit'])('%s', (kind) => {
-  it('prepare, activate, taint, revoke: each goes on where it was', { timeout: 180_000 }, async () => {
+  it('prepare, activate, taint, revoke: each goes on where it was', { timeout: 420_000 }, async () => {
     folder = new ServerFolder()
     server = await folder.start()
     const first = (await published()).find((each) => each.kind === kind)?.id ?? ''

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 /** The built command, as a user runs it. */
 export const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 export interface Finished {
   readonly exitCode: number | null

@@ -13,3 +13,15 @@ export function pause(clock: Clock, milliseconds: number, signal: AbortSignal): 
     signal.addEventListener('abort', finish, { once: true })
   })
 }
+
+/** Waits until the work is done or has failed, and no longer than that. Never rejects. */
+export function settledWithin(clock: Clock, milliseconds: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(milliseconds, resolve)
+    const finish = () => {
+      cancel()
+      resolve()
+    }
+    work.then(finish, finish)
+  })
+}

@@ -1,5 +1,4 @@
 /** Puts together what a server is made of, before anything can reach it from outside. */
-import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, KeyManager, Logger } from '@countersign/plugin-kit'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
@@ -11,28 +10,19 @@ import { type Audit, createAudit } from './audit/audit.ts'
 import { Administrators } from './authorization/administrators.ts'
 import { TokenAuthentication } from './authorization/oidc/token-authentication.ts'
 import { RoleGrants } from './authorization/role-grants.ts'
-import { BACKUP_PREFIX, STORE_NAME } from './backup/make-backup.ts'
-import { isRestoreUnfinished } from './backup/restore-staging.ts'
+import { STORE_NAME } from './backup/make-backup.ts'
 import type { Closers } from './closers.ts'
 import type { ServerConfig } from './config/server-config.ts'
+import { createDataDir, rejectUnfinishedRestore, removeRemains } from './data-folder.ts'
 import type { DownstreamAuthentication } from './downstream/downstream-authentication.ts'
 import type { DownstreamAuthorities } from './downstream/downstream-authorities.ts'
 import { openDownstream } from './downstream/open-downstream.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
 import { resolveHost } from './federation/resolve-address.ts'
-import { Authorities } from './issuance/authorities.ts'
-import { AuthorityFactory } from './issuance/authority-factory.ts'
-import { AuthorityImports } from './issuance/authority-imports.ts'
-import { AuthorityLifeCycle } from './issuance/authority-life-cycle.ts'
-import { CrlPublisher } from './issuance/crl-publisher.ts'
 import { IssuanceRate } from './issuance/issuance-rate.ts'
-import { openUpstream } from './issuance/open-upstream.ts'
-import { ownBundlePublisher } from './issuance/own-bundle.ts'
-import { OwnSigner } from './issuance/own-signer.ts'
+import { authorityLifetimes, openAuthorities, type SigningParts } from './issuance/open-authorities.ts'
 import { SvidIssuer } from './issuance/svid-issuer.ts'
-import { UpstreamFollower } from './issuance/upstream-follower.ts'
-import type { UpstreamLink } from './issuance/upstream-link.ts'
 import { WorkloadIssuance } from './issuance/workload-issuance.ts'
 import { HIGH_WATER_FILE, HighWaterMark } from './recovery/high-water-mark.ts'
 import { IssuanceGate } from './recovery/issuance-gate.ts'
@@ -40,13 +30,8 @@ import { EntryDirectory } from './registration/entry-directory.ts'
 import { EntryIds } from './registration/entry-ids.ts'
 import { Registration } from './registration/registration.ts'
 import { SyncStates } from './registration/sync-state.ts'
-import { ServerError } from './server-error.ts'
-import { AuthorityRequestStore } from './store/authority-request-store.ts'
-import { AuthorityStore } from './store/authority-store.ts'
 import { BundleStore } from './store/bundle-store.ts'
 import { CertificateStore } from './store/certificate-store.ts'
-import { CrlStore } from './store/crl-store.ts'
-import { DownstreamKeyStore } from './store/downstream-key-store.ts'
 import { EntryStore } from './store/entry-store.ts'
 import { FederationStore } from './store/federation-store.ts'
 import { JoinTokenStore } from './store/join-token-store.ts'
@@ -54,8 +39,6 @@ import { NodeStore } from './store/node-store.ts'
 import { RecoveryStore } from './store/recovery-store.ts'
 import { RoleGrantStore } from './store/role-grant-store.ts'
 import { Store } from './store/store.ts'
-import { TaintReportStore } from './store/taint-report-store.ts'
-import { UpstreamStore } from './store/upstream-store.ts'
 import type { Observation } from './telemetry/observation.ts'
 import { observeAttestation } from './telemetry/observed-attestation.ts'
 import { observeAudit } from './telemetry/observed-audit.ts'
@@ -64,25 +47,15 @@ import { ObservedKeyManager } from './telemetry/observed-key-manager.ts'
 import { observeStore } from './telemetry/observed-store.ts'
 import { createServerReadiness } from './telemetry/server-readiness.ts'
 
-export interface ServerParts {
+export interface ServerParts extends SigningParts {
   readonly store: Store
   readonly keyManager: KeyManager
   readonly gate: IssuanceGate
   readonly nodes: NodeStore
   readonly bundles: BundleStore
   readonly audit: Audit
-  readonly authorities: Authorities
-  readonly authorityStore: AuthorityStore
-  readonly factory: AuthorityFactory
-  readonly crls: CrlPublisher
-  readonly ownSigner: OwnSigner
-  readonly lifeCycle: AuthorityLifeCycle
-  readonly imports: AuthorityImports
-  readonly upstream: UpstreamLink | undefined
   readonly downstream: DownstreamAuthorities
   readonly downstreamAuthentication: DownstreamAuthentication
-  readonly downstreamKeys: DownstreamKeyStore
-  readonly taintReports: TaintReportStore
   readonly issuer: SvidIssuer
   readonly registration: Registration
   readonly joinTokens: JoinTokens
@@ -99,9 +72,6 @@ export interface ServerParts {
   readonly readiness: Readiness
   readonly directory: EntryDirectory
 }
-
-/** How many refresh hints a new key is published before it signs. SPIFFE Federation section 5.1.2: three to five. */
-const PROPAGATION_HINTS = 5
 
 /** @throws StoreError, KeyManagerError, ServerError `ERR_SERVER_DATA_DIR`, `ERR_SERVER_RESTORE_UNFINISHED` */
 export async function openServerParts(
@@ -138,66 +108,8 @@ export async function openServerParts(
     clock,
   })
   closers.add(() => keyManager.close())
-  const lifetimeSeconds = {
-    x509: config.authorities.x509Ttl,
-    jwt: config.authorities.jwtTtl,
-    wit: config.authorities.witTtl,
-    oauth: config.authorities.oauthTtl,
-  }
-  const authorityStore = new AuthorityStore(store, ownBundlePublisher(trustDomain, config.bundle.refreshHint))
-  const downstreamKeys = new DownstreamKeyStore(store, authorityStore)
-  const upstreamLog = log.child({ component: 'upstream' })
-  const upstream = await openUpstream(
-    config,
-    {
-      store: new UpstreamStore(store, authorityStore),
-      downstreamKeys,
-      clock,
-      log: upstreamLog,
-      context: plugin('upstream-authority'),
-    },
-    closers,
-  )
-  const authorityParts = {
-    store: authorityStore,
-    requests: new AuthorityRequestStore(store),
-    upstream,
-    keyManager,
-    factory: new AuthorityFactory({
-      keyManager,
-      crypto,
-      clock,
-      trustDomain,
-      lifetimeSeconds,
-      jwtAlgorithm: config.authorities.jwtAlgorithm,
-      upstream,
-      gate,
-    }),
-    audit,
-    clock,
-    propagationSeconds: PROPAGATION_HINTS * config.bundle.refreshHint,
-  }
-  const authorities = await Authorities.open({
-    ...authorityParts,
-    gate,
-    log: log.child({ component: 'authorities' }),
-    furtherKinds: config.tokenService === undefined ? [] : ['oauth'],
-  })
-  if (upstream !== undefined) {
-    const follower = new UpstreamFollower({ link: upstream, authorities, clock, log: upstreamLog })
-    closers.add(() => follower.stop())
-  }
-  const crls = new CrlPublisher({
-    store: new CrlStore(store),
-    factory: authorityParts.factory,
-    clock,
-    log: log.child({ component: 'revocation' }),
-    gate,
-  })
-  await crls.publishDue()
-  const taintReports = new TaintReportStore(store)
-  const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
-  const imports = new AuthorityImports({ ...authorityParts, authorities, crypto, trustDomain })
+  const signing = await openAuthorities(config, { store, keyManager, gate, audit, clock, log, plugin }, closers)
+  const { authorities, downstreamKeys } = signing
   const certificates = new CertificateStore(store)
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer, gate })
 
@@ -227,6 +139,7 @@ export async function openServerParts(
   })
 
   return {
+    ...signing,
     store,
     keyManager,
     gate,
@@ -244,16 +157,6 @@ export async function openServerParts(
     tokens: new TokenAuthentication({ issuers: config.admin.oidc, fetch: fetchBundle, clock, log }),
     bundles,
     audit,
-    authorities,
-    authorityStore: authorityParts.store,
-    factory: authorityParts.factory,
-    crls,
-    ownSigner: new OwnSigner({ ...authorityParts, authorities }),
-    lifeCycle,
-    imports,
-    upstream,
-    downstreamKeys,
-    taintReports,
     issuer,
     joinTokens,
     federations,
@@ -263,7 +166,7 @@ export async function openServerParts(
       audit,
       clock,
       trustDomain,
-      maxTtlSeconds: lifetimeSeconds,
+      maxTtlSeconds: authorityLifetimes(config),
       newId: () => entryIds.next(),
     }),
     attestation: observeAttestation(
@@ -307,27 +210,5 @@ export async function openServerParts(
       ...{ store, directory, authorities, certificates, bundles, audit, clock },
       keys: downstreamKeys,
     }),
-  }
-}
-
-/** @throws ServerError `ERR_SERVER_RESTORE_UNFINISHED`: half of the files are from one time and half from another */
-function rejectUnfinishedRestore(dataDir: string): void {
-  if (!isRestoreUnfinished(dataDir)) return
-  throw new ServerError('ERR_SERVER_RESTORE_UNFINISHED', 'a restore into the data folder was cut short')
-}
-
-/** Copies of the store that a crash left, private keys perhaps among them. */
-async function removeRemains(dataDir: string): Promise<void> {
-  for (const name of await readdir(dataDir)) {
-    if (name.startsWith(BACKUP_PREFIX)) await rm(join(dataDir, name), { recursive: true, force: true })
-  }
-}
-
-async function createDataDir(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    const detail = String((cause as NodeJS.ErrnoException).code ?? '')
-    throw new ServerError('ERR_SERVER_DATA_DIR', 'data folder cannot be created', { detail, cause })
   }
 }

@@ -2,13 +2,15 @@ import type { NextStep, SyncState } from '@countersign/api'
 import { AttestationError, type Clock, type Logger } from '@countersign/plugin-kit'
 import { retryDelayMs } from '@countersign/workload-api/server'
 import { renewalTime } from '../issuance/renewal-time.ts'
-import { pause } from '../pause.ts'
-import { isAgentRefused, isDiverged } from '../server-client/server-call-error.ts'
+import { Pauses } from '../pauses.ts'
+import { isAgentRefused } from '../server-client/server-call-error.ts'
 import type { ServerClient } from '../server-client/server-client.ts'
 import type { AgentIdentity } from '../state/agent-identity.ts'
-import { describe, type Ending, endingOf, isNodeUnproven, isServerUnknown } from './call-outcome.ts'
+import { CONNECTION_BACKOFF } from './backoff.ts'
+import { describe, type Ending, endingOf, isNodeUnproven, isServerUnknown, textOf } from './call-outcome.ts'
 import type { NodeAttestation } from './node-attestation.ts'
 import { ServerContact } from './server-contact.ts'
+import { ServerFollower } from './server-follower.ts'
 import type { TrustRecovery } from './trust-recovery.ts'
 
 export interface AgentSessionOptions {
@@ -32,9 +34,6 @@ export interface AgentSessionOptions {
   readonly synced?: SyncState | undefined
 }
 
-const BACKOFF = { firstMs: 1_000, maxMs: 30_000 }
-/** A server that ends a stream in good order may have something to say to this agent: that it is banned, for example. */
-const AFTER_ORDERLY_END = { firstMs: 250, maxMs: 30_000 }
 /** Evidence is judged and audited each time, so it is offered less often than a connection is tried. */
 const ATTESTATION_BACKOFF = { firstMs: 1_000, maxMs: 120_000 }
 /** Without evidence nobody is asked, and an operator who has just brought some is waiting. */
@@ -46,15 +45,10 @@ export class AgentSession {
   #identity: AgentIdentity | undefined
   #refused = false
   #unaccepted = false
-  #revision = -1
-  /** What the server has said; `undefined` when all of it is to be said again. */
-  #synced: SyncState | undefined
-  #lastSignOfLife = 0
   #isRenewalDue = false
   #wakeRenewal = () => {}
-  /** Ends every pause. */
-  #wake = new AbortController()
-  #shifts = 0
+  readonly #pauses: Pauses
+  readonly #follower: ServerFollower
 
   readonly contact: ServerContact
 
@@ -62,7 +56,16 @@ export class AgentSession {
     this.#options = options
     this.contact = new ServerContact(options.clock)
     this.#identity = options.identity
-    this.#synced = options.synced
+    this.#pauses = new Pauses(options.clock)
+    this.#follower = new ServerFollower({
+      ...options,
+      pauses: this.#pauses,
+      contact: this.contact,
+      needAfter: (error) => this.#needAfter(error),
+      onState: (state) => {
+        if (this.#identity !== undefined) options.onSync(this.#identity, state)
+      },
+    })
   }
 
   get identity(): AgentIdentity | undefined {
@@ -81,18 +84,10 @@ export class AgentSession {
    * @param seconds negative when the clock was set back: then nobody knows how long the identity still lasts
    */
   clockShifted(seconds: number): void {
-    this.#shifts += 1
     if (seconds < 0) this.#isRenewalDue = true
-    this.#lastSignOfLife = 0
     this.#options.server.reconnect()
-    this.#restartStream()
-    const waking = this.#wake
-    this.#wake = new AbortController()
-    waking.abort()
-  }
-
-  #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-    return pause(this.#options.clock, milliseconds, AbortSignal.any([signal, this.#wake.signal]))
+    this.#follower.doubt()
+    this.#pauses.endAll()
   }
 
   /** Runs until the signal aborts. Failures are logged and tried again, for ever. */
@@ -112,14 +107,14 @@ export class AgentSession {
           },
           "server does not accept the agent's certificate, valid identities are still served",
         )
-        await this.#pause(BACKOFF.firstMs, signal)
+        await this.#pauses.for(CONNECTION_BACKOFF.firstMs, signal)
       }
     }
   }
 
   #refuse(): void {
     this.#refused = true
-    this.#synced = undefined
+    this.#follower.forget()
     this.#options.onRefused()
     this.#options.log.error(
       { server: this.#options.serverUrl, agentId: this.#identity?.agentId },
@@ -133,7 +128,7 @@ export class AgentSession {
       try {
         const before = this.#identity?.agentId ?? this.#options.agentId
         this.#identity = await attestation.attest()
-        if (this.#identity.agentId !== before) this.#synced = undefined
+        if (this.#identity.agentId !== before) this.#follower.forget()
         this.#refused = false
         this.#unaccepted = false
         log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent attested')
@@ -146,14 +141,14 @@ export class AgentSession {
         const backoff = error instanceof AttestationError ? EVIDENCE_BACKOFF : ATTESTATION_BACKOFF
         const delayMs = retryDelayMs(failures, backoff, random)
         const fields = { server: serverUrl, ...describe(error), retryInSeconds: Math.ceil(delayMs / 1000) }
-        this.#lost(error, need)
+        this.contact.failed(error, need)
         if (isNodeUnproven(error))
           log.error({ ...fields, ...textOf(need) }, 'this node cannot prove itself to the server')
         else log.warn({ ...fields, ...textOf(need) }, 'agent is not attested yet, will try again')
-        const shifts = this.#shifts
-        await this.#pause(delayMs, signal)
+        const ended = this.#pauses.ended
+        await this.#pauses.for(delayMs, signal)
         // A machine that woke up has another network now, and others have had time to help.
-        if (shifts !== this.#shifts) failures = -1
+        if (ended !== this.#pauses.ended) failures = -1
       }
     }
   }
@@ -197,83 +192,12 @@ export class AgentSession {
       over.abort()
     }
     await Promise.all([
-      until(this.#followChanges(over.signal)),
-      until(this.#askRegularly(over.signal)),
+      until(this.#follower.follow(over.signal)),
+      until(this.#follower.askRegularly(over.signal)),
       until(this.#renewIdentity(over.signal)),
     ])
     signal.removeEventListener('abort', stop)
     return endings[0]
-  }
-
-  async #followChanges(signal: AbortSignal): Promise<Ending | undefined> {
-    const { server, clock, random, log, serverUrl } = this.#options
-    let failures = 0
-    while (!signal.aborted) {
-      const stream = new AbortController()
-      this.#restartStream = () => stream.abort()
-      const stopStream = () => stream.abort()
-      signal.addEventListener('abort', stopStream, { once: true })
-      let failure: unknown
-      try {
-        await server.followChanges(
-          this.#synced,
-          (state) => {
-            if (failures > 0 || this.#revision === -1) log.info({ server: serverUrl }, 'connected to the server')
-            failures = 0
-            this.#accept(state)
-          },
-          () => {
-            this.#lastSignOfLife = clock.now()
-            this.contact.heard()
-          },
-          stream.signal,
-        )
-      } catch (error) {
-        failure = error
-      }
-      signal.removeEventListener('abort', stopStream)
-      if (signal.aborted) return undefined
-      if (stream.signal.aborted) continue
-      const ending = endingOf(failure)
-      const need = ending === undefined ? await this.#needAfter(failure) : undefined
-      if (need === 'helped') continue
-      this.#lost(failure, need)
-      if (ending !== undefined) return ending
-      if (isDiverged(failure)) this.#synced = undefined
-      const delayMs = retryDelayMs(failures, failure === undefined ? AFTER_ORDERLY_END : BACKOFF, random)
-      failures += 1
-      log.warn(
-        { server: serverUrl, ...describe(failure), retryInSeconds: Math.ceil(delayMs / 1000), ...textOf(need) },
-        'connection to the server is lost, valid identities are still served',
-      )
-      const shifts = this.#shifts
-      await this.#pause(delayMs, signal)
-      if (shifts !== this.#shifts) failures = 1
-    }
-    return undefined
-  }
-
-  #restartStream = () => {}
-
-  /** Finds out what a stream that silently died does not tell. */
-  async #askRegularly(signal: AbortSignal): Promise<Ending | undefined> {
-    const { server, clock, syncIntervalSeconds } = this.#options
-    for (;;) {
-      await this.#pause(syncIntervalSeconds * 1000, signal)
-      if (signal.aborted) return undefined
-      if (clock.now() - this.#lastSignOfLife < syncIntervalSeconds) continue
-      try {
-        const state = await server.sync()
-        if (signal.aborted) return undefined
-        if (state.revision <= this.#revision) continue
-        this.#accept(state)
-        this.#restartStream()
-      } catch (error) {
-        const ending = endingOf(error)
-        if (ending !== undefined) return ending
-        // The stream's own loop says what is wrong with the connection.
-      }
-    }
   }
 
   async #renewIdentity(signal: AbortSignal): Promise<Ending | undefined> {
@@ -288,7 +212,7 @@ export class AgentSession {
       const dueAt = this.#isRenewalDue ? 0 : renewalTime(identity.issuedAt, identity.expiresAt, random())
       const untilExpiry = (identity.expiresAt - clock.now()) * 1000
       const due = Math.max(0, (dueAt - clock.now()) * 1000)
-      const delayMs = failures === 0 ? due : retryDelayMs(failures - 1, BACKOFF, random)
+      const delayMs = failures === 0 ? due : retryDelayMs(failures - 1, CONNECTION_BACKOFF, random)
       await this.#pauseRenewal(Math.min(delayMs, untilExpiry), signal)
       if (signal.aborted) return undefined
       if (identity.expiresAt <= clock.now()) continue
@@ -297,8 +221,7 @@ export class AgentSession {
         failures = 0
         this.#isRenewalDue = false
         log.info({ agentId: this.#identity.agentId, expiresAt: this.#identity.expiresAt }, 'agent identity renewed')
-        // The stream lasts no longer than the certificate it was opened with.
-        this.#restartStream()
+        this.#follower.restart()
       } catch (error) {
         const ending = endingOf(error)
         if (ending !== undefined) return ending
@@ -315,25 +238,6 @@ export class AgentSession {
   #pauseRenewal(milliseconds: number, signal: AbortSignal): Promise<void> {
     const woken = new AbortController()
     this.#wakeRenewal = () => woken.abort()
-    return this.#pause(milliseconds, AbortSignal.any([signal, woken.signal]))
+    return this.#pauses.for(milliseconds, AbortSignal.any([signal, woken.signal]))
   }
-
-  #lost(error: unknown, need?: NextStep): void {
-    const { reason: message, ...trouble } = describe(error)
-    this.contact.lost({ message, ...trouble }, need)
-  }
-
-  #accept(state: SyncState): void {
-    if (this.#identity === undefined) return
-    this.#lastSignOfLife = this.#options.clock.now()
-    this.contact.heard()
-    this.#revision = state.revision
-    this.#synced = state
-    this.#options.onSync(this.#identity, state)
-  }
-}
-
-function textOf(need: NextStep | undefined): { needs?: string; command?: string } {
-  if (need === undefined) return {}
-  return { needs: need.say, ...(need.command === undefined ? {} : { command: need.command.join(' ') }) }
 }

@@ -1,4 +1,5 @@
 /** What a failed call to the server means for the agent. */
+import type { NextStep } from '@countersign/api'
 import { AttestationError } from '@countersign/plugin-kit'
 import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
 import { isAgentRefused, isCertificateRefused, ServerCallError } from '../server-client/server-call-error.ts'
@@ -37,4 +38,10 @@ export function describe(error: unknown): { code?: string; reason: string; detai
     reason: error.message,
     ...(error.detail === undefined ? {} : { detail: error.detail }),
   }
+}
+
+/** What has to be done, for the log. */
+export function textOf(need: NextStep | undefined): { needs?: string; command?: string } {
+  if (need === undefined) return {}
+  return { needs: need.say, ...(need.command === undefined ? {} : { command: need.command.join(' ') }) }
 }

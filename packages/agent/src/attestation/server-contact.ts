@@ -1,7 +1,6 @@
 import type { AgentStatus, NextStep } from '@countersign/api'
 import type { Clock } from '@countersign/plugin-kit'
-
-type Trouble = NonNullable<AgentStatus['server']['trouble']>
+import { describe } from './call-outcome.ts'
 
 /** Whether the agent hears of its server, for whoever asks. Decides nothing. */
 export class ServerContact {
@@ -28,9 +27,15 @@ export class ServerContact {
     this.#current = { connected: true, heardAt: this.#clock.now() }
   }
 
-  lost(trouble: Trouble, need?: NextStep): void {
+  /** @param error what the call failed with; `undefined` when the server ended it in good order */
+  failed(error: unknown, need?: NextStep): void {
+    const { reason: message, ...trouble } = describe(error)
     this.#needs = need === undefined ? [] : [need]
     const { heardAt } = this.#current
-    this.#current = { connected: false, ...(heardAt === undefined ? {} : { heardAt }), trouble }
+    this.#current = {
+      connected: false,
+      ...(heardAt === undefined ? {} : { heardAt }),
+      trouble: { message, ...trouble },
+    }
   }
 }

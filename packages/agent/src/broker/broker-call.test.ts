@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import type { PeerProcess } from '@countersign/plugin-kit'
 import { referToPid, WorkloadReferenceSchema } from '@countersign/workload-api/broker'
 import { MalformedRequest } from '@countersign/workload-api/server'
 import { status } from '@grpc/grpc-js'
@@ -7,23 +8,30 @@ import { AgentState } from '../state/agent-state.ts'
 import { BrokerCall, type BrokerRequest } from './broker-call.ts'
 import type { BrokerContext } from './broker-context.ts'
 import { KeyedLimit } from './keyed-limit.ts'
-import { tcpAddress, UNIX_ADDRESS } from './remote-address.ts'
+import { type RemoteAddress, tcpAddress } from './remote-address.ts'
+import { unauthenticated } from './workload-rpc-error.ts'
+
+const HERE: RemoteAddress = { text: 'unix', sharesPids: true }
 
 /** A broker that may ask for everything, calling from somewhere. Notes what is held and let go. */
-function brokerFrom(remote = UNIX_ADDRESS) {
+function brokerFrom(remote = HERE) {
   const held: string[] = []
+  const world: { peer: PeerProcess | undefined; refusal: Error | undefined } = { peer: undefined, refusal: undefined }
   const calls = new KeyedLimit({ total: 2, perKey: 1 })
   const context = {
     gate: {
-      admit: () => ({
-        connection: { id: 'spiffe://example.org/mesh/proxy', remote },
-        grant: { allowsReference: () => true, allowsIdentity: () => true },
-      }),
+      admit() {
+        if (world.refusal !== undefined) throw world.refusal
+        return {
+          connection: { id: 'spiffe://example.org/mesh/proxy', remote },
+          grant: { allowsReference: () => true, allowsIdentity: () => true },
+        }
+      },
     },
     processes: {
       acquire: (pid: number) => {
         held.push(`hold ${pid}`)
-        return { peer: () => undefined, release: () => held.push(`release ${pid}`) }
+        return { peer: () => world.peer, release: () => held.push(`release ${pid}`) }
       },
     },
     calls,
@@ -35,7 +43,7 @@ function brokerFrom(remote = UNIX_ADDRESS) {
       () => {},
       () => {},
     )
-  return { held, calls, call, begin }
+  return { held, calls, call, begin, world }
 }
 
 const invalid = expect.objectContaining({ code: status.INVALID_ARGUMENT, reason: 'WORKLOAD_REFERENCE_INVALID' })
@@ -79,13 +87,38 @@ describe('a call of a broker', () => {
     expect(calls.total).toBe(0)
   })
 
-  it('gives nothing of a process that ended while its credentials were made', () => {
-    const peer = { pid: 7, uid: 1, gid: 1, startTime: '1', isAlive: () => false }
-    expect(() =>
-      brokerFrom()
-        .call()
-        .giving({ peer, selectors: [], entries: [], view: new AgentState().view, explainRefusal: () => {} }),
-    ).toThrow(expect.objectContaining({ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }))
+  describe('gives nothing when, while credentials were made,', () => {
+    const peer = { pid: 7, uid: 1, gid: 1, startTime: '1', isAlive: () => true }
+    const caller = { peer, selectors: [], entries: [], view: new AgentState().view, explainRefusal: () => {} }
+    const begun = () => {
+      const { call, world } = brokerFrom()
+      const begun = call()
+      world.peer = peer
+      begun.begin(
+        { reference: referToPid(7) },
+        () => {},
+        () => {},
+      )
+      return { world, give: () => begun.giving(caller) }
+    }
+
+    it('the process ended', () => {
+      const { world, give } = begun()
+      world.peer = undefined
+      expect(give).toThrow(expect.objectContaining({ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }))
+    })
+
+    it('the process became another user', () => {
+      const { world, give } = begun()
+      world.peer = { ...peer, uid: 2 }
+      expect(give).toThrow(expect.objectContaining({ code: status.UNAVAILABLE }))
+    })
+
+    it('the broker stopped being one', () => {
+      const { world, give } = begun()
+      world.refusal = unauthenticated('the certificate of the connection does not count any more')
+      expect(give).toThrow(world.refusal)
+    })
   })
 
   it('is not served before it has begun', async () => {

@@ -77,10 +77,14 @@ export class BrokerCall<Request extends BrokerRequest> {
   /**
    * To be called before each answer goes out. Written down are the first one, and each that gives other identities.
    *
-   * @throws WorkloadRpcError NOT_FOUND when the process ended while its credentials were made
+   * @throws RpcError when the broker, or the process, is no longer what it was when its credentials were made
    */
   giving({ entries, peer }: Caller): void {
-    if (!peer.isAlive()) throw workloadNotFound()
+    this.#admit()
+    const now = this.#lease?.peer()
+    if (now === undefined) throw workloadNotFound()
+    // It acts as another user since then: what was made is for a program that it may not be any more.
+    if (now !== peer) throw unavailable('the workload has changed meanwhile')
     const spiffeIds = distinctIds(entries)
     const given = JSON.stringify([spiffeIds, this.#withheld])
     if (given === this.#given) return
@@ -118,6 +122,8 @@ export class BrokerCall<Request extends BrokerRequest> {
 
 function requireAllowedReference({ type }: PidReference, { grant, connection }: AdmittedBroker): void {
   if (!grant.allowsReference(type)) throw permissionDenied('this broker may not refer to workloads by process id')
-  // A pid of another host is that of some other program here. SPIFFE Broker API section 3.1.2.
-  if (!connection.remote.isSameHost) throw referenceInvalid('process ids of another host mean nothing here')
+  // A pid of another host, or of another pid namespace, is that of some other program here. SPIFFE Broker API section 3.1.2.
+  if (!connection.remote.sharesPids) {
+    throw referenceInvalid('process ids of another host or pid namespace mean nothing here')
+  }
 }

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { AgentError } from '../agent-error.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { hiddenSocketPath, prepareSocketFolder, publishSocket, withdrawSocket } from '../socket/socket-path.ts'
-import { type RemoteAddress, tcpAddress, UNIX_ADDRESS } from './remote-address.ts'
+import { type RemoteAddress, tcpAddress, unixAddress } from './remote-address.ts'
 
 type Accept = (socket: Socket, remote: RemoteAddress) => void
 
@@ -48,7 +48,7 @@ export class BrokerListener {
   async #listenOnSocket({ path, mode }: { readonly path: string; readonly mode: number }): Promise<void> {
     await prepareSocketFolder(path)
     const hidden = hiddenSocketPath(path)
-    const server = createServer((socket) => this.#accept(socket, UNIX_ADDRESS))
+    const server = createServer((socket) => this.#accept(socket, unixAddress(socket)))
     await this.#listen(server, { path: hidden })
     try {
       await chmod(hidden, mode)

@@ -11,21 +11,23 @@ import {
 import type { Received } from '@countersign/workload-api/server'
 import { type ServerWritableStream, status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
+import { AgentError } from '../agent-error.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
 import { type Follower, PushSchedule } from '../workload-api/push-schedule.ts'
 import { BrokerAudit } from './broker-audit.ts'
 import type { BrokerContext } from './broker-context.ts'
 import { handleSubscription } from './handle-subscription.ts'
 import { KeyedLimit } from './keyed-limit.ts'
-import { UNIX_ADDRESS } from './remote-address.ts'
 
 type Call = ServerWritableStream<Received<SubscribeToX509BundlesRequest>, SubscribeToX509BundlesResponse>
 
-/** The server's side of a call whose other side reads all. */
+/** The server's side of a call. */
 class FakeCall extends EventEmitter {
   readonly request: { readonly reference?: ReturnType<typeof referToPid> }
   readonly errors: unknown[] = []
   written = 0
+  /** Whether the other side reads. */
+  reads = true
 
   constructor(pid: number | undefined) {
     super()
@@ -38,7 +40,7 @@ class FakeCall extends EventEmitter {
 
   write(_message: unknown, done: () => void): boolean {
     this.written += 1
-    done()
+    if (this.reads) done()
     return true
   }
 }
@@ -57,23 +59,25 @@ const given = { id: 'e1', spiffeId: 'spiffe://example.org/shop' } as Entry
 const kept = { id: 'e2', spiffeId: 'spiffe://example.org/admin' } as Entry
 
 /** A stream about a process with two identities, of which the broker may have one. */
-function subscribe(pid: number | undefined = 7) {
+function subscribe(pid: number | undefined = 7, reads = true) {
   const clock = new FakeClock()
   const log = new RecordingLogger()
   const pushes = new OpenSchedule({ clock, random: () => 0.5 })
   const calls = new KeyedLimit({ total: 2, perKey: 1 })
-  const world = { entries: [given, kept], holds: 0, snapshots: 0 }
+  const world = { entries: [given, kept], holds: 0, snapshots: 0, end: () => {} }
   const view = { bundles: new Map(), entries: { match: () => world.entries } }
   const peer = { pid: 7, uid: 1, gid: 1, startTime: '1', isAlive: () => true }
   const context = {
     gate: {
       admit: () => ({
-        connection: { id: 'spiffe://example.org/mesh/proxy', remote: UNIX_ADDRESS },
+        connection: { id: 'spiffe://example.org/mesh/proxy', remote: { text: 'unix', sharesPids: true } },
         grant: { allowsReference: () => true },
       }),
     },
     processes: {
-      acquire: () => {
+      acquire: (wanted: number, onEnd: () => void) => {
+        if (wanted === 8) throw new AgentError('ERR_AGENT_BUSY', 'too many processes are looked at')
+        world.end = onEnd
         world.holds += 1
         return { peer: () => peer, release: () => (world.holds -= 1) }
       },
@@ -103,6 +107,7 @@ function subscribe(pid: number | undefined = 7) {
     },
   )
   const call = new FakeCall(pid)
+  call.reads = reads
   handler(call as unknown as Call)
   const held = () => ({ calls: calls.total, processes: world.holds, followers: pushes.followers })
   return { call, world, clock, pushes, held }
@@ -115,6 +120,23 @@ describe('a subscription of a broker', () => {
     const { call, held } = subscribe(0)
     expect(call.errors).toMatchObject([{ code: status.INVALID_ARGUMENT, reason: 'WORKLOAD_REFERENCE_INVALID' }])
     expect(held()).toEqual(nothing)
+  })
+
+  it('is told to try again when the agent cannot hold one process more', () => {
+    const { call, held } = subscribe(8)
+    expect(call.errors).toMatchObject([{ code: status.UNAVAILABLE }])
+    expect(held()).toEqual(nothing)
+  })
+
+  it('ends with its process, also while the broker does not read', async () => {
+    const { call, held, world, clock } = subscribe(7, false)
+    await settle()
+    expect([call.written, held()]).toEqual([1, { calls: 1, processes: 1, followers: 1 }])
+    world.end()
+    await settle()
+    expect(call.errors).toMatchObject([{ code: status.NOT_FOUND, reason: 'WORKLOAD_NOT_FOUND' }])
+    expect(held()).toEqual(nothing)
+    expect(clock.pendingTimers).toBe(0)
   })
 
   it.each(['cancelled', 'close'])('leaves nothing behind when the call is %s', async (event) => {

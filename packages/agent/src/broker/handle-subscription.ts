@@ -5,6 +5,7 @@ import type { RpcError } from '../workload-api/rpc-error.ts'
 import { type Snapshot, SnapshotStream, type Subject } from '../workload-api/snapshot-stream.ts'
 import { BrokerCall, type BrokerRequest } from './broker-call.ts'
 import type { BrokerContext } from './broker-context.ts'
+import { workloadNotFound } from './workload-rpc-error.ts'
 
 export interface Subscription<Schema extends DescMessage> {
   readonly schema: Schema
@@ -53,7 +54,8 @@ class SubscriptionStream<Request extends BrokerRequest, Schema extends DescMessa
   }
 
   protected override enter(): () => void {
-    const onEnd = () => this.wake()
+    // Not with the next look, which waits for a broker that does not read.
+    const onEnd = () => this.fail(workloadNotFound())
     try {
       this.#brokerCall.begin(this.call.request, () => {}, onEnd)
     } catch (error) {

@@ -22,7 +22,7 @@ export class HeldProcess {
 
   /**
    * @returns `undefined` when no process has this pid
-   * @throws Error when the agent is out of descriptors
+   * @throws AgentError `ERR_AGENT_BUSY` when the agent is out of descriptors
    */
   static hold(pid: number): HeldProcess | undefined {
     const opened = openPidfd(pid)

@@ -41,7 +41,7 @@ export class ProcessTable {
    *
    * @param onEnd called once when it has ended
    * @returns `undefined` when there is none
-   * @throws Error when the agent is out of descriptors
+   * @throws AgentError `ERR_AGENT_BUSY` when the agent is out of descriptors
    */
   acquire(pid: number, onEnd: () => void): ProcessLease | undefined {
     const entry = this.#find(pid)

@@ -1,6 +1,7 @@
-import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf'
+import { create, type DescMessage, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import {
+  BrokerAPI,
   brokerApiMethods,
   KubernetesObjectReferenceSchema,
   referToPid,
@@ -8,6 +9,7 @@ import {
   type WorkloadReference,
   WorkloadReferenceSchema,
 } from '@countersign/workload-api/broker'
+import { MalformedRequest } from '@countersign/workload-api/server'
 import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import {
@@ -22,7 +24,8 @@ import {
   startWorkload,
   withHeader,
 } from '../test-support/broker-world.ts'
-import { hasAtMostOneReference } from './single-reference.ts'
+import { parseReference } from './parse-reference.ts'
+import { isUnambiguous, strictBrokerMethods } from './single-reference.ts'
 
 /** Every request has its reference in field 1. `audience` is field 2 of one of them. */
 function requestBytes(reference: Uint8Array | undefined, audience = 'orders'): Buffer {
@@ -136,13 +139,25 @@ describe('a reference', () => {
   })
 })
 
-describe('hasAtMostOneReference', () => {
+describe('isUnambiguous', () => {
+  const schema = BrokerAPI.method.fetchJWTSVID.input
+  const isPlain = (bytes: Uint8Array) => isUnambiguous(schema, bytes)
+
   it('counts references and what is in them, and nothing else', () => {
-    expect(hasAtMostOneReference(requestBytes(pid(1)))).toBe(true)
-    expect(
-      hasAtMostOneReference(Buffer.concat([requestBytes(pid(1)), Buffer.from([0x12, 1, 0x61, 0x12, 1, 0x62])])),
-    ).toBe(true)
-    expect(hasAtMostOneReference(requestBytes(Buffer.concat([pid(1), pid(2)])))).toBe(false)
-    expect(hasAtMostOneReference(Buffer.from([0x0a, 0x05, 0x00]))).toBe(false)
+    expect(isPlain(requestBytes(pid(1)))).toBe(true)
+    expect(isPlain(Buffer.concat([requestBytes(pid(1)), Buffer.from([0x12, 1, 0x61, 0x12, 1, 0x62])]))).toBe(true)
+    expect(isPlain(requestBytes(Buffer.concat([pid(1), pid(2)])))).toBe(false)
+    expect(isPlain(Buffer.from([0x0a, 0x05, 0x00]))).toBe(false)
+  })
+
+  it('is not misled by a field that is marked as another kind of field, after which a decoder sees others', () => {
+    const [audience, unknown] = [Buffer.from([(2 << 3) | 0, 2]), [(15 << 3) | 2]]
+    const hidden = requestBytes(pid(1), '')
+    const request = Buffer.concat([requestBytes(pid(7)), audience, Buffer.from([...unknown, hidden.length]), hidden])
+    expect(parseReference(fromBinary(schema, request).reference).pid).toBe(1)
+    expect(strictBrokerMethods.fetchJWTSVID.requestDeserialize(request)).toBeInstanceOf(MalformedRequest)
+    const inside = Buffer.concat([pid(7), Buffer.from([(1 << 3) | 0, 7])])
+    expect(isPlain(requestBytes(inside))).toBe(false)
+    expect(isPlain(Buffer.concat([requestBytes(pid(7)), Buffer.from([(14 << 3) | 0, 7])]))).toBe(true)
   })
 })

@@ -22,7 +22,7 @@ interface World {
 function explain({ entries = [], state: status, attest = async () => own, attestMore, isAlive = () => true }: World) {
   const clock = new FakeClock()
   const state = new AgentState()
-  if (status !== 'starting') state.apply(AGENT_ID, 7, entries, new Map())
+  if (status !== 'starting') state.apply({ agentId: AGENT_ID, revision: 7, entries, bundles: new Map() })
   if (status === 'refused') state.refuse()
   const attestors = new AttestorFindings({
     attestors: [

@@ -1,6 +1,6 @@
-import { readlinkSync } from 'node:fs'
 import { type PeerProcess, readLimited } from '@countersign/plugin-kit'
 import { OperatorError } from '../operator/operator-error.ts'
+import { sharesPidNamespace } from '../socket/pid-namespace.ts'
 import { readStartTime } from '../socket/process-start-time.ts'
 import { readProgramPath } from './explain-no-identity.ts'
 
@@ -50,22 +50,12 @@ export async function findProcess(pid: number, readStart = readStartTime): Promi
  *
  * @throws OperatorError `ERR_OPERATOR_PID_NAMESPACE`
  */
-export function rejectOtherPidNamespace(asker: PeerProcess, namespaceOf = readPidNamespace): void {
-  const [own, others] = [namespaceOf('self'), namespaceOf(asker.pid)]
-  // An agent that may not look at root's processes cannot tell.
-  if (own === undefined || others === undefined || own === others) return
+export function rejectOtherPidNamespace(asker: PeerProcess, isShared = sharesPidNamespace): void {
+  if (isShared(asker.pid)) return
   throw new OperatorError(
     'ERR_OPERATOR_PID_NAMESPACE',
     'this command runs in another pid namespace than the agent, where process ids mean other processes',
   )
-}
-
-function readPidNamespace(pid: number | 'self'): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/pid`)
-  } catch {
-    return undefined
-  }
 }
 
 /** The kernel escapes line breaks in names, so no line can be forged. */

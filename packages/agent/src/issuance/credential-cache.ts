@@ -2,14 +2,9 @@ import type { Clock, Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
 import { AgentError } from '../agent-error.ts'
 import { LogLimit } from '../log-limit.ts'
+import { settledWithin } from '../pause.ts'
 import type { FetchOutcome } from '../telemetry/agent-recorder.ts'
-import { renewalTime } from './renewal-time.ts'
-
-export interface Expiring {
-  /** Both by the clock of whoever issued it. Epoch seconds. */
-  readonly issuedAt: number
-  readonly expiresAt: number
-}
+import { type Dated, dated, type Expiring, type Held, lifetimeOf, retrySeconds } from './held-credential.ts'
 
 export interface CredentialCacheOptions<Credential> {
   readonly clock: Clock
@@ -27,17 +22,8 @@ export interface CredentialCacheOptions<Credential> {
   readonly onChange?: () => void
 }
 
-/** A credential and its times by the clock of this host. Epoch seconds. */
-export interface Held<Credential> {
-  readonly credential: Credential
-  readonly renewAt: number
-  /** The end of it, as far as this host can tell. */
-  readonly goodUntil: number
-  readonly usedAt: number
-}
-
 interface Slot<Credential extends Expiring> {
-  current?: { readonly credential: Credential; readonly renewAt: number; readonly goodUntil: number }
+  current?: Dated<Credential>
   fetching?: Promise<Credential>
   failures: number
   /** No new attempt before this moment, while the current one is still good. */
@@ -56,7 +42,6 @@ export interface Cached<Credential> {
 
 /** How long a caller waits for a renewal while the current credential is still good. */
 const RENEWAL_PATIENCE_MS = 2_000
-const MAX_RETRY_SECONDS = 60
 /** Fetches ahead of need, of one kind: those that programs wait for come first. */
 const MAX_AHEAD = 4
 
@@ -152,7 +137,7 @@ export class CredentialCache<Credential extends Expiring> {
     for (const [key, slot] of this.#slots) {
       const { current } = slot
       if (current === undefined || current.renewAt > now || slot.fetching !== undefined) continue
-      const isInUse = now - slot.usedAt < lifetimeOf(current)
+      const isInUse = now - slot.usedAt < lifetimeOf(current.credential)
       if (!isInUse && current.goodUntil <= now) {
         this.#slots.delete(key)
         this.#options.onChange?.()
@@ -206,13 +191,15 @@ export class CredentialCache<Credential extends Expiring> {
    * @throws what `fetch` threw, when there is no credential that is still good
    */
   async get(key: string): Promise<Cached<Credential>> {
-    const now = this.#options.clock.now()
+    const { clock } = this.#options
+    const now = clock.now()
     const slot = this.#touch(key)
     const current = slot.current
     if (current === undefined || current.goodUntil <= now) {
       await this.#fetch(key, slot)
     } else if (current.renewAt <= now && slot.retryAt <= now) {
-      await this.#patiently(this.#fetch(key, slot))
+      // Not for a server that hangs: the caller has a good credential meanwhile.
+      await settledWithin(clock, RENEWAL_PATIENCE_MS, this.#fetch(key, slot))
     }
     return this.#answer(slot)
   }
@@ -254,12 +241,9 @@ export class CredentialCache<Credential extends Expiring> {
     const { clock, random, kind, fetch, onFetch, onChange } = this.#options
     try {
       const credential = await fetch(key)
-      const now = clock.now()
       const isRenewal = slot.current !== undefined
       onFetch?.(kind, isRenewal ? 'renewed' : 'issued')
-      // Where this host's clock is behind the issuer's, the lifetime tells sooner that it is over.
-      const goodUntil = Math.min(credential.expiresAt, now + credential.expiresAt - credential.issuedAt)
-      slot.current = { credential, renewAt: renewalTime(now, goodUntil, random()), goodUntil }
+      slot.current = dated(credential, clock.now(), random())
       slot.failures = 0
       slot.retryAt = 0
       onChange?.()
@@ -267,15 +251,15 @@ export class CredentialCache<Credential extends Expiring> {
       return credential
     } catch (error) {
       slot.failures += 1
-      const delay = Math.min(MAX_RETRY_SECONDS, 2 ** Math.min(slot.failures, 10)) * (0.5 + random() / 2)
-      slot.retryAt = clock.now() + Math.ceil(delay)
+      const retryInSeconds = retrySeconds(slot.failures, random())
+      slot.retryAt = clock.now() + retryInSeconds
       // Nothing to keep for later: a slot that only holds a failure would push out good ones.
       if (slot.current === undefined && this.#slots.get(key) === slot) this.#slots.delete(key)
       const code = errorCode(error)
       onFetch?.(kind, 'failed', code ?? '')
       const admitted = this.#logLimit.admit(String(code))
       if (admitted !== undefined) {
-        const fields = { kind, code, retryInSeconds: Math.ceil(delay), ...admitted }
+        const fields = { kind, code, retryInSeconds, ...admitted }
         this.#options.log.warn(fields, 'credential could not be fetched')
       }
       throw error
@@ -285,20 +269,4 @@ export class CredentialCache<Credential extends Expiring> {
   #tell(keys: readonly string[]): void {
     for (const listener of [...this.#listeners]) listener(keys)
   }
-
-  /** Waits for a renewal, but not for a server that hangs: the caller has a good credential meanwhile. */
-  #patiently(renewal: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#options.clock.schedule(RENEWAL_PATIENCE_MS, resolve)
-      const finish = () => {
-        cancel()
-        resolve()
-      }
-      renewal.then(finish, finish)
-    })
-  }
-}
-
-function lifetimeOf({ credential }: { readonly credential: Expiring }): number {
-  return credential.expiresAt - credential.issuedAt
 }

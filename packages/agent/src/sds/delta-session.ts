@@ -1,19 +1,11 @@
 import { create } from '@bufbuild/protobuf'
-import {
-  type DiscoverySession,
-  Nonces,
-  type OnRejection,
-  readPlainValidation,
-  readReason,
-} from './discovery-session.ts'
+import { DiscoverySession, requireSecretType } from './discovery-session.ts'
 import {
   type DeltaDiscoveryRequest,
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts'
 import { SECRET_TYPE_URL, type SecretResource, versionOf } from './secret-resource.ts'
-import { Subscription } from './subscription.ts'
-import { requireSecretType } from './world-session.ts'
 
 /**
  * Incremental: requests add and take away names, responses hold what has changed and name what is gone.
@@ -25,27 +17,10 @@ import { requireSecretType } from './world-session.ts'
  *
  * @see xDS protocol, "Incremental xDS"
  */
-export class DeltaSession implements DiscoverySession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
-  readonly subscription = new Subscription()
-  readonly #nonces = new Nonces()
-  readonly #onRejection: OnRejection
-  #isPlain: boolean | undefined
-  #isFirst = true
-
-  constructor(onRejection: OnRejection) {
-    this.#onRejection = onRejection
-  }
-
-  get isPlain(): boolean | undefined {
-    return this.#isPlain
-  }
-
+export class DeltaSession extends DiscoverySession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> {
   receive(request: DeltaDiscoveryRequest): boolean {
     requireSecretType(request.typeUrl)
-    const isFirst = this.#isFirst
-    this.#isFirst = false
-    if (isFirst) this.#isPlain = readPlainValidation(request.node)
-    if (request.errorDetail !== undefined) this.#onRejection(readReason(request.errorDetail))
+    const isFirst = this.hear(request)
     const { resourceNamesSubscribe, resourceNamesUnsubscribe } = request
     const changed = this.subscription.change(resourceNamesSubscribe, resourceNamesUnsubscribe)
     if (isFirst) this.subscription.assumeKnown(request.initialResourceVersions)
@@ -69,7 +44,7 @@ export class DeltaSession implements DiscoverySession<DeltaDiscoveryRequest, Del
       resources: changed,
       removedResources: removed,
       typeUrl: SECRET_TYPE_URL,
-      nonce: this.#nonces.next(),
+      nonce: this.nonces.next(),
     })
   }
 }

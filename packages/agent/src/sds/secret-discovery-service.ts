@@ -10,14 +10,14 @@ import { LogLimit } from '../log-limit.ts'
 import { invalidArgument, RpcError, toRpcError } from '../workload-api/rpc-error.ts'
 import type { ServiceContext } from '../workload-api/service-context.ts'
 import { DeltaSession } from './delta-session.ts'
-import { readPlainValidation } from './discovery-session.ts'
+import { readPlainValidation, requireSecretType } from './discovery-session.ts'
 import { type DiscoveryContext, serveDiscovery } from './discovery-stream.ts'
 import type { DiscoveryRequest, DiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery_pb.ts'
 import { file_envoy_service_secret_v3_sds, SecretDiscoveryService } from './gen/envoy/service/secret/v3/sds_pb.ts'
 import type { SdsSettings } from './secret-names.ts'
 import { SecretSource } from './secret-source.ts'
 import { Subscription } from './subscription.ts'
-import { requireSecretType, WorldSession, worldResponse } from './world-session.ts'
+import { WorldSession, worldResponse } from './world-session.ts'
 
 export { file_envoy_service_secret_v3_sds, SecretDiscoveryService }
 

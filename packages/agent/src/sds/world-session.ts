@@ -1,19 +1,11 @@
 import { create } from '@bufbuild/protobuf'
-import { invalidArgument } from '../workload-api/rpc-error.ts'
-import {
-  type DiscoverySession,
-  Nonces,
-  type OnRejection,
-  readPlainValidation,
-  readReason,
-} from './discovery-session.ts'
+import { DiscoverySession, requireSecretType } from './discovery-session.ts'
 import {
   type DiscoveryRequest,
   type DiscoveryResponse,
   DiscoveryResponseSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts'
 import { SECRET_TYPE_URL, type SecretResource, versionOf } from './secret-resource.ts'
-import { Subscription } from './subscription.ts'
 
 /**
  * State of the world: each request says all that is wanted, each response holds all of it that exists.
@@ -27,27 +19,11 @@ import { Subscription } from './subscription.ts'
  * @see xDS protocol, "ACK/NACK and resource type instance version", "Resource updates", "Knowing When a Requested
  *   Resource Does Not Exist"
  */
-export class WorldSession implements DiscoverySession<DiscoveryRequest, DiscoveryResponse> {
-  readonly subscription = new Subscription()
-  readonly #nonces = new Nonces()
-  readonly #onRejection: OnRejection
-  #isPlain: boolean | undefined
-  #isFirst = true
-
-  constructor(onRejection: OnRejection) {
-    this.#onRejection = onRejection
-  }
-
-  get isPlain(): boolean | undefined {
-    return this.#isPlain
-  }
-
+export class WorldSession extends DiscoverySession<DiscoveryRequest, DiscoveryResponse> {
   receive(request: DiscoveryRequest): boolean {
     requireSecretType(request.typeUrl)
-    if (this.#nonces.last !== undefined && request.responseNonce !== this.#nonces.last) return false
-    if (this.#isFirst) this.#isPlain = readPlainValidation(request.node)
-    this.#isFirst = false
-    if (request.errorDetail !== undefined) this.#onRejection(readReason(request.errorDetail))
+    if (this.nonces.last !== undefined && request.responseNonce !== this.nonces.last) return false
+    this.hear(request)
     return this.subscription.replace(request.resourceNames)
   }
 
@@ -56,7 +32,7 @@ export class WorldSession implements DiscoverySession<DiscoveryRequest, Discover
     const isNews = [...resources.values()].some(({ name, version }) => known.get(name) !== version)
     known.clear()
     for (const { name, version } of resources.values()) known.set(name, version)
-    return isNews ? worldResponse(resources, this.#nonces.next()) : undefined
+    return isNews ? worldResponse(resources, this.nonces.next()) : undefined
   }
 }
 
@@ -68,9 +44,4 @@ export function worldResponse(resources: ReadonlyMap<string, SecretResource>, no
     typeUrl: SECRET_TYPE_URL,
     nonce,
   })
-}
-
-/** @throws RpcError INVALID_ARGUMENT for another type of resource; that no type is named is taken for this one */
-export function requireSecretType(typeUrl: string): void {
-  if (typeUrl !== '' && typeUrl !== SECRET_TYPE_URL) throw invalidArgument(`type_url is not ${SECRET_TYPE_URL}`)
 }

@@ -2,11 +2,13 @@
 import { Buffer } from 'node:buffer'
 import { loadLibc } from '@countersign/plugin-kit/peer-credentials'
 import koffi from 'koffi'
+import { AgentError } from '../agent-error.ts'
 
 const POLLIN = 1
 /** Since Linux 5.3; the same number on every architecture that Node runs on. */
 const SYS_PIDFD_OPEN = 434
 const ESRCH = 3
+const EINTR = 4
 /** Also EWOULDBLOCK. */
 const EAGAIN = 11
 const EINVAL = 22
@@ -14,6 +16,8 @@ const EMFILE = 24
 const ENFILE = 23
 const LOCK_EX = 2
 const LOCK_NB = 4
+/** In a row, of a call that takes a microsecond. */
+const MAX_INTERRUPTIONS = 1000
 
 type Poll = (entries: Buffer, count: number, timeoutMs: number) => number
 type Close = (fd: number) => number
@@ -58,14 +62,16 @@ function optional<T>(find: () => T): T | undefined {
  * Opens a descriptor of the process that has a pid now. The caller closes it.
  *
  * @returns `gone` when no process has it, as when it is that of a thread; `unknown` where the kernel has no pidfds
- * @throws Error when the agent is out of descriptors
+ * @throws AgentError `ERR_AGENT_BUSY` when the agent is out of descriptors
  */
 export function openPidfd(pid: number): number | 'gone' | 'unknown' {
   const fd = libc().syscall(SYS_PIDFD_OPEN, pid, 0)
   if (fd >= 0) return fd
   const error = koffi.errno()
   if (error === ESRCH || error === EINVAL) return 'gone'
-  if (error === EMFILE || error === ENFILE) throw new Error('out of file descriptors')
+  if (error === EMFILE || error === ENFILE) {
+    throw new AgentError('ERR_AGENT_BUSY', 'too many processes are looked at', { detail: 'out of file descriptors' })
+  }
   return 'unknown'
 }
 
@@ -74,8 +80,14 @@ export function hasProcessEnded(pidfd: number): boolean {
   const entry = Buffer.alloc(8)
   entry.writeInt32LE(pidfd, 0)
   entry.writeInt16LE(POLLIN, 4)
+  for (let attempt = 0; attempt < MAX_INTERRUPTIONS; attempt++) {
+    const ready = libc().poll(entry, 1, 0)
+    if (ready === 0) return false
+    // A signal to this program says nothing about the other one, which would seem to have ended.
+    if (ready > 0 || koffi.errno() !== EINTR) break
+  }
   // Anything but "nothing to report" counts as ended: a check that cannot be made must not pass.
-  return libc().poll(entry, 1, 0) !== 0
+  return true
 }
 
 export function closeDescriptor(fd: number): void {

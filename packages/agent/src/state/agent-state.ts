@@ -24,6 +24,18 @@ export interface AgentView {
   readonly intermediates: readonly string[]
 }
 
+/** What the server said, as far as it could be read and is believed. Members as in {@link AgentView}. */
+export interface Synchronized {
+  readonly agentId: string
+  readonly revision: number
+  readonly entries: readonly Entry[]
+  readonly bundles: AgentView['bundles']
+  readonly crls?: AgentView['crls']
+  /** Which node aliases stand for this agent: what lies below another is passed over. */
+  readonly aliases?: readonly string[] | undefined
+  readonly intermediates?: AgentView['intermediates'] | undefined
+}
+
 /** What says the same stays the same object, so that everyone can see at a glance that it did not change. */
 function keepSame<T>(before: T | undefined, after: T): T {
   return before !== undefined && isDeepStrictEqual(before, after) ? before : after
@@ -52,20 +64,8 @@ export class AgentState {
     return () => this.#listeners.delete(listener)
   }
 
-  /**
-   * Serves what one synchronization with the server said.
-   *
-   * @param aliases which node aliases stand for this agent, says the server: what lies below another is passed over
-   */
-  apply(
-    agentId: string,
-    revision: number,
-    entries: readonly Entry[],
-    bundles: ReadonlyMap<string, SpiffeBundle>,
-    crls: readonly Uint8Array[] = [],
-    aliases: readonly string[] = [],
-    intermediates: readonly string[] = [],
-  ): void {
+  /** Serves what one synchronization with the server said. */
+  apply({ agentId, revision, entries, bundles, crls = [], aliases = [], intermediates = [] }: Synchronized): void {
     const parents = new Set([agentId, ...aliases])
     const own = entries.filter(({ parentId }) => parents.has(parentId))
     const same = new Map([...bundles].map(([name, each]) => [name, keepSame(this.#view.bundles.get(name), each)]))

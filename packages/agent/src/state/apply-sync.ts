@@ -39,7 +39,8 @@ export function applySync(target: SyncTarget, agentId: string, sync: SyncState):
   if (after !== undefined) bundles.set(trust.trustDomain, after)
   if (before !== undefined && after !== undefined) issuer.forget(withdrawnAuthorities(before, after), after)
   const crls = after === undefined ? [] : believedCrls(sync, after, { log, now: now() })
-  state.apply(agentId, sync.revision, sync.entries, bundles, crls, sync.aliases, sync.intermediates)
+  const { revision, entries, aliases, intermediates } = sync
+  state.apply({ agentId, revision, entries, bundles, crls, aliases, intermediates })
   issuer.keepEntries(new Set(state.view.entries.entries.map(({ id }) => id)))
   tainted.apply(sync.tainted)
 }

@@ -3,7 +3,8 @@ import { Der, Timestamp, WorkloadId } from '@countersign/api'
 import { decodeBase64, encodeBase64 } from '@countersign/protocol'
 import { importSigningKey } from '@countersign/protocol/keys-node'
 import { type Static, Type } from 'typebox'
-import type { CredentialCache, Held } from '../issuance/credential-cache.ts'
+import type { CredentialCache } from '../issuance/credential-cache.ts'
+import type { Held } from '../issuance/held-credential.ts'
 import type { CredentialCaches, WorkloadJwtSvid, WorkloadWitSvid, WorkloadX509Svid } from '../issuance/issuer.ts'
 
 const common = {

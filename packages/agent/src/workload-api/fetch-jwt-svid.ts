@@ -10,6 +10,7 @@ import { handleUnary } from './handle-unary.ts'
 import { assignHints } from './hints.ts'
 import { issueForEntries } from './issue-for-entries.ts'
 import { selectEntries, validateRequestedIdentity } from './requested-identity.ts'
+import { requireStillEntitled } from './require-still-entitled.ts'
 import { keepWhatFits } from './response-limit.ts'
 import { invalidArgument } from './rpc-error.ts'
 import type { AnswerContext, ServiceContext } from './service-context.ts'
@@ -34,7 +35,11 @@ export function validateJwtSvidRequest({ audience, spiffeId }: AskedJwtSvid): vo
   validateRequestedIdentity(spiffeId)
 }
 
-/** Tokens of one program. @throws RpcError PERMISSION_DENIED when it does not have the identity that is asked for */
+/**
+ * Tokens of one program.
+ *
+ * @throws RpcError PERMISSION_DENIED when it does not have the identity that is asked for; UNAVAILABLE when it lost one meanwhile
+ */
 export async function answerJwtSvid(
   context: AnswerContext,
   request: AskedJwtSvid,
@@ -43,6 +48,7 @@ export async function answerJwtSvid(
   const { issuer, log } = context
   const entries = selectEntries(caller, request.spiffeId)
   const { issued } = await issueForEntries(context, entries, (entry) => issuer.jwtSvid(entry, request.audience))
+  requireStillEntitled(context, caller, entries)
   const hints = assignHints(entries, log)
   const svids = issued.map(({ entry, credential }) =>
     create(JWTSVIDSchema, {

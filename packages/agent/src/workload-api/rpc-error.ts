@@ -1,20 +1,12 @@
 import { AttestationError, type Logger } from '@countersign/plugin-kit'
 import { errorCode } from '@countersign/protocol'
-import { type GrpcFailure, GrpcStatus } from '@countersign/workload-api/server'
+import { GrpcStatus } from '@countersign/workload-api/server'
 import { AgentError } from '../agent-error.ts'
+import { CallFailure } from '../grpc/call-failure.ts'
 import { ServerCallError } from '../server-client/server-call-error.ts'
 
 /** How a call of the Workload API ends when it is not answered. `message` goes to the caller. */
-export class RpcError extends Error implements GrpcFailure {
-  readonly code: number
-  readonly details: string
-
-  constructor(code: number, details: string) {
-    super(details)
-    this.code = code
-    this.details = details
-  }
-}
+export class RpcError extends CallFailure {}
 
 /** The request is wrong, and stays wrong: clients give up for good. Never for anything that may pass. */
 export const invalidArgument = (details: string) => new RpcError(GrpcStatus.INVALID_ARGUMENT, details)

@@ -87,7 +87,7 @@ export abstract class SnapshotStream<Request, Schema extends DescMessage> implem
         release()
       }
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
       return
     }
     const close = () => this.#close()
@@ -105,7 +105,7 @@ export abstract class SnapshotStream<Request, Schema extends DescMessage> implem
 
   wake(): void {
     this.#isRaised = true
-    if (!this.#isLooking && !this.#isClosed) this.#look().catch((error) => this.#fail(error))
+    if (!this.#isLooking && !this.#isClosed) this.#look().catch((error) => this.fail(error))
   }
 
   /** Until there is nothing new. */
@@ -151,7 +151,8 @@ export abstract class SnapshotStream<Request, Schema extends DescMessage> implem
     this.#giveUpWriting = undefined
   }
 
-  #fail(error: unknown): void {
+  /** Ends the stream, whatever it is at. */
+  protected fail(error: unknown): void {
     const wasClosed = this.#isClosed
     this.#close()
     if (!wasClosed) this.call.emit('error', this.refuse(error))

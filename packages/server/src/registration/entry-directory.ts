@@ -1,6 +1,6 @@
 import { EntrySetDigest } from '@countersign/api'
 import type { StoreChange } from '../store/change-feed.ts'
-import { eachPageOfEntries } from '../store/entry-store.ts'
+import { eachPageOfEntries } from '../store/entry-queries.ts'
 import { selectNodeSelectors } from '../store/node-store.ts'
 import { currentRevision, type Store } from '../store/store.ts'
 import { type EntryRecord, isOver, toRecord } from './entry-record.ts'

@@ -2,7 +2,7 @@ import type { Entry, EntryEvent } from '@countersign/api'
 import { IdentifierMatcher, WorkloadId } from '@countersign/protocol'
 import type { EntryGuard } from '../authorization/entry-guard.ts'
 import { type EntryLine, selectEntryLines } from '../store/change-log.ts'
-import { selectEntry } from '../store/entry-store.ts'
+import { selectEntry } from '../store/entry-queries.ts'
 import { currentRevision, type Snapshot, type Store } from '../store/store.ts'
 
 const PAGE = 500

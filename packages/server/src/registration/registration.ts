@@ -2,7 +2,8 @@ import type { Entry, EntryBatch, EntryBatchResult, EntryChange, EntryList, NewEn
 import type { Clock } from '@countersign/plugin-kit'
 import type { Audit } from '../audit/audit.ts'
 import type { EntryGuard } from '../authorization/entry-guard.ts'
-import type { EntryFilter, EntryStore } from '../store/entry-store.ts'
+import type { EntryFilter } from '../store/entry-queries.ts'
+import type { EntryStore } from '../store/entry-store.ts'
 import { atStep, EntryError } from './entry-error.ts'
 import { type EntryRules, validateEntry } from './validate-entry.ts'
 

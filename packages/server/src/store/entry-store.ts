@@ -1,18 +1,10 @@
-import type { Entry, EntryBatchResult, NewEntry, Selector } from '@countersign/api'
-import type { ExpressionBuilder } from 'kysely'
+import type { Entry, EntryBatchResult, NewEntry } from '@countersign/api'
 import type { EntryGuard } from '../authorization/entry-guard.ts'
 import { atStep, EntryError } from '../registration/entry-error.ts'
+import { type EntryFilter, isAnyNewer, selectEntries, selectEntry, selectExpired } from './entry-queries.ts'
+import { fromRow, toColumns } from './entry-rows.ts'
 import { requireParent } from './require-parent.ts'
-import type { EntryRow, Schema } from './schema.ts'
-import { type ChangeTransaction, currentRevision, type Snapshot, type Store } from './store.ts'
-
-/** Which entries to list; an absent member matches all. */
-export interface EntryFilter {
-  readonly spiffeId?: string | undefined
-  readonly parentId?: string | undefined
-  /** Those whose identifier is one of these or below it. `spiffe://example.org/` stands for all of that trust domain. */
-  readonly below?: readonly string[] | undefined
-}
+import { type ChangeTransaction, currentRevision, type Store } from './store.ts'
 
 /** What to do to entries, each with its id. */
 export interface EntrySteps {
@@ -178,23 +170,6 @@ async function requireEntry(change: ChangeTransaction, id: string, guard: EntryG
   return entry
 }
 
-/** What a team does not see must not keep its batches from being taken. */
-async function isAnyNewer(snapshot: Snapshot, basis: number, guard: EntryGuard | undefined): Promise<boolean> {
-  let query = snapshot.selectFrom('entries').select('id').where('revision', '>', basis)
-  const below = guard?.visible
-  if (below !== undefined) query = query.where((where) => where.or(below.map((root) => isBelow(where, root))))
-  return (await query.executeTakeFirst()) !== undefined
-}
-
-/** A range of the index: "0" is the character after "/". */
-function isBelow(where: ExpressionBuilder<Schema, 'entries'>, root: string) {
-  const base = root.endsWith('/') ? root.slice(0, -1) : root
-  return where.or([
-    where('spiffe_id', '=', root),
-    where.and([where('spiffe_id', '>=', `${base}/`), where('spiffe_id', '<', `${base}0`)]),
-  ])
-}
-
 /** One after the other. A refusal names its step, as in "create[3]". */
 async function inTurn<T>(name: string, items: readonly T[], run: (item: T) => Promise<Entry>): Promise<Entry[]> {
   const entries: Entry[] = []
@@ -202,46 +177,6 @@ async function inTurn<T>(name: string, items: readonly T[], run: (item: T) => Pr
     entries.push(await run(item).catch((error: unknown) => Promise.reject(atStep(error, `${name}[${index}]`))))
   }
   return entries
-}
-
-export async function selectEntries(snapshot: Snapshot, filter: EntryFilter): Promise<Entry[]> {
-  let query = snapshot.selectFrom('entries').selectAll()
-  if (filter.spiffeId !== undefined) query = query.where('spiffe_id', '=', filter.spiffeId)
-  if (filter.parentId !== undefined) query = query.where('parent_id', '=', filter.parentId)
-  const { below } = filter
-  if (below !== undefined) query = query.where((where) => where.or(below.map((root) => isBelow(where, root))))
-  const rows = await query.orderBy('created_at').orderBy('id').execute()
-  return rows.map(fromRow)
-}
-
-/** Rows that are in memory at a time while all are gone through. */
-const PAGE = 2_000
-
-/** All entries in order of their ids, a few at a time. */
-export async function* eachPageOfEntries(snapshot: Snapshot): AsyncGenerator<Entry[]> {
-  for (let after = ''; ; ) {
-    const rows = await snapshot
-      .selectFrom('entries')
-      .selectAll()
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(PAGE)
-      .execute()
-    yield rows.map(fromRow)
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < PAGE) return
-    after = last.id
-  }
-}
-
-export async function selectEntry(snapshot: Snapshot, id: string): Promise<Entry | undefined> {
-  const row = await snapshot.selectFrom('entries').selectAll().where('id', '=', id).executeTakeFirst()
-  return row && fromRow(row)
-}
-
-async function selectExpired(snapshot: Snapshot, now: number): Promise<Entry[]> {
-  const rows = await snapshot.selectFrom('entries').selectAll().where('expires_at', '<=', now).execute()
-  return rows.map(fromRow)
 }
 
 async function removeEntry(change: ChangeTransaction, entry: Entry, kind: 'entry.deleted' | 'entry.expired') {
@@ -255,55 +190,4 @@ function exists() {
 
 function notFound() {
   return new EntryError('ERR_ENTRY_NOT_FOUND', 'no such entry')
-}
-
-function toColumns(entry: NewEntry) {
-  return {
-    spiffe_id: entry.spiffeId,
-    parent_id: entry.parentId,
-    selectors: JSON.stringify(entry.selectors),
-    selector_key: selectorKey(entry.selectors),
-    x509_svid_ttl: entry.x509SvidTtl ?? null,
-    jwt_svid_ttl: entry.jwtSvidTtl ?? null,
-    wit_ttl: entry.witTtl ?? null,
-    dns_names: toJson(entry.dnsNames),
-    hint: entry.hint ?? null,
-    admin: toFlag(entry.admin),
-    downstream: toFlag(entry.downstream),
-    federates_with: toJson(entry.federatesWith),
-    expires_at: entry.expiresAt ?? null,
-  }
-}
-
-/** JSON of sorted pairs: no separator a value could contain. */
-function selectorKey(selectors: readonly Selector[]): string {
-  return JSON.stringify(selectors.map(({ type, value }) => JSON.stringify([type, value])).sort())
-}
-
-function fromRow(row: EntryRow): Entry {
-  return {
-    id: row.id,
-    revision: row.revision,
-    createdAt: row.created_at,
-    spiffeId: row.spiffe_id,
-    parentId: row.parent_id,
-    selectors: JSON.parse(row.selectors) as Selector[],
-    ...(row.x509_svid_ttl !== null && { x509SvidTtl: row.x509_svid_ttl }),
-    ...(row.jwt_svid_ttl !== null && { jwtSvidTtl: row.jwt_svid_ttl }),
-    ...(row.wit_ttl !== null && { witTtl: row.wit_ttl }),
-    ...(row.dns_names !== null && { dnsNames: JSON.parse(row.dns_names) as string[] }),
-    ...(row.hint !== null && { hint: row.hint }),
-    ...(row.admin !== null && { admin: row.admin === 1 }),
-    ...(row.downstream !== null && { downstream: row.downstream === 1 }),
-    ...(row.federates_with !== null && { federatesWith: JSON.parse(row.federates_with) as string[] }),
-    ...(row.expires_at !== null && { expiresAt: row.expires_at }),
-  }
-}
-
-function toJson(list: readonly string[] | undefined): string | null {
-  return list === undefined ? null : JSON.stringify(list)
-}
-
-function toFlag(value: boolean | undefined): number | null {
-  return value === undefined ? null : Number(value)
 }
