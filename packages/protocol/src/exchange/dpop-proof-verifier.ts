@@ -163,12 +163,15 @@ export class DpopProofVerifier {
     const { crypto, replayMemory } = this.#options
     const expiresAt = issuedAt + this.#maxAge + this.#skew
     return whenReady(crypto.sha256Base64url(`dpop\n${thumbprint}\n${id}`), (key) =>
-      whenReady(replayMemory.remember(key, expiresAt, now, thumbprint), (answer) => {
+      whenReady(replayMemory.remember(key, expiresAt, now, thumbprint, issuedAt - this.#skew), (answer) => {
         if (answer === 'full') {
           throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once')
         }
         if (answer === 'away') {
           throw new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'whether the proof was used before cannot be told now')
+        }
+        if (answer === 'forgotten') {
+          throw new ProofError('ERR_PROOF_REPLAYED', 'proof may have been used before: a new one is needed')
         }
         if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before')
       }),
