@@ -80,7 +80,7 @@ async function rush(
   const replicas = [0, 1].map(() =>
     processes.run(process.execPath, [RUSH, url, prefix, String(capacity), start, ...keys], { timeoutMs: 60_000 }),
   )
-  const sum = { fresh: 0, replayed: 0, full: 0, away: 0 }
+  const sum = { fresh: 0, replayed: 0, full: 0, away: 0, forgotten: 0 }
   for (const { exitCode, stdout, stderr } of await Promise.all(replicas)) {
     if (exitCode !== 0) throw new Error(`replica ended with ${exitCode}: ${stderr}`)
     const counts = JSON.parse(stdout) as Record<ReplayAnswer, number>

@@ -25,6 +25,7 @@ import { OwnWebRoot } from './tls/own-web-root.ts'
 import { TimelyCredential } from './tls/timely-credential.ts'
 import type { TlsCredentialSource } from './tls/tls-credential.ts'
 import { TlsListener } from './tls/tls-listener.ts'
+import { newestTime, openUsedTokens } from './used-tokens/open-used-tokens.ts'
 import { VERSION } from './version.ts'
 
 export interface StartServerOptions {
@@ -239,6 +240,9 @@ async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
   const { tokenService: own, trustDomain, dataDir, plugins } = config
   if (own === undefined) return undefined
   const context = (name: string) => ({ clock, log: log.child({ plugin: name }), dataDir })
+  const usedTokens = await openUsedTokens({ ...parts, dataDir, clock, log })
+  closers.add(() => usedTokens.close())
+  closers.add(parts.gate.onClosed(() => usedTokens.putUpFence(newestTime(parts.gate, clock))))
   const profiles = new Map([...plugins.tokenProfiles].map(([name, create]) => [name, create(context(name))] as const))
   const tokenService = await openTokenService({
     ...parts,
@@ -246,6 +250,7 @@ async function openOAuth({ config, parts, log, clock, closers }: Surroundings) {
     urls: parseTokenServiceUrls(own.issuer, config.svids.jwtIssuer),
     clientCertificates: config.public.clientCertificates,
     trustDomain,
+    usedTokens,
     profiles,
     resolveHost,
     clock,

@@ -125,8 +125,8 @@ export class ChainingGrantVerifier {
     policy.validateClaims?.(claims)
     policy.validateParties?.(verified)
     if (policy.allowsReuse === true) return verified
-    const use = { issuer: issuer.name, subject, id: id ?? jwt.contentDigest, expiresAt: times.expiresAt }
-    return whenReady(useOnce(use, replayMemory, crypto, now, policy.clockSkewSeconds), () => verified)
+    const use = { issuer: issuer.name, subject, id: id ?? jwt.contentDigest, times }
+    return whenReady(useOnce(use, replayMemory, crypto, now, policy), () => verified)
   }
 }
 

@@ -79,10 +79,10 @@ export class ClientAttestationPopVerifier {
         }
         const claims = jws.payload
         requireChallenge(claims, context)
-        const expiresAt = requireProofAge(claims, now, this.#age)
+        const times = requireProofAge(claims, now, this.#age)
         requireAudience(claims, context)
         const id = requireProofId(claims)
-        const use = { kind: 'client-attestation-pop', sender: thumbprint, id, expiresAt } as const
+        const use = { kind: 'client-attestation-pop', sender: thumbprint, id, times } as const
         return whenReady(useProofOnce(use, replayMemory, crypto, now), () => ({ id, algorithm }))
       }),
     )

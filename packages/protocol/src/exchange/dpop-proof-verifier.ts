@@ -13,7 +13,7 @@ import type { ReplayMemory } from '../verification/replay-memory.ts'
 import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
 import { JWT_TYPES } from './oauth-names.ts'
 import { decodeProof, importProofKey, requireProofAlgorithm, requireProofType } from './proof-shape.ts'
-import { requireProofAge, requireProofId, useProofOnce } from './proof-use.ts'
+import { type ProofTimes, requireProofAge, requireProofId, useProofOnce } from './proof-use.ts'
 
 /** Oldest proof accepted where a verifier sets nothing, in seconds. RFC 9449 section 11.1: seconds to minutes. */
 export const DEFAULT_MAX_DPOP_AGE_SECONDS = 60
@@ -81,12 +81,12 @@ export class DpopProofVerifier {
         const claims = jws.payload
         requireTarget(claims, context)
         // RFC 9449 section 4.3 step 11.
-        const expiresAt = requireProofAge(claims, context.now, { maxAge: this.#maxAge, skew: this.#skew })
+        const times = requireProofAge(claims, context.now, { maxAge: this.#maxAge, skew: this.#skew })
         const id = requireProofId(claims)
         requireNonce(claims, context)
         return whenReady(jwkThumbprint(jwk, crypto), (thumbprint) =>
           whenReady(this.#requireTokenHash(claims, context, thumbprint), () =>
-            whenReady(this.#useOnce(id, thumbprint, expiresAt, context.now), () => ({
+            whenReady(this.#useOnce(id, thumbprint, times, context.now), () => ({
               thumbprint,
               // With the algorithm that it was used with: a credential that confirms it must name one.
               jwk: { ...jwk, alg },
@@ -104,9 +104,9 @@ export class DpopProofVerifier {
     return { jwk: parseKey(header.parameters['jwk']), alg }
   }
 
-  #useOnce(id: string, thumbprint: string, expiresAt: number, now: number): Eventual<void> {
+  #useOnce(id: string, thumbprint: string, times: ProofTimes, now: number): Eventual<void> {
     const { crypto, replayMemory } = this.#options
-    return useProofOnce({ kind: 'dpop', sender: thumbprint, id, expiresAt }, replayMemory, crypto, now)
+    return useProofOnce({ kind: 'dpop', sender: thumbprint, id, times }, replayMemory, crypto, now)
   }
 
   #requireTokenHash(claims: JsonObject, { accessToken, boundTo }: DpopContext, thumbprint: string): Eventual<void> {

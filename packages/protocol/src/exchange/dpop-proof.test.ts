@@ -153,8 +153,21 @@ describe('DpopProofVerifier', () => {
   it.each([
     ['full', 'ERR_PROOF_REPLAY_MEMORY_FULL'],
     ['away', 'ERR_PROOF_REPLAY_MEMORY_AWAY'],
+    ['forgotten', 'ERR_PROOF_REPLAYED'],
   ] as const)('refuses when the memory is %s', async (answer, code) => {
     const replayMemory: ReplayMemory = { remember: () => answer }
     await expectCode(() => verify(build(), {}, { replayMemory }), code)
+  })
+
+  it('tells the memory since when a proof can have been used', async () => {
+    const told: unknown[] = []
+    const replayMemory: ReplayMemory = {
+      remember(...use) {
+        told.push(use[4])
+        return 'fresh'
+      },
+    }
+    await verify(build(), { now: NOW + 20 }, { replayMemory })
+    expect(told).toEqual([NOW - 30])
   })
 })

@@ -47,8 +47,8 @@ export class PrivateKeyJwtVerifier {
       requireServerAudience(claims['aud'], names, policy.allowsTokenEndpointAudience === true)
       const id = requireText(claims, 'jti', 'ERR_CREDENTIAL_ID')
       if (id.length > MAX_ID_LENGTH) throw new CredentialError('ERR_CREDENTIAL_ID', '"jti" of credential is too long')
-      const use = { issuer: client.name, subject, id, expiresAt: jwt.times.expiresAt }
-      return whenReady(useOnce(use, replayMemory, crypto, now, policy.clockSkewSeconds), () => ({
+      const use = { issuer: client.name, subject, id, times: jwt.times }
+      return whenReady(useOnce(use, replayMemory, crypto, now, policy), () => ({
         ...jwt,
         subject,
         id,

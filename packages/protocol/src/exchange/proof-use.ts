@@ -13,18 +13,25 @@ export interface ProofAge {
   readonly skew: number
 }
 
+/** When a proof can be used. Seconds since the Unix epoch. */
+export interface ProofTimes {
+  /** No verifier can have accepted it before. */
+  readonly usableFrom: number
+  /** From then on it is refused for its age. */
+  readonly expiresAt: number
+}
+
 /**
- * @returns seconds since the Unix epoch from which on the proof is refused for its age
  * @throws ProofError `ERR_PROOF_MALFORMED`, `ERR_PROOF_ISSUED_IN_FUTURE`, `ERR_PROOF_EXPIRED`
  */
-export function requireProofAge(claims: JsonObject, now: number, { maxAge, skew }: ProofAge): number {
+export function requireProofAge(claims: JsonObject, now: number, { maxAge, skew }: ProofAge): ProofTimes {
   const iat = claims['iat']
   if (typeof iat !== 'number' || !Number.isFinite(iat)) {
     throw new ProofError('ERR_PROOF_MALFORMED', 'proof claim "iat" is missing or not a number')
   }
   if (!(iat - skew <= now)) throw new ProofError('ERR_PROOF_ISSUED_IN_FUTURE', 'proof is from the future')
   if (!(iat + maxAge + skew > now)) throw new ProofError('ERR_PROOF_EXPIRED', 'proof is too old')
-  return iat + maxAge + skew
+  return { usableFrom: iat - skew, expiresAt: iat + maxAge + skew }
 }
 
 /** @throws ProofError `ERR_PROOF_ID` */
@@ -41,7 +48,7 @@ export interface SingleUseProof {
   readonly sender: string
   /** `jti`. */
   readonly id: string
-  readonly expiresAt: number
+  readonly times: ProofTimes
 }
 
 /**
@@ -51,18 +58,21 @@ export interface SingleUseProof {
  *   told
  */
 export function useProofOnce(
-  { kind, sender, id, expiresAt }: SingleUseProof,
+  { kind, sender, id, times }: SingleUseProof,
   memory: ReplayMemory,
   crypto: CryptoBackend,
   now: number,
 ): Eventual<void> {
   return whenReady(crypto.sha256Base64url(`${kind}\n${sender}\n${id}`), (key) =>
-    whenReady(memory.remember(key, expiresAt, now, sender), (answer) => {
+    whenReady(memory.remember(key, times.expiresAt, now, sender, times.usableFrom), (answer) => {
       if (answer === 'full') {
         throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once')
       }
       if (answer === 'away') {
         throw new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'whether the proof was used before cannot be told now')
+      }
+      if (answer === 'forgotten') {
+        throw new ProofError('ERR_PROOF_REPLAYED', 'proof may have been used before: a new one is needed')
       }
       if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before')
     }),

@@ -1,7 +1,12 @@
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import { CredentialError } from '../verification/credential-error.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
-import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
+import {
+  type CredentialTimes,
+  DEFAULT_CLOCK_SKEW_SECONDS,
+  type TimePolicy,
+  usableFrom,
+} from '../verification/time-window.ts'
 
 /** Longest `jti` read. */
 export const MAX_ID_LENGTH = 1024
@@ -12,7 +17,7 @@ export interface SingleUseToken {
   readonly subject: string
   /** `jti`, or what stands for one. */
   readonly id: string
-  readonly expiresAt: number
+  readonly times: CredentialTimes
 }
 
 /**
@@ -26,11 +31,13 @@ export function useOnce(
   memory: ReplayMemory,
   crypto: CryptoBackend,
   now: number,
-  clockSkewSeconds = DEFAULT_CLOCK_SKEW_SECONDS,
+  policy: TimePolicy,
 ): Eventual<void> {
+  const { times, issuer } = token
+  const end = times.expiresAt + (policy.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS)
   // JSON, since a name with a line break in it could make two tokens look like one. Hashed, for a bounded size.
-  return whenReady(crypto.sha256Base64url(JSON.stringify([token.issuer, token.subject, token.id])), (key) =>
-    whenReady(memory.remember(key, token.expiresAt + clockSkewSeconds, now, token.issuer), (answer) => {
+  return whenReady(crypto.sha256Base64url(JSON.stringify([issuer, token.subject, token.id])), (key) =>
+    whenReady(memory.remember(key, end, now, issuer, usableFrom(times, policy)), (answer) => {
       if (answer === 'full') {
         throw new CredentialError('ERR_CREDENTIAL_REPLAY_MEMORY_FULL', 'too many credentials are in use at once')
       }
@@ -38,6 +45,12 @@ export function useOnce(
         throw new CredentialError(
           'ERR_CREDENTIAL_REPLAY_MEMORY_AWAY',
           'whether the credential was used before cannot be told now',
+        )
+      }
+      if (answer === 'forgotten') {
+        throw new CredentialError(
+          'ERR_CREDENTIAL_REPLAYED',
+          'credential may have been used before: a new one is needed',
         )
       }
       if (answer !== 'fresh') throw new CredentialError('ERR_CREDENTIAL_REPLAYED', 'credential was used before')

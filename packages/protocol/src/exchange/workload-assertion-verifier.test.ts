@@ -12,13 +12,13 @@ import {
   NOW,
   serviceAccountToken,
 } from '../test-support/exchange-fixtures.ts'
-import { InProcessReplayMemory } from '../verification/replay-memory.ts'
+import { InProcessReplayMemory, type ReplayMemory } from '../verification/replay-memory.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 import { type AssertionPolicy, WorkloadAssertionVerifier } from './workload-assertion-verifier.ts'
 
 const cluster = issuerWith(clusterKey)
 
-function createVerifier(replayMemory: { remember(): never | 'full' | 'away' } | InProcessReplayMemory) {
+function createVerifier(replayMemory: ReplayMemory) {
   return new WorkloadAssertionVerifier({ crypto: nodeCrypto, names: NAMES, replayMemory })
 }
 
@@ -168,9 +168,33 @@ describe('WorkloadAssertionVerifier', () => {
     it.each([
       ['full', 'ERR_CREDENTIAL_REPLAY_MEMORY_FULL'],
       ['away', 'ERR_CREDENTIAL_REPLAY_MEMORY_AWAY'],
+      ['forgotten', 'ERR_CREDENTIAL_REPLAYED'],
     ] as const)('and refuses when the memory is %s', async (answer, code) => {
       const verifier = createVerifier({ remember: () => answer })
       await expectCode(() => verifier.verify(serviceAccountToken(), findOnly(cluster), () => ({}), NOW), code)
+    })
+
+    it.each<[string, object, object, number | undefined]>([
+      ['when it was issued', { iat: NOW - 5, nbf: undefined }, {}, NOW - 35],
+      ['from when on it is valid', { iat: NOW - 50, nbf: NOW - 5 }, { clockSkewSeconds: 10 }, NOW - 15],
+      [
+        'when it ends, and how long it can live',
+        { iat: undefined, nbf: undefined },
+        { maxLifetimeSeconds: 60 },
+        NOW - 30,
+      ],
+      ['nothing of its age', { iat: undefined, nbf: undefined }, {}, undefined],
+    ])('and tells the memory since when it can have been used, by %s', async (_, claims, policy, expected) => {
+      const told: unknown[] = []
+      const verifier = createVerifier({
+        remember(...use) {
+          told.push(use[4])
+          return 'fresh'
+        },
+      })
+      const token = serviceAccountToken({ exp: NOW + 60, ...claims })
+      await verifier.verify(token, findOnly(cluster), () => policy, NOW)
+      expect(told).toEqual([expected])
     })
 
     it('does not spend one that is refused', async () => {

@@ -82,10 +82,9 @@ export class WorkloadAssertionVerifier {
     const id = optionalId(claims)
     const verified = { ...jwt, subject, id }
     if (policy.allowsReuse === true) return verified
-    const { expiresAt } = jwt.times
     // Without an id, its content is its name: a second signature over the same does not make it another one.
-    const use = { issuer: issuer.name, subject, id: id ?? jwt.contentDigest, expiresAt }
-    return whenReady(useOnce(use, replayMemory, crypto, now, policy.clockSkewSeconds), () => verified)
+    const use = { issuer: issuer.name, subject, id: id ?? jwt.contentDigest, times: jwt.times }
+    return whenReady(useOnce(use, replayMemory, crypto, now, policy), () => verified)
   }
 }
 

@@ -184,7 +184,7 @@ export class HttpSignatureVerifier {
   }
 
   /** Last, so that a message refused for another reason does not use up its one use. */
-  #rejectReplay(wit: VerifiedWit, { nonce, expires }: SignatureParameters, now: number): Eventual<void> {
+  #rejectReplay(wit: VerifiedWit, { nonce, created, expires }: SignatureParameters, now: number): Eventual<void> {
     const memory = this.#options.replayMemory
     if (memory === undefined) return
     // With the key's own coordinates: two workloads that share an identifier must not block each other's messages.
@@ -192,7 +192,7 @@ export class HttpSignatureVerifier {
     // Hashed, so that what a sender writes does not decide how much memory it takes; named, so that a WPT may share it.
     const name = `http-signature\n${sender}\n${distinctiveMember(wit.confirmationJwk)}\n${nonce}`
     return whenReady(this.#options.crypto.sha256Base64url(name), (key) =>
-      whenReady(memory.remember(key, expires + this.#skew, now, sender), (answer) => {
+      whenReady(memory.remember(key, expires + this.#skew, now, sender, created - this.#skew), (answer) => {
         if (answer === 'full') {
           throw new SignatureError('ERR_SIGNATURE_REPLAY_MEMORY_FULL', 'too many signatures are in use at once', {
             detail: sender,

@@ -4,8 +4,9 @@ import type { Eventual } from '../keys/crypto-backend.ts'
  * What a memory says of a proof. Only `fresh` is a yes.
  *
  * `full`: nothing may be forgotten yet and nothing more fits. `away`: the memory is somewhere else and cannot be asked.
+ * `forgotten`: the memory began later than the proof can have been used, or has lost what came before.
  */
-export type ReplayAnswer = 'fresh' | 'replayed' | 'full' | 'away'
+export type ReplayAnswer = 'fresh' | 'replayed' | 'full' | 'away' | 'forgotten'
 
 /** Remembers which proofs were used. `remember` is one atomic step: of several callers with one key, one gets `fresh`. */
 export interface ReplayMemory {
@@ -13,8 +14,10 @@ export interface ReplayMemory {
    * @param key names sender and proof, so the same key always comes with the same sender
    * @param expiresAt seconds since the Unix epoch from which on the proof is refused for its age anyway
    * @param sender who made the proof: no sender may use up the memory of all
+   * @param usableFrom seconds since the Unix epoch before which no verifier of this memory can have accepted the proof,
+   *   for memories that may have lost what came before some time
    */
-  remember(key: string, expiresAt: number, now: number, sender?: string): Eventual<ReplayAnswer>
+  remember(key: string, expiresAt: number, now: number, sender?: string, usableFrom?: number): Eventual<ReplayAnswer>
 }
 
 export interface ReplayMemoryOptions {

@@ -68,6 +68,21 @@ export function validateTimes(times: CredentialTimes, now: number, policy: TimeP
   }
 }
 
+/**
+ * The time before which nobody with this policy can have accepted a credential of an issuer whose clock is right, as far as
+ * the credential tells. Seconds since the Unix epoch; `undefined` when it tells nothing.
+ */
+export function usableFrom(
+  { expiresAt, notBefore, issuedAt }: CredentialTimes,
+  policy: TimePolicy,
+): number | undefined {
+  const skew = policy.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS
+  const begun = Math.max(issuedAt ?? Number.NEGATIVE_INFINITY, notBefore ?? Number.NEGATIVE_INFINITY)
+  if (begun !== Number.NEGATIVE_INFINITY) return begun - skew
+  const { maxLifetimeSeconds } = policy
+  return maxLifetimeSeconds === undefined ? undefined : expiresAt - maxLifetimeSeconds - skew
+}
+
 function numericDate(claims: JsonObject, name: string): number | undefined {
   const value = claims[name]
   if (value === undefined) return undefined

@@ -470,10 +470,10 @@ describe.each(BACKENDS)('WptVerifier on a %s backend', (_, crypto) => {
     })
 
     it('asks a memory elsewhere, and keeps entries for the skew too', async () => {
-      const seen: { key: string; expiresAt: number; now: number }[] = []
+      const seen: { key: string; expiresAt: number; now: number; usableFrom: number | undefined }[] = []
       const remote: ReplayMemory = {
-        remember: async (key, expiresAt, now) => {
-          seen.push({ key, expiresAt, now })
+        remember: async (key, expiresAt, now, _sender, usableFrom) => {
+          seen.push({ key, expiresAt, now, usableFrom })
           return seen.length === 1 ? 'fresh' : 'replayed'
         },
       }
@@ -481,7 +481,8 @@ describe.each(BACKENDS)('WptVerifier on a %s backend', (_, crypto) => {
       const context = await contextOf(fixture)
       await verifier.verify(fixture.proof, context)
       await expectCode(() => verifier.verify(fixture.proof, context), 'ERR_PROOF_REPLAYED')
-      expect(seen[0]).toMatchObject({ expiresAt: NOW + 60 + SKEW, now: NOW })
+      // No proof is accepted that ends more than the longest lifetime, and the skew, from now.
+      expect(seen[0]).toMatchObject({ expiresAt: NOW + 60 + SKEW, now: NOW, usableFrom: NOW + 60 - 300 - SKEW })
       expect(seen[0]?.key).not.toContain(witToken)
     })
 

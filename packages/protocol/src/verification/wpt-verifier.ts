@@ -48,11 +48,13 @@ export interface VerifiedProof {
 export class WptVerifier {
   readonly #options: WptVerifierOptions
   readonly #skew: number
+  readonly #maxLifetime: number
   readonly #headers = new HeaderMemo()
 
   constructor(options: WptVerifierOptions) {
     this.#options = options
     this.#skew = options.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS
+    this.#maxLifetime = options.maxLifetimeSeconds ?? DEFAULT_MAX_PROOF_LIFETIME_SECONDS
   }
 
   /** @throws ProofError `ERR_PROOF_*`, one code for each rule of the draft's list */
@@ -113,7 +115,7 @@ export class WptVerifier {
     if (!(exp + this.#skew > now)) {
       throw new ProofError('ERR_PROOF_EXPIRED', 'proof has expired', { detail: `exp ${exp}, now ${now}` })
     }
-    const limit = this.#options.maxLifetimeSeconds ?? DEFAULT_MAX_PROOF_LIFETIME_SECONDS
+    const limit = this.#maxLifetime
     if (!(exp - now <= limit + this.#skew)) {
       throw new ProofError('ERR_PROOF_LIFETIME', `proof expires more than ${limit} seconds ahead`)
     }
@@ -130,11 +132,13 @@ export class WptVerifier {
     if (memory === undefined) return
     // With the key's own coordinates: two workloads that share an identifier must not block each other's proofs.
     const sender = wit.subject.toString()
+    // A proof does not say when it was made, only that it was not accepted longer than this before its end.
+    const usableFrom = expiresAt - this.#maxLifetime - this.#skew
     // Hashed, so that what a sender writes does not decide how much memory a proof takes.
     return whenReady(
       this.#options.crypto.sha256Base64url(`${sender}\n${distinctiveMember(wit.confirmationJwk)}\n${id}`),
       (key) =>
-        whenReady(memory.remember(key, expiresAt + this.#skew, now, sender), (answer) => {
+        whenReady(memory.remember(key, expiresAt + this.#skew, now, sender, usableFrom), (answer) => {
           if (answer === 'full') {
             throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once', {
               detail: sender,

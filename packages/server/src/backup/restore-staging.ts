@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HIGH_WATER_FILE } from '../recovery/high-water-mark.ts'
 import { writePrivateFile } from '../tls/write-private-file.ts'
+import { USED_TOKENS_FOLDER } from '../used-tokens/read-used-tokens.ts'
 import { BackupError } from './backup-error.ts'
 import { writing } from './extract-backup.ts'
 import { STORE_NAME } from './make-backup.ts'
@@ -25,6 +26,7 @@ const OWN_NAMES = [
   'public-root.pem',
   'public-root-key.pem',
   HIGH_WATER_FILE,
+  USED_TOKENS_FOLDER,
 ]
 
 /** Whether a restore was cut short after everything was ready. */

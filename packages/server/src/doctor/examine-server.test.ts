@@ -67,6 +67,13 @@ describe('doctor on a stopped server', () => {
     ['a folder others can write to', 'data folder', 'problem', /chmod 700/, ({ dataDir }) => chmod(dataDir, 0o777)],
     ['a folder others can read', 'data folder', 'warning', /chmod 700/, ({ dataDir }) => chmod(dataDir, 0o755)],
     [
+      'a system that stopped before the server did',
+      'used tokens',
+      'warning',
+      /clients make new ones/,
+      ({ database }) => database().exec("INSERT INTO used_token_files (id, name) VALUES (1, 'a')"),
+    ],
+    [
       'a key of the web root others can read',
       'web root',
       'problem',

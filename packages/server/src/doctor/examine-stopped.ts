@@ -15,6 +15,7 @@ import type { HoldCause } from '../store/recovery-store.ts'
 import type { AuthorityRow } from '../store/schema.ts'
 import { damageOf, pragma } from '../store/store-damage.ts'
 import { examineState, ok } from './examine-state.ts'
+import { examineUsedTokens, readUsedTokenFiles } from './examine-used-tokens.ts'
 import type { ServerState } from './server-state.ts'
 
 /**
@@ -29,27 +30,33 @@ export async function examineStopped({ dataDir, plugins }: ServerConfig, now: nu
   const stored = withStoreFile(path, readState)
   const keyManager = plugins.keyManager({ clock: systemClock, log: silentLogger, dataDir })
   const names = new Set(stored.authorities.map(({ keyName }) => keyName))
-  return examineState(
+  const { usedTokenFiles, ...state } = stored
+  const findings = await examineState(
     {
-      ...stored,
+      ...state,
       highWater: readHighWater(join(dataDir, HIGH_WATER_FILE)),
       hasKey: async (authority) => (await keyOfAuthority(keyManager, authority)) !== undefined,
       orphanKeys: (await keyManager.listKeys()).filter((name) => isOwnKeyName(name) && !names.has(name)),
     },
     now,
   )
+  return [...findings, ...examineUsedTokens(dataDir, usedTokenFiles)]
 }
 
-type StoredState = Pick<ServerState, 'damage' | 'schemaVersion' | 'revision' | 'authorities' | 'holds'>
+interface StoredState extends Pick<ServerState, 'damage' | 'schemaVersion' | 'revision' | 'authorities' | 'holds'> {
+  readonly usedTokenFiles: string | undefined
+}
 
 function readState(database: DatabaseSync): StoredState {
   const damage = damageOf(database)
   const schemaVersion = Number(pragma(database, 'user_version'))
-  if (damage !== undefined) return { damage, schemaVersion, revision: 0, authorities: [], holds: [] }
+  if (damage !== undefined)
+    return { damage, schemaVersion, revision: 0, authorities: [], holds: [], usedTokenFiles: undefined }
   const { value } = database.prepare('SELECT value FROM revision').get() as { value: number }
   const rows = database.prepare('SELECT * FROM authorities ORDER BY not_before, id').all() as unknown as AuthorityRow[]
   const authorities: Authority[] = rows.map((row) => authorityOfRow(row))
-  return { damage, schemaVersion, revision: value, authorities, holds: readHolds(database) }
+  const usedTokenFiles = readUsedTokenFiles(database)
+  return { damage, schemaVersion, revision: value, authorities, holds: readHolds(database), usedTokenFiles }
 }
 
 function readHolds(database: DatabaseSync): ServerState['holds'] {

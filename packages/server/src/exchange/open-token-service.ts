@@ -1,7 +1,14 @@
 /** Puts the token service together, where one is configured. */
 import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
-import { AudiencePolicy, RequestVerifier, type TrustStore, WitVerifier, WptVerifier } from '@countersign/protocol'
+import {
+  AudiencePolicy,
+  type ReplayMemory,
+  RequestVerifier,
+  type TrustStore,
+  WitVerifier,
+  WptVerifier,
+} from '@countersign/protocol'
 import { DpopNonces, DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
@@ -11,7 +18,6 @@ import type { ResolveHost } from '../federation/resolve-address.ts'
 import type { ServerParts } from '../server-parts.ts'
 import { selectCrls } from '../store/crl-store.ts'
 import { RevokedTokenStore } from '../store/revoked-token-store.ts'
-import { UsedTokenStore } from '../store/used-token-store.ts'
 import { BundleTrust } from './bundle-trust.ts'
 import { authenticateClient } from './client-authentication/authenticate-client.ts'
 import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
@@ -52,6 +58,8 @@ export interface TokenServiceParts
   /** Whether the public listener asks for client certificates. */
   readonly clientCertificates: boolean
   readonly profiles: ReadonlyMap<string, TokenProfile>
+  /** Which assertions and proofs were used. */
+  readonly usedTokens: ReplayMemory
   readonly resolveHost: ResolveHost
   readonly clock: Clock
   readonly log: Logger
@@ -82,7 +90,7 @@ export interface TokenService {
  * @throws ConfigError `ERR_CONFIG_*` when the document of rules cannot be read
  */
 export async function openTokenService(parts: TokenServiceParts): Promise<TokenService> {
-  const { config, urls, trustDomain, store, bundles, audit, clock, log } = parts
+  const { config, urls, trustDomain, store, bundles, usedTokens, audit, clock, log } = parts
   const crypto = nodeCrypto
   validateIssuers(config.issuers)
   const issuers = new Issuers(config.issuers.map((issuer) => openIssuer(issuer, parts)))
@@ -96,7 +104,6 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const profiles = new TokenProfiles(parts.profiles)
   const rules = await readRules(parts)
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
-  const usedTokens = new UsedTokenStore(store)
   const revoked = new RevokedTokenStore(store)
   const nonces = config.dpopNonce ? new DpopNonces(crypto) : undefined
   const host = new TokenServiceHost({

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StoreError } from '../store/store-error.ts'
+import { syncFolder } from './sync-folder.ts'
 
 export const HIGH_WATER_FILE = 'high-water'
 
@@ -183,15 +184,6 @@ function parseSlot(text: string): (HighWater & { readonly turn: number }) | unde
 
 function checksum(text: string): string {
   return createHash('sha256').update(text, 'latin1').digest('hex')
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
 }
 
 function translating<T>(work: () => T): T {

@@ -224,4 +224,12 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE change_log ADD COLUMN previous_spiffe_id TEXT;
   ALTER TABLE join_tokens ADD COLUMN selectors TEXT;
   `,
+  `
+  CREATE TABLE used_token_files (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO used_token_files (id, name) SELECT 1, '' WHERE EXISTS (SELECT 1 FROM used_tokens);
+  DROP TABLE used_tokens;
+  `,
 ]

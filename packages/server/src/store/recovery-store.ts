@@ -1,5 +1,6 @@
 import { selectBundles, upsertBundle } from './bundle-store.ts'
 import type { ChangeTransaction, Snapshot, Store } from './store.ts'
+import { NO_FILES, setUsedTokenFiles } from './used-token-files-store.ts'
 
 /**
  * - `restored`: `countersign server restore` put a backup in place
@@ -112,6 +113,7 @@ async function setHold({ db, now, record }: ChangeTransaction, cause: HoldCause)
     .set({ held_since: now, cause, lost_before: now })
     .where('id', '=', 1)
     .executeTakeFirstOrThrow()
+  await setUsedTokenFiles(db, NO_FILES)
   await record('issuance.held', cause)
   return { cause, since: now }
 }

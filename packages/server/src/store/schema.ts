@@ -148,11 +148,11 @@ export interface CrlRow {
   readonly der: string
 }
 
-/** An assertion or proof that was used, until it would be refused for its age. */
-export interface UsedTokenRow {
-  /** A hash. */
-  readonly key: string
-  readonly expires_at: number
+/** The files in which used assertions and proofs are remembered. One row at the most. */
+export interface UsedTokenFilesRow {
+  readonly id: number
+  /** What the files call themselves; of no files when what was used may be forgotten. */
+  readonly name: string
 }
 
 /** An access token that was taken back. */
@@ -213,7 +213,7 @@ export interface Schema {
   readonly taint_reports: TaintReportRow
   readonly certificates: CertificateRow
   readonly crls: CrlRow
-  readonly used_tokens: UsedTokenRow
+  readonly used_token_files: UsedTokenFilesRow
   readonly revoked_tokens: RevokedTokenRow
   /** What the upstream said last: JSON. */
   readonly upstream_bundle: { readonly id: number; readonly document: string; readonly updated_at: number }
