@@ -69,7 +69,13 @@ describe('token endpoint', () => {
         'urn:ietf:params:oauth:grant-type:token-exchange',
       ],
       identity_chaining_requested_token_types_supported: ['urn:ietf:params:oauth:token-type:jwt'],
-      token_endpoint_auth_methods_supported: ['private_key_jwt', 'spiffe_jwt', 'wit_wpt'],
+      token_endpoint_auth_methods_supported: [
+        'private_key_jwt',
+        'spiffe_jwt',
+        'wit_wpt',
+        'wit_http_signature',
+        'spiffe_wit',
+      ],
     })
     expect((await at('/oauth2/.well-known/openid-configuration')).body).toEqual(metadata.body)
     const keys = await at('/oauth2/jwks')
