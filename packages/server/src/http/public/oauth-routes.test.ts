@@ -77,6 +77,10 @@ describe('token endpoint', () => {
         'spiffe_wit',
       ],
     })
+    // RFC 8414 section 2: required with private_key_jwt, at each of these endpoints.
+    for (const name of ['token', 'introspection', 'revocation']) {
+      expect(metadata.body[`${name}_endpoint_auth_signing_alg_values_supported`]).toContain('ES256')
+    }
     expect((await at('/oauth2/.well-known/openid-configuration')).body).toEqual(metadata.body)
     const keys = await at('/oauth2/jwks')
     expect(keys.headers['cache-control']).toBe('public, max-age=60')
