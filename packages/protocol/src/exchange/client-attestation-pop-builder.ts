@@ -12,6 +12,8 @@ export interface ClientAttestationPopContent {
   readonly now: number
   /** As the server last gave it, by its challenge endpoint or in `OAuth-Client-Attestation-Challenge`. */
   readonly challenge?: string
+  /** `iss`, the `client_id`: only for servers by drafts before -08, which ask for it. */
+  readonly issuer?: string
 }
 
 /**
@@ -31,7 +33,7 @@ export class ClientAttestationPopBuilder {
   }
 
   /** @returns the compact token for the `OAuth-Client-Attestation-PoP` field of exactly one request */
-  build({ audience, now, challenge }: ClientAttestationPopContent): Eventual<string> {
+  build({ audience, now, challenge, issuer }: ClientAttestationPopContent): Eventual<string> {
     const codec = this.#crypto.codec ?? portableCodec
     return signJws(
       this.#header,
@@ -40,6 +42,7 @@ export class ClientAttestationPopBuilder {
         jti: codec.encodeBase64url(this.#crypto.randomBytes(ID_BYTES)),
         iat: now,
         ...(challenge === undefined ? {} : { challenge }),
+        ...(issuer === undefined ? {} : { iss: issuer }),
       },
       this.#key,
       this.#crypto.codec,

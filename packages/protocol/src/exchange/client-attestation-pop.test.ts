@@ -40,6 +40,8 @@ describe('ClientAttestationPopBuilder', () => {
     expect(header).toEqual({ typ: 'oauth-client-attestation-pop+jwt', alg: 'ES256' })
     expect(claims).toEqual({ aud: NAMES.issuer, jti: expect.stringMatching(/^[\w-]{22}$/), iat: NOW })
     expect(decodeToken(pop('c')).claims['challenge']).toBe('c')
+    const older = builder.build({ ...TARGET, issuer: 'client' }) as string
+    expect(decodeToken(older).claims['iss']).toBe('client')
   })
 
   it('is read by another implementation', async () => {

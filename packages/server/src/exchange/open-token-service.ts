@@ -1,15 +1,8 @@
 /** Puts the token service together, where one is configured. */
 import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
-import {
-  AudiencePolicy,
-  type ReplayMemory,
-  RequestVerifier,
-  type TrustStore,
-  WitVerifier,
-  WptVerifier,
-} from '@countersign/protocol'
-import { DpopNonces, DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
+import type { ReplayMemory, TrustStore } from '@countersign/protocol'
+import { DpopNonces, OAuthError } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
 import { parseAddressRange } from '../federation/address-range.ts'
@@ -19,10 +12,12 @@ import type { ServerParts } from '../server-parts.ts'
 import { selectCrls } from '../store/crl-store.ts'
 import { RevokedTokenStore } from '../store/revoked-token-store.ts'
 import { BundleTrust } from './bundle-trust.ts'
+import { AttestedClient } from './client-authentication/attested-client.ts'
 import { authenticateClient } from './client-authentication/authenticate-client.ts'
 import { JwtAssertion } from './client-authentication/jwt-assertion.ts'
 import { PrivateKeyJwt } from './client-authentication/private-key-jwt.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
+import { SpiffeWit } from './client-authentication/spiffe-wit.ts'
 import { SpiffeX509 } from './client-authentication/spiffe-x509.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
 import { ExchangeError } from './exchange-error.ts'
@@ -30,9 +25,11 @@ import { ClientCredentials } from './grants/client-credentials.ts'
 import { JwtBearer } from './grants/jwt-bearer.ts'
 import { TokenExchange } from './grants/token-exchange.ts'
 import { type IntrospectionResponse, introspect } from './introspection.ts'
+import { Attesters, CLIENT_ATTESTATION_PROFILE } from './issuers/attesters.ts'
 import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import { Issuers, validateIssuers } from './issuers/issuers.ts'
 import { openKeySource } from './issuers/key-source.ts'
+import { openProofs } from './open-proofs.ts'
 import { OwnAccessTokens } from './own-access-tokens.ts'
 import { OwnTokenKeys } from './own-token-keys.ts'
 import { proveRequest } from './prove-request.ts'
@@ -71,9 +68,13 @@ export interface TokenService {
   readonly endpoint: TokenEndpoint
   readonly keys: OwnTokenKeys
   readonly nonces: DpopNonces | undefined
+  /** Challenges for proofs of client attestations. */
+  readonly challenges: DpopNonces | undefined
   readonly metadata: {
     readonly grantTypes: readonly string[]
     readonly authMethods: readonly string[]
+    /** By what an attestation may be proved, and that none is asked for. */
+    readonly popMethods: readonly string[]
     readonly clientCertificates: boolean
   }
   /** RFC 7662. @throws OAuthError */
@@ -93,7 +94,9 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const { config, urls, trustDomain, store, bundles, usedTokens, audit, clock, log } = parts
   const crypto = nodeCrypto
   validateIssuers(config.issuers)
-  const issuers = new Issuers(config.issuers.map((issuer) => openIssuer(issuer, parts)))
+  const configured = config.issuers.map((issuer) => openIssuer(issuer, parts))
+  const issuers = new Issuers(configured)
+  const attesters = new Attesters(configured)
   validateClients(config.clients, config.issuers)
   const clients = new RegisteredClients(
     config.clients,
@@ -106,6 +109,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
   const revoked = new RevokedTokenStore(store)
   const nonces = config.dpopNonce ? new DpopNonces(crypto) : undefined
+  const challenges = config.attestationChallenge ? new DpopNonces(crypto) : undefined
   const host = new TokenServiceHost({
     urls,
     trustDomain,
@@ -122,7 +126,12 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     new PrivateKeyJwt({ clients, host }),
     new JwtAssertion({ profiles, host }),
     new SpiffeJwt({ profiles, host }),
-    new WitProof({ profiles, host }),
+    new WitProof('wit_wpt', { profiles, host }),
+    new WitProof('wit_http_signature', { profiles, host }),
+    new SpiffeWit({ profiles, host }),
+    ...(attesters.size === 0
+      ? []
+      : [new AttestedClient('attest_jwt_client_auth'), new AttestedClient('attest_jwt_client_auth_dpop')]),
     ...(parts.clientCertificates ? [new SpiffeX509({ profiles, host })] : []),
   ]
   const grants = [
@@ -130,16 +139,11 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     new JwtBearer({ profiles, host }),
     new TokenExchange({ profiles, host }),
   ]
-  const wit = new WitVerifier({ trust: bundleTrust.trust, crypto })
-  const audience = new AudiencePolicy({ accepted: [urls.tokenEndpoint, urls.issuer] })
-  const wpt = new WptVerifier({ crypto, audience, replayMemory: usedTokens })
-  const proofs = {
-    crypto,
-    dpop: new DpopProofVerifier({ crypto, replayMemory: usedTokens }),
-    nonces,
-    wits: new RequestVerifier({ wit, wpt }),
-    x509: parts.clientCertificates ? openX509Proof(parts, bundleTrust.trust) : undefined,
-  }
+  const x509 = parts.clientCertificates ? openX509Proof(parts, bundleTrust.trust) : undefined
+  const proofs = openProofs({
+    ...{ crypto, urls, usedTokens, nonces, challenges, attesters, x509 },
+    trust: bundleTrust.trust,
+  })
   /** Who asks at another endpoint than that for tokens. */
   const requireClient = async (request: TokenRequest, url: string) => {
     const client = await authenticateClient(methods, request, await proveRequest(request, { ...proofs, url }))
@@ -151,6 +155,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     urls,
     keys,
     nonces,
+    challenges,
     endpoint: new TokenEndpoint({
       methods,
       grants,
@@ -165,6 +170,8 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
       grantTypes: grants.map(({ type }) => type),
       clientCertificates: parts.clientCertificates,
       authMethods: [...new Set(methods.map(({ name }) => name))],
+      // Of WIT-SVIDs too; DPoP in its place is for attestations only.
+      popMethods: ['attestation_pop_jwt', ...(attesters.size === 0 ? [] : ['dpop_combined']), 'none'],
     },
     async introspect(request) {
       return introspect(request, await requireClient(request, urls.introspectionEndpoint), tokens, rules)
@@ -185,6 +192,7 @@ function openX509Proof({ store, trustDomain }: TokenServiceParts, trust: TrustSt
 
 function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenServiceParts): ConfiguredIssuer {
   for (const profile of config.profiles) {
+    if (profile === CLIENT_ATTESTATION_PROFILE) continue
     const half = parts.profiles.get(profile)?.in
     if (half === undefined) {
       throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": no profile takes "${profile}"`)
@@ -193,6 +201,10 @@ function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenS
       const reason = `by "${profile}" trust domains vouch, or this service, and no configured issuer`
       throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
     }
+  }
+  if (config.maxAge !== undefined && !config.profiles.includes(CLIENT_ATTESTATION_PROFILE)) {
+    const reason = `"maxAge" is for attesters, profile "${CLIENT_ATTESTATION_PROFILE}"`
+    throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
   }
   if (config.allowedAddresses?.some((range) => parseAddressRange(range) === undefined)) {
     throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": "allowedAddresses" has one that is none`)

@@ -1,5 +1,6 @@
 import {
   type CryptoBackend,
+  type HttpSignatureVerifier,
   jwkThumbprint,
   ProofError,
   type PublicJwk,
@@ -14,11 +15,14 @@ import {
   type DpopNonces,
   type DpopProofVerifier,
   OAuthError,
+  type VerifiedDpopProof,
 } from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
-import { singleField, WIT_FIELD } from './header-field.ts'
+import { singleField } from './header-field.ts'
+import { type ProveAttestationOptions, proveAttestation } from './prove-attestation.ts'
 import type { RequestProofs } from './request-proofs.ts'
 import type { TokenRequest } from './token-request.ts'
+import { witProofsOf } from './wit-proofs.ts'
 import type { X509Proof } from './x509-proof.ts'
 
 export interface ProveRequestOptions {
@@ -27,6 +31,8 @@ export interface ProveRequestOptions {
   /** Without them no proof needs one. */
   readonly nonces: DpopNonces | undefined
   readonly wits: RequestVerifier
+  readonly signatures: HttpSignatureVerifier
+  readonly attestation: ProveAttestationOptions
   /** Whose a client certificate is. Without it none is looked at. */
   readonly x509: X509Proof | undefined
   /** The URL by which this endpoint is known. */
@@ -45,32 +51,37 @@ const NOTHING: ReadonlySet<string> = new Set()
  * Verifies all that a request brings to prove keys by. What is there and does not hold refuses the request: who sends a
  * proof means it.
  *
- * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF`, `ERR_OAUTH_USE_DPOP_NONCE`; `ERR_OAUTH_INVALID_CLIENT` for a WIT that
- *   or client certificate that does not hold
+ * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF`, `ERR_OAUTH_USE_DPOP_NONCE`; `ERR_OAUTH_INVALID_CLIENT` for a WIT or
+ *   client certificate that does not hold; as `proveAttestation`
  */
 export async function proveRequest(request: TokenRequest, options: ProveRequestOptions): Promise<ProvedRequest> {
   const dpop = await proveDpop(request, options)
   const wit = await proveWit(request, options)
+  const attestation = await proveAttestation(request, dpop, options.attestation)
   const x509 = await proveX509(request, options)
-  if (dpop === undefined && wit === undefined && x509 === undefined) {
-    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, x509, bindingKey: undefined }
+  if (dpop === undefined && wit === undefined && attestation === undefined && x509 === undefined) {
+    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, attestation, x509, bindingKey: undefined }
   }
   const witThumbprint = wit === undefined ? undefined : await jwkThumbprint(wit.confirmationJwk, options.crypto)
-  const thumbprint = dpop?.thumbprint ?? witThumbprint
+  const thumbprint = dpop?.thumbprint ?? witThumbprint ?? attestation?.thumbprint
   const x5t = x509 === undefined ? undefined : await certificateThumbprint(x509.leaf.raw, options.crypto)
   const byCertificate: Confirmation | undefined = x5t === undefined ? undefined : { kind: 'x5t#S256', thumbprint: x5t }
   const binding: Confirmation | undefined = thumbprint === undefined ? byCertificate : { kind: 'jkt', thumbprint }
-  const proven = [dpop?.thumbprint, witThumbprint].filter((each) => each !== undefined)
+  const proven = [dpop?.thumbprint, witThumbprint, attestation?.thumbprint].filter((each) => each !== undefined)
   return {
     keys: { jkt: new Set(proven), x5t: x5t === undefined ? NOTHING : new Set([x5t]) },
     binding,
     wit,
+    attestation,
     x509,
-    bindingKey: dpop?.jwk ?? wit?.confirmationJwk,
+    bindingKey: dpop?.jwk ?? wit?.confirmationJwk ?? attestation?.jwk,
   }
 }
 
-async function proveDpop(request: TokenRequest, { dpop, nonces, url }: ProveRequestOptions) {
+async function proveDpop(
+  request: TokenRequest,
+  { dpop, nonces, url }: ProveRequestOptions,
+): Promise<VerifiedDpopProof | undefined> {
   // RFC 9449 section 4.3 step 1.
   const proof = singleField(request, 'dpop', 'ERR_OAUTH_INVALID_DPOP_PROOF')
   if (proof === undefined) return undefined
@@ -87,18 +98,34 @@ async function proveDpop(request: TokenRequest, { dpop, nonces, url }: ProveRequ
   }
 }
 
-async function proveWit(request: TokenRequest, { wits }: ProveRequestOptions): Promise<VerifiedWit | undefined> {
-  if (singleField(request, WIT_FIELD, 'ERR_OAUTH_INVALID_CLIENT') === undefined) return undefined
-  const { rawHeaders } = request
+async function proveWit(request: TokenRequest, options: ProveRequestOptions): Promise<VerifiedWit | undefined> {
+  const proofs = witProofsOf(request)
+  if (proofs === undefined) return undefined
   try {
-    const { wit } = await wits.verify({ rawHeaders, target: request.target }, request.now)
-    return wit
+    // Without any proof the verifier of proof tokens says so. With both, a wrong one beside a good one is not passed over.
+    const byToken = proofs.byToken || !proofs.bySignature ? await proveByToken(request, options) : undefined
+    return proofs.bySignature ? await proveBySignature(request, options) : byToken
   } catch (error) {
     if (!(error instanceof WorkloadIdentityError)) throw error
     const refusal = asOAuthError(error, 'ERR_OAUTH_INVALID_CLIENT')
     if (refusal instanceof OAuthError) throw refusal
     throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', error.message, { cause: error })
   }
+}
+
+async function proveByToken({ rawHeaders, target, now }: TokenRequest, { wits }: ProveRequestOptions) {
+  const { wit } = await wits.verify({ rawHeaders, target }, now)
+  return wit
+}
+
+async function proveBySignature(
+  { rawHeaders, target, body, now }: TokenRequest,
+  { signatures }: ProveRequestOptions,
+): Promise<VerifiedWit> {
+  const { wit, signResponse } = await signatures.verifyRequest({ method: 'POST', rawHeaders, target, body }, now)
+  // draft-ietf-wimse-http-signature: who cannot sign must not answer such a request with an unsigned success.
+  if (signResponse) throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'answers of this service are not signed')
+  return wit
 }
 
 /** One that is no X509-SVID proves a key as well, but whose it is nobody here could say: no token is bound to it. */

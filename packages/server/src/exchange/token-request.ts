@@ -11,6 +11,8 @@ export interface FormParameters {
 /** A request to the token endpoint, read and not believed. */
 export interface TokenRequest {
   readonly parameters: FormParameters
+  /** The form itself as received, for whatever covers it. */
+  readonly body: Uint8Array
   /** As received, name and value in turn. */
   readonly rawHeaders: readonly string[]
   /** Request target as received. */

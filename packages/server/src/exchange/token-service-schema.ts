@@ -65,6 +65,13 @@ export const IssuerConfig = Type.Object({
   maxLifetime: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'longest lifetime of its tokens, in seconds' }),
   ),
+  maxAge: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 31_536_000,
+      description: 'of an attester: how long after their iat its attestations are fresh enough, in seconds',
+    }),
+  ),
 })
 export type IssuerConfig = Static<typeof IssuerConfig>
 
@@ -100,6 +107,11 @@ export const TokenServiceConfig = Type.Object(
       default: false,
       description:
         'whether DPoP proofs must have a nonce of this server: one more request, for clients with bad clocks',
+    }),
+    attestationChallenge: Type.Boolean({
+      default: false,
+      description:
+        'whether proofs of client attestations must have a challenge of this server, from its challenge endpoint or an answer',
     }),
   },
   { description: 'OAuth authorization server for workloads; without it there is none' },

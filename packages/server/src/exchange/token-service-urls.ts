@@ -12,11 +12,13 @@ export interface TokenServiceUrls {
     readonly jwks: string
     readonly introspection: string
     readonly revocation: string
+    readonly challenge: string
   }
   readonly tokenEndpoint: string
   readonly jwksUri: string
   readonly introspectionEndpoint: string
   readonly revocationEndpoint: string
+  readonly challengeEndpoint: string
 }
 
 const OAUTH_METADATA = '/.well-known/oauth-authorization-server'
@@ -42,6 +44,7 @@ export function parseTokenServiceUrls(text: string, jwtIssuer: string | undefine
     jwks: `${root}/oauth2/jwks`,
     introspection: `${root}/oauth2/introspect`,
     revocation: `${root}/oauth2/revoke`,
+    challenge: `${root}/oauth2/challenge`,
   }
   return {
     issuer: url.issuer,
@@ -51,6 +54,7 @@ export function parseTokenServiceUrls(text: string, jwtIssuer: string | undefine
     jwksUri: `${origin}${paths.jwks}`,
     introspectionEndpoint: `${origin}${paths.introspection}`,
     revocationEndpoint: `${origin}${paths.revocation}`,
+    challengeEndpoint: `${origin}${paths.challenge}`,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TokenProfileHost } from '@countersign/plugin-kit'
 import { encodePem } from '@countersign/protocol'
 import { OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
+import { findAttestation } from '../attestation-method.ts'
 import { singleField, WIT_FIELD } from '../header-field.ts'
 import type { RequestProofs } from '../request-proofs.ts'
 import type { TokenProfiles } from '../token-profiles.ts'
@@ -31,7 +32,8 @@ export class SpiffeX509 implements ClientAuthenticationMethod {
     const { parameters } = request
     if (parameters.get('client_id') === undefined || request.peerChain.length === 0) return false
     const isOther = parameters.get('client_assertion') ?? parameters.get('client_assertion_type')
-    return isOther === undefined && singleField(request, WIT_FIELD, 'ERR_OAUTH_INVALID_CLIENT') === undefined
+    if (isOther !== undefined || findAttestation(request) !== undefined) return false
+    return singleField(request, WIT_FIELD, 'ERR_OAUTH_INVALID_CLIENT') === undefined
   }
 
   async authenticate(request: TokenRequest, proofs: RequestProofs): Promise<AuthenticatedClient> {

@@ -35,6 +35,7 @@ export class ConfiguredIssuer implements TrustedIssuer, IssuerSettings {
   readonly requiredClaims: Readonly<Record<string, readonly string[]>>
   readonly mappedClaims: Readonly<Record<string, string>>
   readonly maxLifetimeSeconds: number | undefined
+  readonly maxAgeSeconds: number | undefined
   readonly #parts: ConfiguredIssuerParts
   readonly #interval: number
   readonly #none: TrustedKeys
@@ -56,6 +57,7 @@ export class ConfiguredIssuer implements TrustedIssuer, IssuerSettings {
     this.requiredClaims = config.requiredClaims
     this.mappedClaims = config.claims
     this.maxLifetimeSeconds = config.maxLifetime
+    this.maxAgeSeconds = config.maxAge
     this.#parts = parts
     this.#interval = config.refreshInterval
     this.#none = new TrustedKeys([], parts.crypto)

@@ -1,4 +1,5 @@
 import type { TokenProfile, TokenProfileIn, TokenProfileOut } from '@countersign/plugin-kit'
+import { CLIENT_ATTESTATION_PROFILE } from '../issuers/attesters.ts'
 import { OWN_ISSUER } from '../own-token-keys.ts'
 import { REGISTERED_CLIENT_PROFILE, REGISTERED_CLIENTS } from '../registered-clients.ts'
 import type { IssuerConfig } from '../token-service-schema.ts'
@@ -29,6 +30,7 @@ export function createVocabulary({ profiles, issuers, ...own }: VocabularySource
   const configured = new Map(issuers.map((issuer) => [issuer.name, issuer]))
   const inProfiles = new Map<string, Pick<TokenProfileIn, 'roles' | 'isBound'>>([
     [REGISTERED_CLIENT_PROFILE, { roles: ['client'], isBound: false }],
+    [CLIENT_ATTESTATION_PROFILE, { roles: ['client'], isBound: true }],
   ])
   const outProfiles = new Map<string, Pick<TokenProfileOut, 'binding'>>()
   for (const [name, profile] of profiles) {

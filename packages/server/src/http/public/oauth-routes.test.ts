@@ -69,8 +69,18 @@ describe('token endpoint', () => {
         'urn:ietf:params:oauth:grant-type:token-exchange',
       ],
       identity_chaining_requested_token_types_supported: ['urn:ietf:params:oauth:token-type:jwt'],
-      token_endpoint_auth_methods_supported: ['private_key_jwt', 'spiffe_jwt', 'wit_wpt'],
+      token_endpoint_auth_methods_supported: [
+        'private_key_jwt',
+        'spiffe_jwt',
+        'wit_wpt',
+        'wit_http_signature',
+        'spiffe_wit',
+      ],
     })
+    // RFC 8414 section 2: required with private_key_jwt, at each of these endpoints.
+    for (const name of ['token', 'introspection', 'revocation']) {
+      expect(metadata.body[`${name}_endpoint_auth_signing_alg_values_supported`]).toContain('ES256')
+    }
     expect((await at('/oauth2/.well-known/openid-configuration')).body).toEqual(metadata.body)
     const keys = await at('/oauth2/jwks')
     expect(keys.headers['cache-control']).toBe('public, max-age=60')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@countersign/plugin-kit'
 import { SIGNATURE_ALGORITHMS, WorkloadIdentityError } from '@countersign/protocol'
-import { OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
+import { ATTESTATION_FIELDS, OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenService } from '../../exchange/open-token-service.ts'
 import { MAX_FORM_BYTES, parseForm } from '../../exchange/parse-form.ts'
@@ -31,11 +31,12 @@ const FORM = 'application/x-www-form-urlencoded'
  */
 export function addOAuthRoutes(app: FastifyInstance, options: OAuthRoutesOptions): void {
   const { tokenService, refreshHintSeconds, gate, now, log } = options
-  const { urls, keys, endpoint, nonces } = tokenService
+  const { urls, keys, endpoint, nonces, challenges } = tokenService
   app.addContentTypeParser(
     FORM,
-    { parseAs: 'string', bodyLimit: MAX_FORM_BYTES },
-    async (_request: unknown, body: string) => body,
+    // As received: a digest may cover it.
+    { parseAs: 'buffer', bodyLimit: MAX_FORM_BYTES },
+    async (_request: unknown, body: Buffer) => body,
   )
   for (const path of urls.metadataPaths) {
     app.get(
@@ -56,26 +57,21 @@ export function addOAuthRoutes(app: FastifyInstance, options: OAuthRoutesOptions
     const set = keys.toJwkSet()
     return sendCacheable(request, reply, { version: versionOf(set), maxAgeSeconds: refreshHintSeconds }, set)
   })
+  const errorHandler = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    logRefusal(log, request, error)
+    return sendOAuthError(reply, error, urls.issuer)
+  }
   const addEndpoint = (path: string, summary: string, answer: (request: TokenRequest) => Promise<object>) =>
-    app.post(
-      path,
-      {
-        schema: { summary, consumes: [FORM] },
-        errorHandler: (error, request, reply) => {
-          logRefusal(log, request, error)
-          return sendOAuthError(reply, error, urls.issuer)
-        },
-      },
-      async (request, reply) => {
-        // By a wrong clock what was used would be forgotten, and what is over believed.
-        gate.requireOpen()
-        const at = now()
-        if (nonces !== undefined) reply.header('dpop-nonce', nonces.current(at))
-        reply.header('pragma', 'no-cache')
-        const response = await answer(toTokenRequest(request, at))
-        return reply.type('application/json').send(response)
-      },
-    )
+    app.post(path, { schema: { summary, consumes: [FORM] }, errorHandler }, async (request, reply) => {
+      // By a wrong clock what was used would be forgotten, and what is over believed.
+      gate.requireOpen()
+      const at = now()
+      if (nonces !== undefined) reply.header('dpop-nonce', nonces.current(at))
+      if (challenges !== undefined) reply.header(ATTESTATION_FIELDS.challenge, challenges.current(at))
+      reply.header('pragma', 'no-cache')
+      const response = await answer(toTokenRequest(request, at))
+      return reply.type('application/json').send(response)
+    })
   addEndpoint(urls.paths.token, 'Token endpoint (RFC 6749, RFC 8693)', (request) => endpoint.handle(request))
   addEndpoint(urls.paths.introspection, 'Introspection endpoint (RFC 7662)', (request) =>
     tokenService.introspect(request),
@@ -84,16 +80,39 @@ export function addOAuthRoutes(app: FastifyInstance, options: OAuthRoutesOptions
     await tokenService.revoke(request)
     return {}
   })
+  if (hasChallengeEndpoint(tokenService)) addChallengeEndpoint(app, options, errorHandler)
+}
+
+/** Whoever gives nothing to put into proofs needs no place to ask for it. */
+function hasChallengeEndpoint({ nonces, challenges }: TokenService): boolean {
+  return nonces !== undefined || challenges !== undefined
+}
+
+/** draft-ietf-oauth-attestation-based-client-auth-11, section 6.3. What a request to it says does not matter. */
+function addChallengeEndpoint(
+  app: FastifyInstance,
+  { tokenService, gate, now }: OAuthRoutesOptions,
+  errorHandler: (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply,
+): void {
+  const { urls, nonces, challenges } = tokenService
+  const schema = { summary: 'Challenge endpoint, for proofs of client attestations' }
+  app.post(urls.paths.challenge, { schema, errorHandler }, async (_request, reply) => {
+    gate.requireOpen()
+    const at = now()
+    if (nonces !== undefined) reply.header('dpop-nonce', nonces.current(at))
+    return reply.send(challenges === undefined ? {} : { attestation_challenge: challenges.current(at) })
+  })
 }
 
 function toTokenRequest(request: FastifyRequest, now: number): TokenRequest {
   const { body, raw } = request
-  if (typeof body !== 'string') throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', `body must be of type ${FORM}`)
+  if (!Buffer.isBuffer(body)) throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', `body must be of type ${FORM}`)
   // RFC 6749 section 3.2: parameters come in the body. In the URL they would be in logs.
   if (request.url.includes('?')) throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'parameters must be in the body')
   const socket = raw.socket as TLSSocket
   return {
-    parameters: parseForm(body),
+    parameters: parseForm(body.toString('utf8')),
+    body,
     rawHeaders: raw.rawHeaders,
     target: raw.url ?? '/',
     get peerChain() {
@@ -143,20 +162,27 @@ function logRefusal(log: Logger, request: FastifyRequest, error: unknown): void 
 }
 
 /** RFC 8414 section 2. */
-function formatMetadata({ urls, metadata }: TokenService) {
+function formatMetadata(tokenService: TokenService) {
+  const { urls, metadata } = tokenService
   return {
     issuer: urls.issuer,
     token_endpoint: urls.tokenEndpoint,
     jwks_uri: urls.jwksUri,
     introspection_endpoint: urls.introspectionEndpoint,
     introspection_endpoint_auth_methods_supported: metadata.authMethods,
+    introspection_endpoint_auth_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     revocation_endpoint: urls.revocationEndpoint,
     revocation_endpoint_auth_methods_supported: metadata.authMethods,
+    revocation_endpoint_auth_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     response_types_supported: [],
     grant_types_supported: metadata.grantTypes,
     token_endpoint_auth_methods_supported: metadata.authMethods,
     token_endpoint_auth_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
     dpop_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
+    ...(hasChallengeEndpoint(tokenService) ? { challenge_endpoint: urls.challengeEndpoint } : {}),
+    client_attestation_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
+    client_attestation_pop_signing_alg_values_supported: SIGNATURE_ALGORITHMS,
+    client_attestation_pop_methods_supported: metadata.popMethods,
     ...(metadata.clientCertificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     identity_chaining_requested_token_types_supported: [TOKEN_TYPES.jwt],
   }
