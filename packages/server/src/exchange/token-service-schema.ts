@@ -85,7 +85,9 @@ export type ClientConfig = Static<typeof ClientConfig>
 export const TokenServiceConfig = Type.Object(
   {
     issuer: Text('https URL: issuer identifier of this authorization server. Not that of JWT-SVIDs'),
-    rulesFile: Text('YAML document of exchange rules; without a rule that fits nothing is issued'),
+    rulesFile: Text(
+      'YAML document of exchange rules, taken up again when it changes; without a rule that fits nothing is issued',
+    ),
     issuers: Type.Array(IssuerConfig, {
       default: [],
       maxItems: 256,
