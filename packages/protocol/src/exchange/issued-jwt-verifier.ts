@@ -101,7 +101,7 @@ function requireKind(header: JwsHeader, { types, acceptsUntyped }: JwtKind): voi
 
 /** A key that is not known may be new: asked for once, and then whatever is known then decides. */
 function selectKey(issuer: TrustedIssuer, { header }: CompactJws, alg: SignatureAlgorithm): Eventual<VerificationKey> {
-  const select = () => selectCredentialKey(issuer.keys, header.kid, alg, `issuer ${issuer.name}`)
+  const select = () => selectCredentialKey(issuer.keys, header.kid, alg, `issuer ${issuer.name}`, 'issuer')
   const recover = (error: unknown): Eventual<VerificationKey> => {
     const isUnknown = error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_KEY_UNKNOWN'
     if (!isUnknown || issuer.refreshKeys === undefined) throw error

@@ -74,8 +74,12 @@ export function validateClients(clients: readonly ClientConfig[], issuers: reado
     if (/^(?:spiffe|wimse):/i.test(id))
       throw refuse('a workload proves itself by its SVID or WIT, not by a registered key')
     const clash = issuers.find(({ subjectPrefix }) => id.startsWith(subjectPrefix))
-    if (clash !== undefined) {
-      throw refuse(`issuer "${clash.name}" could name a subject like it: give that one another "subjectPrefix"`)
-    }
+    if (clash === undefined) continue
+    const { name, subjectPrefix } = clash
+    throw refuse(
+      subjectPrefix === ''
+        ? `issuer "${name}" could name a subject like it: beside "clients" each issuer needs a "subjectPrefix", such as "${name}/"`
+        : `its id begins with the "subjectPrefix" of issuer "${name}", which could name a subject like it: choose another id`,
+    )
   }
 }

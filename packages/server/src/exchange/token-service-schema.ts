@@ -44,7 +44,8 @@ export const IssuerConfig = Type.Object({
   subjectPrefix: Type.String({
     maxLength: 256,
     default: '',
-    description: "put before its subjects; needed for each of several issuers, so that none can name another's",
+    description:
+      "put before its subjects; needed for each of several issuers, and beside clients, so that none can name another's",
   }),
   requiredClaims: Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1 }), {
     default: {},

@@ -94,7 +94,9 @@ export function validateIssuers(configs: readonly IssuerConfig[]): void {
       throw refuse('it signs for many: "requiredClaims" must say which of them is meant')
     }
     if (configs.length > 1 && config.subjectPrefix === '') {
-      throw refuse('with several issuers each needs a "subjectPrefix", or one could name a subject of another')
+      throw refuse(
+        `with several issuers each needs a "subjectPrefix", such as "${config.name}/", or one could name a subject of another`,
+      )
     }
     const clash = configs.find((other) => other !== config && other.subjectPrefix.startsWith(config.subjectPrefix))
     if (clash !== undefined) throw refuse(`its "subjectPrefix" is how that of "${clash.name}" begins`)
