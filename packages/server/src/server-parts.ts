@@ -20,6 +20,7 @@ import type { DownstreamAuthorities } from './downstream/downstream-authorities.
 import { openDownstream } from './downstream/open-downstream.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
+import { createDocumentFetcher } from './federation/fetch-document.ts'
 import { resolveHost } from './federation/resolve-address.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
@@ -241,7 +242,12 @@ export async function openServerParts(
       trustDomain,
       issuers: config.admin.oidc,
     }),
-    tokens: new TokenAuthentication({ issuers: config.admin.oidc, fetch: fetchBundle, clock, log }),
+    tokens: new TokenAuthentication({
+      issuers: config.admin.oidc,
+      fetch: createDocumentFetcher(resolveHost, 0),
+      clock,
+      log,
+    }),
     bundles,
     audit,
     authorities,

@@ -2,7 +2,7 @@ import { CredentialError } from '@countersign/protocol'
 import type { DocumentFetcher } from '../federation/fetch-document.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ConfiguredIssuer, type ConfiguredIssuerParts } from './issuers/configured-issuer.ts'
-import { openKeySource } from './issuers/key-source.ts'
+import { openIssuerKeySource } from './issuers/issuer-key-source.ts'
 import type { ClientConfig, IssuerConfig } from './token-service-schema.ts'
 
 /** In rules: profile and issuer of clients that have a key registered. */
@@ -21,7 +21,10 @@ export class RegisteredClients {
     this.#clients = new Map(
       configs.map((config) => {
         const issuer = asIssuer(config)
-        return [config.id, new ConfiguredIssuer(issuer, { ...parts, source: openKeySource(issuer, fetchDocument) })]
+        return [
+          config.id,
+          new ConfiguredIssuer(issuer, { ...parts, source: openIssuerKeySource(issuer, fetchDocument) }),
+        ]
       }),
     )
   }

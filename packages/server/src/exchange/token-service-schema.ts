@@ -19,7 +19,8 @@ export const IssuerConfig = Type.Object({
   jwksUri: Type.Optional(Text('https URL of its JSON Web Key Set')),
   discovery: Type.Optional(
     Type.Literal(true, {
-      description: 'find its keys by its own metadata, below the issuer URL: OpenID Connect Discovery or RFC 8414',
+      description:
+        'find its keys by its own metadata: those of OpenID Connect Discovery, and where there are none those of RFC 8414',
     }),
   ),
   webRootsFile: Type.Optional(Text('PEM roots for its host; without them those of the Web PKI')),

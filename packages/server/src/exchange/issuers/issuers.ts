@@ -54,7 +54,7 @@ export class Issuers {
       })
     }
     if (second === undefined) return only
-    const holders = candidates.filter((issuer) => issuer.keys.jwks.some((jwk) => kid !== undefined && jwk.kid === kid))
+    const holders = candidates.filter((issuer) => kid !== undefined && issuer.knowsKey(kid))
     const [holder, other] = holders
     if (holder !== undefined && other === undefined) return holder
     throw new CredentialError(

@@ -6,7 +6,7 @@ import type { ResolveHost } from '../../federation/resolve-address.ts'
 import { ExchangeError } from '../exchange-error.ts'
 import type { IssuerConfig } from '../token-service-schema.ts'
 import { ConfiguredIssuer } from './configured-issuer.ts'
-import { openKeySource } from './key-source.ts'
+import { openIssuerKeySource } from './issuer-key-source.ts'
 
 export interface OpenIssuerParts {
   readonly profiles: ReadonlyMap<string, TokenProfile>
@@ -33,6 +33,6 @@ export function openIssuer(config: IssuerConfig, { profiles, resolveHost, clock,
     throw refuse('"allowedAddresses" has one that is none')
   }
   // A redirect of keys would put the word of one host in place of another's.
-  const source = openKeySource(config, createDocumentFetcher(resolveHost, 0))
+  const source = openIssuerKeySource(config, createDocumentFetcher(resolveHost, 0))
   return new ConfiguredIssuer(config, { source, crypto: nodeCrypto, clock, log })
 }
