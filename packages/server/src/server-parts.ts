@@ -19,6 +19,7 @@ import type { DownstreamAuthorities } from './downstream/downstream-authorities.
 import { openDownstream } from './downstream/open-downstream.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
+import { createDocumentFetcher } from './federation/fetch-document.ts'
 import { resolveHost } from './federation/resolve-address.ts'
 import { IssuanceRate } from './issuance/issuance-rate.ts'
 import { authorityLifetimes, openAuthorities, type SigningParts } from './issuance/open-authorities.ts'
@@ -154,7 +155,12 @@ export async function openServerParts(
       trustDomain,
       issuers: config.admin.oidc,
     }),
-    tokens: new TokenAuthentication({ issuers: config.admin.oidc, fetch: fetchBundle, clock, log }),
+    tokens: new TokenAuthentication({
+      issuers: config.admin.oidc,
+      fetch: createDocumentFetcher(resolveHost, 0),
+      clock,
+      log,
+    }),
     bundles,
     audit,
     issuer,

@@ -39,9 +39,8 @@ export class Attesters {
   }
 }
 
-function holdersOf(kid: string, attesters: readonly ConfiguredIssuer[]): readonly ConfiguredIssuer[] {
-  return attesters.filter(({ keys }) => keys.jwks.some((jwk) => jwk.kid === kid))
-}
+const holdersOf = (kid: string, attesters: readonly ConfiguredIssuer[]) =>
+  attesters.filter((attester) => attester.knowsKey(kid))
 
 function refused(message: string, kid: string | undefined): CredentialError {
   const detail = `kid ${kid === undefined ? 'absent' : `"${kid.slice(0, 64)}"`}`
