@@ -13,6 +13,7 @@ import {
   GATEWAY,
   GRANT,
   gatewayParty,
+  LIBERAL_RULES,
   loginKey,
   startAttackWorld,
   TYPE,
@@ -311,16 +312,25 @@ describe('the end of a token', () => {
 
 describe('a binding to a key', () => {
   it('is not lost: a token that is bound becomes no bearer token, and is nothing without its key', async () => {
-    const test = await startAttackWorld()
+    // The pod may exchange whatever it comes by.
+    const pod = {
+      name: 'pod',
+      grant: 'token-exchange',
+      subject: anyOf('access-token', 'self'),
+      client: anyOf('service-account', 'cluster'),
+      to: toOrders,
+    }
+    const test = await startAttackWorld({ rules: [pod, ...LIBERAL_RULES] })
     const bound = await test.granted(test.exchange(test.accessToken(), TYPE.access))
     expect(claimsOf(bound)['cnf']).toBeDefined()
-    const own = { ...credentialsForm(test.serviceAccountToken()), grant_type: GRANT.exchange }
-    const asBearer = { ...own, subject_token: bound, subject_token_type: TYPE.access }
-    expectRefusal(await test.post(asBearer), '400 unauthorized_client')
-    expectRefusal(
-      await test.post(asBearer, { dpop: test.dpop(generateSigningKey('ES256')) }),
-      '400 unauthorized_client',
-    )
+    const asPod = (fields: Record<string, string> = {}) => {
+      const own = { ...credentialsForm(test.serviceAccountToken()), grant_type: GRANT.exchange }
+      return test.post({ ...own, subject_token: bound, subject_token_type: TYPE.access }, fields)
+    }
+    expectRefusal(await asPod(), '400 unauthorized_client')
+    expectRefusal(await asPod({ dpop: test.dpop(generateSigningKey('ES256')) }), '400 unauthorized_client')
+    expect(test.log.events('token.refused').at(-1)).toMatchObject({ detail: 'pod: subject.proof' })
+    expect((await asPod({ dpop: test.dpop(test.key) })).body.token_type).toBe('DPoP')
     for (const cnf of [{}, null, 'x', { jkt: 'x' }, { jkt: 'a', jwk: {} }, { kid: 'a' }, { jkt: 7 }, []]) {
       const token = mutateToken(test.accessToken(), { claims: { cnf }, key: loginKey })
       expectRefusal(await test.exchange(token, TYPE.access), '400 invalid_request')

@@ -53,7 +53,13 @@ function resign(token: string, key: NodeSigningKey): string {
 
 describe("keys from an issuer's server", () => {
   it.each<[string, Answer]>([
-    ['redirects', (_, response) => response.writeHead(302, { location: '/elsewhere' }).end()],
+    [
+      'redirects to where they are',
+      ({ url }, response) =>
+        url === '/keys'
+          ? response.writeHead(302, { location: '/elsewhere' }).end()
+          : response.writeHead(200).end(setOf(FIRST)),
+    ],
     ['redirects for good', (_, response) => response.writeHead(308, { location: 'https://evil.example/' }).end()],
     ['sends 10 MB', (_, response) => response.end(`{"keys":[],"x":"${'x'.repeat(10_000_000)}"}`)],
     ['sends no JSON', (_, response) => response.end('<html>')],
