@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { checkDocs, generatePages } from './check-docs.ts'
+import { ATTACK_TABLE, checkAttackTable } from './docs/attack-table.ts'
 import { type ConfigPage, checkConfigReference, formatConfigReference } from './docs/config-reference.ts'
 import { CONFORMANCE_PAGE, checkConformancePage, formatConformancePage } from './docs/conformance-page.ts'
 import { readErrorCodes } from './docs/error-codes.ts'
@@ -283,6 +284,29 @@ describe("a plugin's README", () => {
     ['## Options\n## What it proves\n## Selectors\n## Security\n## Sample', 'has its sections in another order'],
   ])('refuses %j', (readme, message) => {
     expect(check(readme)).toEqual([`${folder}/README.md: ${message}`])
+  })
+})
+
+describe('the table of attacks', () => {
+  const file = 'packages/server/src/exchange/attacks/a.test.ts'
+  const tests = `describe('x', () => {
+  it('is refused', () => expectRefusal(reply, '400 invalid_request'))
+  it.each([['b', 1]])("is refused with %s", () => {})
+})`
+  const both = '`a.test.ts` "is refused"; `a.test.ts` "is refused with %s"'
+  const check = (row: string) => lines(checkAttackTable(memoryTree({ [file]: tests, [ATTACK_TABLE]: row })))
+
+  it('names tests that there are, with their answers, and all of them', () => {
+    expect(check(`| a | \`400 invalid_request\` | ${both} |`)).toEqual([])
+  })
+
+  it.each([
+    [`| a | b | ${both}; \`a.test.ts\` "is not" |`, `${ATTACK_TABLE}:1: no test "is not" in ${file}`],
+    [`| a | b | ${both}; \`b.test.ts\` "c" |`, `${ATTACK_TABLE}:1: no test "c" in ${file.replace('a.test', 'b.test')}`],
+    [`| a | \`401 invalid_client\` | ${both} |`, `${ATTACK_TABLE}:1: no test of this row asks for 401 invalid_client`],
+    ['| a | b | `a.test.ts` "is refused with %s" |', `${ATTACK_TABLE}: does not name "is refused" of ${file}`],
+  ])('refuses %j', (row, message) => {
+    expect(check(row)).toEqual([message])
   })
 })
 

@@ -6,6 +6,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { checkAttackTable } from './docs/attack-table.ts'
 import {
   type ConfigPage,
   type ConfigSchema,
@@ -55,6 +56,7 @@ export function checkDocs(
           ...checkMetricsReference(metricPrograms, readOrEmpty(tree, METRICS_REFERENCE)),
           ...checkDashboards(tree, metricPrograms),
         ]),
+    ...checkAttackTable(tree),
     ...checkMentionedCommands(tree),
     ...checkLinks(tree),
     ...checkPluginReadmes(tree),

@@ -8,6 +8,7 @@ import { requireScopes, requireText } from '../verification/txn-token-claims.ts'
 import { type Actor, type MayAct, parseActor, parseMayAct } from './actor-chain.ts'
 import { requireOwnAudience, type ServerNames } from './assertion-audience.ts'
 import { type Confirmation, parseConfirmation } from './confirmation.ts'
+import { qualifyActors } from './foreign-names.ts'
 import { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 import { JWT_TYPES } from './oauth-names.ts'
 import { MAX_ID_LENGTH, useOnce } from './single-use.ts'
@@ -119,7 +120,7 @@ export class ChainingGrantVerifier {
       id,
       scopes: claims['scope'] === undefined ? undefined : requireScopes(claims),
       requestedConfirmation: parseConfirmation({ cnf: claims['requested_cnf'] as JsonObject }),
-      actor: qualify(parseActor(claims), issuer.url, names.issuer),
+      actor: qualifyActors(parseActor(claims), issuer.url, names.issuer),
       mayAct: parseMayAct(claims),
     }
     policy.validateClaims?.(claims)
@@ -145,23 +146,4 @@ function optionalId(claims: JsonObject): string | undefined {
   if (jti === undefined) return undefined
   if (typeof jti === 'string' && jti !== '' && jti.length <= MAX_ID_LENGTH) return jti
   throw new CredentialError('ERR_CREDENTIAL_ID', 'credential has no usable "jti"')
-}
-
-/**
- * Says of each actor whose name for it that is: names of one domain mean nothing in another.
- *
- * @throws CredentialError `ERR_CREDENTIAL_ACTOR` when one is said to be named by this server: another one cannot speak for
- *   it, and a token that comes back to where it was turns in a circle
- */
-function qualify(actor: Actor | undefined, issuer: string, own: string): Actor | undefined {
-  if (actor === undefined) return undefined
-  if (actor.issuer === own) {
-    throw new CredentialError('ERR_CREDENTIAL_ACTOR', 'chain of actors leads back to this server')
-  }
-  const previous = qualify(actor.previous, issuer, own)
-  return {
-    subject: actor.subject,
-    issuer: actor.issuer ?? issuer,
-    ...(previous === undefined ? {} : { previous }),
-  }
 }

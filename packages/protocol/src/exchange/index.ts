@@ -56,6 +56,7 @@ export {
   type VerifiedDpopProof,
 } from './dpop-proof-verifier.ts'
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
+export { qualifyActors, requireForeignActors, requireForeignName } from './foreign-names.ts'
 export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 export { errorDescription, OAuthError, type OAuthErrorCode } from './oauth-error.ts'

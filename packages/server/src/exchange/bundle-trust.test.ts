@@ -1,5 +1,6 @@
 import { formatSpiffeBundle } from '@countersign/protocol'
 import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
+import { FakeClock } from '@countersign/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { BundleStore, removeBundle } from '../store/bundle-store.ts'
 import { RecordingLogger } from '../test-support/recording-logger.ts'
@@ -18,11 +19,12 @@ async function start() {
   const bundles = new BundleStore(store)
   await bundles.put('a.example', bundleWith('first'))
   const log = new RecordingLogger()
-  const following = new BundleTrust({ store, bundles, crypto: nodeCrypto, log })
+  const clock = new FakeClock()
+  const following = new BundleTrust({ store, bundles, crypto: nodeCrypto, clock, log })
   await following.start()
   onTestFinished(() => following.stop())
   const kids = () => following.trust.get('spiffe://a.example')?.jwtKeys.jwks.map(({ kid }) => kid)
-  return { store, bundles, following, log, kids }
+  return { store, bundles, following, clock, log, kids }
 }
 
 describe('BundleTrust', () => {
@@ -51,11 +53,17 @@ describe('BundleTrust', () => {
     expect(log.text).toContain('bundle cannot be used')
   })
 
-  it('trusts nothing when the store cannot be read', async () => {
-    const { bundles, kids, log } = await start()
+  it('trusts nothing when the store cannot be read, and again as soon as it can', async () => {
+    const { bundles, clock, kids, log } = await start()
+    const list = bundles.list.bind(bundles)
     bundles.list = () => Promise.reject(new Error('told to fail'))
     await bundles.put('b.example', bundleWith('other'))
     await vi.waitFor(() => expect(kids()).toBe(undefined))
     expect(log.text).toContain('bundles cannot be read')
+    await clock.advance(5)
+    expect(kids()).toBe(undefined)
+    bundles.list = list
+    await clock.advance(5)
+    await vi.waitFor(() => expect(kids()).toEqual(['first']))
   })
 })

@@ -1,4 +1,4 @@
-import type { Logger } from '@countersign/plugin-kit'
+import type { Clock, Logger } from '@countersign/plugin-kit'
 import { type CryptoBackend, errorCode, parseSpiffeBundle, TrustStore } from '@countersign/protocol'
 import type { BundleStore } from '../store/bundle-store.ts'
 import type { Store } from '../store/store.ts'
@@ -7,8 +7,11 @@ export interface BundleTrustParts {
   readonly store: Store
   readonly bundles: BundleStore
   readonly crypto: CryptoBackend
+  readonly clock: Clock
   readonly log: Logger
 }
+
+const RETRY_MS = 5_000
 
 /** Keys of the own trust domain and of those that are federated with, as the stored bundles have them. */
 export class BundleTrust {
@@ -17,6 +20,8 @@ export class BundleTrust {
   readonly #texts = new Map<string, string>()
   #running: Promise<void> = Promise.resolve()
   #unsubscribe: () => void = () => {}
+  #cancelRetry: () => void = () => {}
+  #isStopped = false
 
   constructor(parts: BundleTrustParts) {
     this.#parts = parts
@@ -32,7 +37,9 @@ export class BundleTrust {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#unsubscribe()
+    this.#cancelRetry()
     await this.#running
   }
 
@@ -43,7 +50,8 @@ export class BundleTrust {
   }
 
   async #load(): Promise<void> {
-    const { bundles, log } = this.#parts
+    const { bundles, clock, log } = this.#parts
+    this.#cancelRetry()
     try {
       const present = new Map((await bundles.list()).map(({ trustDomain, bundle }) => [trustDomain, bundle]))
       for (const trustDomain of [...this.#texts.keys()]) {
@@ -54,6 +62,8 @@ export class BundleTrust {
       // Whatever cannot be read is trusted no more: an old bundle may hold a key that was revoked.
       for (const trustDomain of [...this.#texts.keys()]) this.#forget(trustDomain)
       log.error({ code: errorCode(error), err: error }, 'bundles cannot be read')
+      // The next change of a bundle may be hours away, and until then nobody would be believed.
+      if (!this.#isStopped) this.#cancelRetry = clock.schedule(RETRY_MS, () => void this.#reload())
     }
   }
 

@@ -39,10 +39,10 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
   const ends = [subject, client, actor].flatMap((party) => (party === undefined ? [] : [party.expiresAt]))
   const confirmation = shrinkBinding({ held: subject.confirmation, proven: question.proven, rule: to.binding })
   return {
-    subject: to.subject ?? requireNoForeignIdentifier(question),
+    subject: to.subject ?? requireNoForeignIdentifier(subject),
     audience: shrinkAudience(question.audience, to.audience),
     scopes: shrinkScopes(question.scopes, to.scopes, subject.scopes),
-    clientId: client?.localSubject ?? surroundings.anonymousClient,
+    clientId: client === undefined ? surroundings.anonymousClient : requireNoForeignIdentifier(client),
     actor: chainOf(question, rule),
     claims: pickClaims(question, to.claims ?? []),
     confirmation,
@@ -55,22 +55,26 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
   }
 }
 
+/** Names that this service makes itself, of what a workload says of somebody. */
+const OWN_NAMES = /^urn:countersign:/i
+const OWN_WORDS: ReadonlySet<string> = new Set(['self-signed', 'unsigned-json'])
+
 /**
- * The name of a subject that a rule does not rename. An issuer that is no trust domain could name its subject like a
- * workload of one, and whoever reads our token would take it for that workload.
+ * The name of a party that a rule does not rename. An issuer that is no trust domain could name its subject like a workload
+ * of one, or like somebody whom a workload spoke for; whoever reads our token would take it for that.
  */
-function requireNoForeignIdentifier({ subject }: ExchangeQuestion): string {
-  const name = subject.localSubject
+function requireNoForeignIdentifier(party: ExchangedSubject): string {
+  const name = party.localSubject
   // The name in a token of this service was held to this when the token was made, and cannot change.
-  if (subject.transaction !== undefined || subject.issuer === OWN_ISSUER) return name
-  if (!/^(?:spiffe|wimse):/i.test(name)) return name
+  if (party.transaction !== undefined || party.issuer === OWN_ISSUER) return name
+  if (OWN_NAMES.test(name) ? OWN_WORDS.has(party.profile) : !/^(?:spiffe|wimse):/i.test(name)) return name
   try {
     const { trustDomain, origin } = WorkloadId.parse(name)
-    if (subject.issuer === trustDomain && subject.issuerUrl === origin) return name
+    if (party.issuer === trustDomain && party.issuerUrl === origin) return name
   } catch (error) {
     if (!(error instanceof IdentifierError)) throw error
   }
-  throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'subject has a name that its issuer must not give')
+  throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'a party has a name that its issuer must not give')
 }
 
 /** Who acts is added to those who acted before; these stay, also where the rule hides the last one. */
@@ -79,7 +83,7 @@ function chainOf({ subject, client, actor }: ExchangeQuestion, { to }: ExchangeR
   try {
     const before = to.profile === TRANSACTION_TOKEN ? subject.actor : actorsOfTransaction(subject, to.maxActors)
     if (acting === undefined || to.acting === 'impersonation' || isSameParty(acting, subject)) return before
-    return prependActor({ subject: acting.localSubject }, withoutTwin(before, acting), to.maxActors)
+    return prependActor({ subject: requireNoForeignIdentifier(acting) }, withoutTwin(before, acting), to.maxActors)
   } catch (cause) {
     if (errorCode(cause) !== 'ERR_CREDENTIAL_ACTOR') throw cause
     throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'chain of actors is too long', { cause })

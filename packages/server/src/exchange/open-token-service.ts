@@ -102,7 +102,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     { crypto, clock, log },
     createDocumentFetcher(parts.resolveHost, 0),
   )
-  const bundleTrust = new BundleTrust({ store, bundles, crypto, log })
+  const bundleTrust = new BundleTrust({ store, bundles, crypto, clock, log })
   const profiles = new TokenProfiles(parts.profiles)
   const rulesFile = await RulesFile.open({
     path: config.rulesFile,

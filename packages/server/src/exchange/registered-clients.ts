@@ -9,6 +9,9 @@ import type { ClientConfig, IssuerConfig } from './token-service-schema.ts'
 export const REGISTERED_CLIENT_PROFILE = 'registered-client'
 export const REGISTERED_CLIENTS = 'clients'
 
+/** `client_id` of a token that nobody authenticated for. As somebody's name, it would make all of these theirs. */
+export const ANONYMOUS_CLIENT = 'anonymous'
+
 /** Clients whose keys the operator wrote down, each its own issuer. */
 export class RegisteredClients {
   readonly #clients: ReadonlyMap<string, ConfiguredIssuer>
@@ -74,6 +77,7 @@ export function validateClients(clients: readonly ClientConfig[], issuers: reado
     const refuse = (reason: string) => new ExchangeError('ERR_EXCHANGE_CLIENT', `client "${id}": ${reason}`)
     if (ids.has(id)) throw refuse('another one has this id')
     ids.add(id)
+    if (id === ANONYMOUS_CLIENT) throw refuse('this is what tokens say that nobody authenticated for')
     if (/^(?:spiffe|wimse):/i.test(id))
       throw refuse('a workload proves itself by its SVID or WIT, not by a registered key')
     const clash = issuers.find(({ subjectPrefix }) => id.startsWith(subjectPrefix))

@@ -8,6 +8,7 @@ import type { ClientAuthenticationMethod } from './client-authentication/client-
 import type { Grant } from './grants/grant.ts'
 import { makeOrder } from './make-order.ts'
 import { type ProveRequestOptions, proveRequest } from './prove-request.ts'
+import { ANONYMOUS_CLIENT } from './registered-clients.ts'
 import { requireParameter } from './require-parameter.ts'
 import type { ExchangeQuestion } from './rules/decision.ts'
 import type { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
@@ -34,9 +35,6 @@ export interface TokenResponse {
   readonly scope?: string
   readonly issued_token_type?: string
 }
-
-/** Who cannot be told is nobody: for the audit, and for `client_id` of a token that nobody authenticated asked for. */
-const ANONYMOUS = 'anonymous'
 
 /** Takes a request through the stages, in the one order there is. */
 export class TokenEndpoint {
@@ -82,7 +80,7 @@ export class TokenEndpoint {
       throw new OAuthError(decision.code, decision.message, { detail })
     }
     const { rule } = decision
-    const order = makeOrder(question, rule, { now, anonymousClient: ANONYMOUS, provenKey })
+    const order = makeOrder(question, rule, { now, anonymousClient: ANONYMOUS_CLIENT, provenKey })
     return { rule: rule.name, order }
   }
 
@@ -130,7 +128,7 @@ export class TokenEndpoint {
         ? {}
         : {
             grant: question.grant,
-            client: question.client?.localSubject ?? ANONYMOUS,
+            client: question.client?.localSubject ?? ANONYMOUS_CLIENT,
             subjectIssuer: question.subject.issuer,
             subject: question.subject.localSubject,
             subjectTokenHash: question.subject.digest,

@@ -2,17 +2,22 @@ import type { IssuerSettings, PresentedToken, TokenProfileHost, TokenProfileIn }
 import { type CompactJws, CredentialError, isType } from '@countersign/protocol'
 import {
   AccessTokenVerifier,
+  type Actor,
   type ExchangedSubject,
   JWT_TYPES,
   mapClaims,
+  qualifyActors,
   requireClaims,
+  requireForeignActors,
   TOKEN_TYPES,
   type TrustedIssuer,
+  type VerifiedAccessToken,
 } from '@countersign/protocol/exchange'
 
 const PROFILE = 'access-token'
 
-type AccessTokenSource = TrustedIssuer & Pick<IssuerSettings, 'subjectPrefix' | 'requiredClaims' | 'mappedClaims'>
+type AccessTokenSource = TrustedIssuer &
+  Pick<IssuerSettings, 'subjectPrefix' | 'requiredClaims' | 'mappedClaims' | 'maxLifetimeSeconds'>
 
 /** Takes JWT access tokens in: of configured authorization servers, and of this one. @see RFC 9068 section 4 */
 export class AccessTokenIn implements TokenProfileIn {
@@ -35,6 +40,7 @@ export class AccessTokenIn implements TokenProfileIn {
       throw new CredentialError('ERR_CREDENTIAL_REVOKED', 'credential was revoked')
     }
     requireClaims(claims, issuer.requiredClaims)
+    requireShortLife(verified)
     return {
       profile: PROFILE,
       issuer: issuer.name,
@@ -49,7 +55,7 @@ export class AccessTokenIn implements TokenProfileIn {
       tokenId: verified.id,
       confirmation: verified.confirmation,
       confirmationKey: undefined,
-      actor: verified.actor,
+      actor: actorsOf(verified, host),
       mayAct: verified.mayAct,
       clientId: verified.clientId,
       transaction: undefined,
@@ -62,5 +68,30 @@ export class AccessTokenIn implements TokenProfileIn {
 function findSource(host: TokenProfileHost, iss: string, kid: string | undefined): AccessTokenSource {
   if (iss !== host.self.url) return host.findIssuer(PROFILE, iss, kid)
   const { self } = host
-  return { name: self.name, url: self.url, keys: self.keys, subjectPrefix: '', requiredClaims: {}, mappedClaims: {} }
+  return {
+    name: self.name,
+    url: self.url,
+    keys: self.keys,
+    subjectPrefix: '',
+    requiredClaims: {},
+    mappedClaims: {},
+    maxLifetimeSeconds: undefined,
+  }
+}
+
+/** The operator's limit for all tokens of the issuer, where there is one. */
+function requireShortLife({ issuer, issuedAt, expiresAt }: VerifiedAccessToken<AccessTokenSource>): void {
+  const { maxLifetimeSeconds = Number.POSITIVE_INFINITY } = issuer
+  if (expiresAt - issuedAt <= maxLifetimeSeconds) return
+  throw new CredentialError('ERR_CREDENTIAL_LIFETIME', 'credential lives longer than allowed')
+}
+
+/** Another server's word on who acted stays its word: it names none of our workloads, and nobody as we would. */
+function actorsOf(
+  { issuer, actor }: VerifiedAccessToken<AccessTokenSource>,
+  host: TokenProfileHost,
+): Actor | undefined {
+  if (issuer.url === host.self.url) return actor
+  requireForeignActors(actor, host.trustDomain)
+  return qualifyActors(actor, issuer.url, host.issuer)
 }

@@ -7,9 +7,10 @@ import {
   JWT_TYPES,
   mapClaims,
   requireClaims,
+  requireForeignActors,
+  requireForeignName,
   TOKEN_TYPES,
 } from '@countersign/protocol/exchange'
-import { requireForeignActor, requireForeignName } from './require-foreign-name.ts'
 
 const PROFILE = 'authorization-grant'
 
@@ -40,7 +41,7 @@ export class AuthorizationGrantIn implements TokenProfileIn {
       validateClaims: (claims) => requireClaims(claims, issuer.requiredClaims),
       validateParties: ({ subject, actor }) => {
         requireForeignName(subject, host.trustDomain)
-        requireForeignActor(actor, host.trustDomain)
+        requireForeignActors(actor, host.trustDomain)
       },
     })
     const grant = await this.#verifierFor(host).verify(token, find, policyOf, now)

@@ -1,6 +1,7 @@
 /** Every kind of token in every place where a token may stand: each is what it is, and nothing else. */
 import { DpopProofBuilder } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { mutateToken } from '@countersign/testing'
 import { describe, expect, it, vi } from 'vitest'
 import {
   type AttackWorld,
@@ -9,6 +10,8 @@ import {
   expectRefusal,
   FOR_TRANSACTION,
   GRANT,
+  loginKey,
+  partnerKey,
   startAttackWorld,
   TYPE,
 } from '../../test-support/attack-world.ts'
@@ -42,6 +45,10 @@ async function tokensOf(test: AttackWorld): Promise<Readonly<Record<string, () =
     'proof of a WIT': () => test.witFields()['workload-proof-token'] ?? '',
     'X509-SVID of nobody who is connected': () => svid.cert,
     'refresh token': () => 'b3BhcXVl',
+    // Of servers that are older than RFC 9068: what such a token is, only its claims tell.
+    'access token without type': () => mutateToken(test.accessToken(), { header: { typ: 'JWT' }, key: loginKey }),
+    'access token without type, of who gives grants': () =>
+      mutateToken(test.grant(), { header: { typ: undefined }, claims: { client_id: 'a' }, key: partnerKey }),
   }
 }
 

@@ -8,6 +8,9 @@ import type { ClientAuthenticationMethod } from './client-authentication-method.
 import { asInvalidClient } from './jwt-assertion.ts'
 import { isSelfIssued } from './self-issued.ts'
 
+/** Longest life of an assertion in seconds. It is made for one request, and remembered as used until it ends. */
+const MAX_LIFETIME_SECONDS = 3_600
+
 export interface PrivateKeyJwtOptions {
   readonly clients: RegisteredClients
   readonly host: TokenProfileHost
@@ -39,7 +42,10 @@ export class PrivateKeyJwt implements ClientAuthenticationMethod {
     const { clients, host } = this.#options
     const assertion = requireParameter(request, 'client_assertion')
     try {
-      const policyOf = ({ allowsTokenEndpointAudience }: ConfiguredIssuer) => ({ allowsTokenEndpointAudience })
+      const policyOf = ({ allowsTokenEndpointAudience }: ConfiguredIssuer) => ({
+        allowsTokenEndpointAudience,
+        maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
+      })
       const { subject: id, issuer } = await this.#verifier.verify(
         assertion,
         (iss): ConfiguredIssuer => clients.find(iss),

@@ -146,7 +146,10 @@ function mayAct({ subject, actor, client }: ExchangeQuestion): boolean {
   const acting = actor ?? client
   if (acting === undefined) return false
   const { issuerUrl: issuer, clientId } = acting
-  return isMeant(subject.mayAct, { subject: acting.subject, issuer, clientId: clientId ?? client?.localSubject })
+  // A name without issuer is one of the token's own issuer. Another's may be the same and mean somebody else.
+  const isByItself = subject.mayAct.issuer === undefined && acting.issuer !== subject.issuer
+  const name = isByItself ? acting.localSubject : acting.subject
+  return isMeant(subject.mayAct, { subject: name, issuer, clientId: clientId ?? client?.localSubject })
 }
 
 function holds(check: () => unknown): boolean {

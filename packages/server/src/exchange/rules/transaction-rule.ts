@@ -18,8 +18,8 @@ export function transactionProblem({ subject, to }: ExchangeRule, trustDomain: s
   if (OWN_WORD.has(subject.profile) && !isTransaction) {
     return 'to: what a workload says of a subject by itself begins a transaction, and is good for nothing else'
   }
-  if (subject.profile === TRANSACTION_TOKEN && to.profile === 'access-token') {
-    return 'to: a transaction token becomes no access token'
+  if (subject.profile === TRANSACTION_TOKEN && !isTransaction && to.profile !== 'authorization-grant') {
+    return 'to: a transaction token is no credential, and becomes neither an access token nor an identity'
   }
   if (!isTransaction && (to.details !== undefined || to.context !== undefined)) {
     return 'to: only a transaction token has details and context'

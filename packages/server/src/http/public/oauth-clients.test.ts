@@ -58,6 +58,7 @@ describe('registered client', () => {
 
   it.each<[string, ClientConfig[], IssuerConfig[]]>([
     ['the id of another', [client('a'), client('a')], []],
+    ['the name of nobody', [client('anonymous')], []],
     ['the name of a workload', [client('SPIFFE://example.org/a')], []],
     ['a name that an issuer could give', [client('k8s/a')], [issuer('k8s/')]],
     ['any name beside an issuer without prefix', [client('a')], [issuer('')]],

@@ -291,6 +291,8 @@ describe('rules of transactions', () => {
   const toAccess = { profile: 'access-token', audience: ['https://orders.example'] }
   it.each([
     ['an access token of a transaction token', { ...goOn, to: toAccess }],
+    ['an identity of a transaction token', { ...goOn, to: { profile: 'jwt-svid', audience: ['x'], binding: 'none' } }],
+    ['a WIT of a transaction token', { ...goOn, to: { profile: 'wit', audience: ['x'] } }],
     ['an access token of what a workload says itself', { ...nightly, to: toAccess }],
     ['details of an access token', { ...begin, to: { ...toAccess, details: ['action'] } }],
     ['context of an access token', { ...begin, to: { ...toAccess, context: ['req_ip'] } }],
