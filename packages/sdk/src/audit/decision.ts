@@ -1,4 +1,5 @@
 import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
+import type { Access } from '../verification/access.ts'
 import type { Caller } from '../verification/caller.ts'
 
 /** One decision, for the record: who asked for what, what was said, and why. Carries no token. */
@@ -13,21 +14,27 @@ export interface Decision {
   readonly binding: Caller['binding'] | undefined
   /** `txn` of the transaction that the request came in, where it was verified. */
   readonly transaction?: string
+  /** What the access token says, where it was verified. */
+  readonly access?: { readonly subject: string; readonly clientId: string; readonly tokenId: string }
   /** The failed check, or undefined when allowed. */
   readonly code: string | undefined
   /** For the operator only. Undefined for a policy that threw: see `onError`. */
   readonly reason: string | undefined
 }
 
-/** What became of a call. The failure is boxed: `undefined` can be thrown too. */
-export type Outcome =
-  | { readonly caller: Caller; readonly failure?: undefined }
-  | { readonly caller: Caller | undefined; readonly failure: { readonly error: unknown } }
+/** What became of a call. */
+export interface Outcome {
+  readonly caller: Caller | undefined
+  /** Where no caller was asked for. */
+  readonly access?: Access | undefined
+  /** Boxed: `undefined` can be thrown too. */
+  readonly failure?: { readonly error: unknown } | undefined
+}
 
 export function decisionOf(
   call: { method: string; target: string },
   time: number,
-  { caller, failure }: Outcome,
+  { caller, access = caller?.access, failure }: Outcome,
 ): Decision {
   const error = failure?.error
   return {
@@ -38,6 +45,9 @@ export function decisionOf(
     caller: caller?.id.toString(),
     binding: caller?.binding,
     ...(caller?.transaction === undefined ? {} : { transaction: caller.transaction.content.transactionId }),
+    ...(access === undefined
+      ? {}
+      : { access: { subject: access.subject, clientId: access.clientId, tokenId: access.tokenId } }),
     code: failure === undefined ? undefined : (errorCode(error) ?? 'ERR_INTERNAL'),
     reason:
       error instanceof WorkloadIdentityError ? [error.message, error.detail].filter(Boolean).join(': ') : undefined,

@@ -1,5 +1,6 @@
 import type { JsonObject, WorkloadId } from '@countersign/protocol'
 import type { ReceivedTransaction } from '../exchange/ongoing-transaction.ts'
+import type { Access } from './access.ts'
 import type { Binding } from './binding.ts'
 
 /** Who sent a request, however that was proved. Application code needs nothing else to decide. */
@@ -22,6 +23,8 @@ export interface Caller {
   readonly txnToken: string | undefined
   /** The same, verified, where `transactions` of `verifyCaller` says how. Never says who calls. */
   readonly transaction?: ReceivedTransaction | undefined
+  /** What the access token says, where `accessTokens` of `verifyCaller` says how it is verified. */
+  readonly access?: Access | undefined
   /**
    * Who stands at the other end of a mutual TLS connection. The caller itself for `mtls`; otherwise whoever passed the
    * request on, such as a proxy.
