@@ -28,7 +28,13 @@ export class TokenService {
   readonly origin: string
   readonly issuer: string
   /** In place of what it would answer. */
-  answer: ((call: TokenServiceCall) => { readonly status?: number; readonly body: object | string }) | undefined
+  answer:
+    | ((call: TokenServiceCall) => {
+        readonly status?: number
+        readonly body: object | string
+        readonly location?: string
+      })
+    | undefined
   /** Members that replace those of its metadata. */
   metadata: object = {}
   published: readonly object[] = [this.key.publicJwk]
@@ -96,7 +102,8 @@ export class TokenService {
     this.waiting++
     await this.held
     this.waiting--
-    const { status, body } = await this.#answer(request, form)
+    const { status, body, location } = await this.#answer(request, form)
+    if (location !== undefined) response.setHeader('location', location)
     if (this.asksForNonce) response.setHeader('dpop-nonce', this.#nonces.current(this.#programs.clock.now()))
     response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))
   }
@@ -122,7 +129,7 @@ export class TokenService {
     const call = { form, caller, jkt, txnToken: request.headers['txn-token'] }
     this.calls.push(call)
     const made = this.answer?.(call)
-    return { status: made?.status ?? 200, body: made?.body ?? this.grant(call) }
+    return { status: made?.status ?? 200, body: made?.body ?? this.grant(call), location: made?.location }
   }
 
   /** The answer to a call that is granted. */
