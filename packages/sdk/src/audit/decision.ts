@@ -1,5 +1,5 @@
 import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
-import type { Access } from '../verification/access.ts'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
 import type { Caller } from '../verification/caller.ts'
 
 /** One decision, for the record: who asked for what, what was said, and why. Carries no token. */
@@ -14,8 +14,10 @@ export interface Decision {
   readonly binding: Caller['binding'] | undefined
   /** `txn` of the transaction that the request came in, where it was verified. */
   readonly transaction?: string
-  /** What the access token says, where it was verified. */
-  readonly access?: { readonly subject: string; readonly clientId: string; readonly tokenId: string }
+  /** `jti`, `sub` and `client_id` of the access token that came with the request, where it was verified. */
+  readonly accessTokenId?: string
+  readonly subject?: string
+  readonly clientId?: string
   /** The failed check, or undefined when allowed. */
   readonly code: string | undefined
   /** For the operator only. Undefined for a policy that threw: see `onError`. */
@@ -26,7 +28,7 @@ export interface Decision {
 export interface Outcome {
   readonly caller: Caller | undefined
   /** Where no caller was asked for. */
-  readonly access?: Access | undefined
+  readonly authorization?: CallAuthorization | undefined
   /** Boxed: `undefined` can be thrown too. */
   readonly failure?: { readonly error: unknown } | undefined
 }
@@ -34,7 +36,7 @@ export interface Outcome {
 export function decisionOf(
   call: { method: string; target: string },
   time: number,
-  { caller, access = caller?.access, failure }: Outcome,
+  { caller, authorization = caller?.authorization, failure }: Outcome,
 ): Decision {
   const error = failure?.error
   return {
@@ -45,13 +47,15 @@ export function decisionOf(
     caller: caller?.id.toString(),
     binding: caller?.binding,
     ...(caller?.transaction === undefined ? {} : { transaction: caller.transaction.content.transactionId }),
-    ...(access === undefined
-      ? {}
-      : { access: { subject: access.subject, clientId: access.clientId, tokenId: access.tokenId } }),
+    ...(authorization === undefined ? {} : namesIn(authorization)),
     code: failure === undefined ? undefined : (errorCode(error) ?? 'ERR_INTERNAL'),
     reason:
       error instanceof WorkloadIdentityError ? [error.message, error.detail].filter(Boolean).join(': ') : undefined,
   }
+}
+
+function namesIn({ id, subject, clientId }: CallAuthorization) {
+  return { accessTokenId: id, subject, clientId }
 }
 
 /** Absolute form may name a user and password before the path. */

@@ -7,7 +7,7 @@ import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { describeVerifyAccessToken, type StartResource } from '../test-support/access-contract.ts'
 import { closeServer, listen, sendRaw } from '../test-support/wire.ts'
-import type { Access } from '../verification/access.ts'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
 import * as withExpress from './express.ts'
 import * as withFastify from './fastify.ts'
 import * as withHono from './hono.ts'
@@ -15,7 +15,7 @@ import * as withHttp from './http.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    access: Access
+    authorization: CallAuthorization
   }
 }
 
@@ -27,14 +27,14 @@ const serve = async (listener: Parameters<typeof createServer>[1] & {}) => {
 
 const inHttp: StartResource = (options, handler) =>
   serve(
-    withHttp.verifyAccessToken(options, ({ access }, response) => {
-      response.end(JSON.stringify(handler(access)))
+    withHttp.verifyAccessToken(options, ({ authorization }, response) => {
+      response.end(JSON.stringify(handler(authorization)))
     }),
   )
 
 const inExpress: StartResource = (options, handler) => {
   const orders = Router()
-  orders.post('/orders', (request, response) => void response.json(handler(request.access)))
+  orders.post('/orders', (request, response) => void response.json(handler(request.authorization)))
   const app = express()
   app.use(withExpress.verifyAccessToken(options))
   app.use('/v1', orders)
@@ -44,16 +44,18 @@ const inExpress: StartResource = (options, handler) => {
 const inFastify: StartResource = async (options, handler) => {
   const app = Fastify()
   app.register(withFastify.verifyAccessToken(options))
-  app.register(async (v1) => v1.post('/orders', async (request) => handler(request.access)), { prefix: '/v1' })
+  app.register(async (v1) => v1.post('/orders', async (request) => handler(request.authorization)), { prefix: '/v1' })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return { send: (request) => sendRaw(port, request), close: () => app.close() }
 }
 
-function honoApp(...[options, handler]: Parameters<StartResource>): Hono<{ Variables: { access: Access } }> {
-  const app = new Hono<{ Variables: { access: Access } }>()
+function honoApp(
+  ...[options, handler]: Parameters<StartResource>
+): Hono<{ Variables: { authorization: CallAuthorization } }> {
+  const app = new Hono<{ Variables: { authorization: CallAuthorization } }>()
   app.use(withHono.verifyAccessToken(options))
-  app.post('/v1/orders', (context) => context.json(handler(context.get('access'))))
+  app.post('/v1/orders', (context) => context.json(handler(context.get('authorization'))))
   return app
 }
 

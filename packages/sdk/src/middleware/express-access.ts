@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { runWithAccess } from '../context/call-context.ts'
-import type { Access } from '../verification/access.ts'
+import { runWithAuthorization } from '../context/call-context.ts'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
 import { ResourceGuard, type VerifyAccessTokenOptions } from '../verification/resource-guard.ts'
 import { authorizeOrAnswer } from './http-access.ts'
 
@@ -8,20 +8,20 @@ declare global {
   namespace Express {
     interface Request {
       /** What the access token says. Set behind `verifyAccessToken`. */
-      access: Access
+      authorization: CallAuthorization
     }
   }
 }
 
 /** The shape of Express and Connect middleware, described so that neither is a dependency. */
 export type AccessMiddleware = (
-  request: IncomingMessage & { originalUrl?: string; access?: Access },
+  request: IncomingMessage & { originalUrl?: string; authorization?: CallAuthorization },
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => void
 
 /**
- * Express middleware: `app.use(verifyAccessToken({ issuer, audience, scopes }))`. Handlers find `req.access`. Refused requests
+ * Express middleware: `app.use(verifyAccessToken({ issuer, audience, scopes }))`. Handlers find `req.authorization`. Refused requests
  * are answered with a challenge and go no further.
  *
  * @throws TypeError when issuer or audience is missing, or scopes and policy are
@@ -31,10 +31,10 @@ export function verifyAccessToken(options: VerifyAccessTokenOptions): AccessMidd
   return (request, response, next) => {
     // A mounted router shortens `url`; the proof was made for the whole path.
     const target = request.originalUrl ?? request.url ?? ''
-    authorizeOrAnswer(guard, request, target, response).then((access) => {
-      if (access === undefined) return
-      request.access = access
-      runWithAccess(access, () => next())
+    authorizeOrAnswer(guard, request, target, response).then((authorization) => {
+      if (authorization === undefined) return
+      request.authorization = authorization
+      runWithAuthorization(authorization, () => next())
     }, next)
   }
 }

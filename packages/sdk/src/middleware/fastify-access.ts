@@ -1,30 +1,30 @@
-import { runWithAccess } from '../context/call-context.ts'
-import type { Access } from '../verification/access.ts'
+import { runWithAuthorization } from '../context/call-context.ts'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
 import { ResourceGuard, type VerifyAccessTokenOptions } from '../verification/resource-guard.ts'
 import { type FastifyLike, type FastifyReplyLike, type FastifyRequestLike, sendAnswerByReply } from './fastify-like.ts'
 import { nodeCall } from './node-call.ts'
 
-type Request = FastifyRequestLike & { access?: Access | null }
+type Request = FastifyRequestLike & { authorization?: CallAuthorization | null }
 
 /**
  * Fastify plugin: `app.register(verifyAccessToken({ issuer, audience, scopes }))`. Applies as `verifyCaller` does. Handlers find
- * `request.access`.
+ * `request.authorization`.
  *
  * @throws TypeError when issuer or audience is missing, or scopes and policy are
  */
 export function verifyAccessToken(options: VerifyAccessTokenOptions) {
   const guard = new ResourceGuard(options)
   const plugin = (app: FastifyLike, _: unknown, ready: () => void) => {
-    if (!app.hasRequestDecorator('access')) app.decorateRequest('access', null)
+    if (!app.hasRequestDecorator('authorization')) app.decorateRequest('authorization', null)
     app.addHook('onRequest', (request: Request, reply: FastifyReplyLike, done) => {
       guard.judge(nodeCall(request.raw, request.originalUrl)).then((verdict) => {
         if (verdict.answer !== undefined) return sendAnswerByReply(verdict.answer, reply)
-        const { access, rawHeaders } = verdict
+        const { authorization, rawHeaders } = verdict
         for (let index = 0; index < rawHeaders.length; index += 2) {
           reply.header(rawHeaders[index] as string, rawHeaders[index + 1] as string)
         }
-        request.access = access
-        return runWithAccess(access, done)
+        request.authorization = authorization
+        return runWithAuthorization(authorization, done)
       })
     })
     ready()

@@ -1,10 +1,10 @@
-import { runWithAccess } from '../context/call-context.ts'
+import { runWithAuthorization } from '../context/call-context.ts'
 import { ResourceGuard, type VerifyAccessTokenOptions } from '../verification/resource-guard.ts'
 import { type HonoContextLike, honoCall } from './hono-call.ts'
 import { pairs } from './sign-web-response.ts'
 
 /**
- * Hono middleware: `app.use(verifyAccessToken({ issuer, audience, scopes }))`. Handlers find `c.get('access')`.
+ * Hono middleware: `app.use(verifyAccessToken({ issuer, audience, scopes }))`. Handlers find `c.get('authorization')`.
  *
  * @throws TypeError when issuer or audience is missing, or scopes and policy are
  */
@@ -16,9 +16,9 @@ export function verifyAccessToken(options: VerifyAccessTokenOptions) {
       const { status, rawHeaders, body } = verdict.answer
       return new Response(new Uint8Array(body), { status, headers: pairs(rawHeaders) })
     }
-    const { access, rawHeaders } = verdict
-    context.set('access', access)
-    await runWithAccess(access, next)
+    const { authorization, rawHeaders } = verdict
+    context.set('authorization', authorization)
+    await runWithAuthorization(authorization, next)
     for (const [name, value] of pairs(rawHeaders)) context.res.headers.set(name, value)
     return undefined
   }

@@ -1,8 +1,8 @@
 /** What `verifyAccessToken` promises, whatever framework it stands in. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Decision } from '../audit/decision.ts'
-import { currentAccess, currentCaller } from '../context/call-context.ts'
-import type { Access } from '../verification/access.ts'
+import { currentAuthorization, currentCaller } from '../context/call-context.ts'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
 import { PROBLEM_MEDIA_TYPE } from '../verification/problem.ts'
 import type { VerifyAccessTokenOptions } from '../verification/resource-guard.ts'
 import { AccessWorld, RESOURCE, TARGET } from './access-world.ts'
@@ -12,7 +12,7 @@ import type { WireRequest } from './wire.ts'
 /** Builds an application with `verifyAccessToken(options)` in front of `POST /v1/orders`, which answers with the handler's JSON. */
 export type StartResource = (
   options: VerifyAccessTokenOptions,
-  handler: (access: Access | undefined) => object,
+  handler: (authorization: CallAuthorization | undefined) => object,
 ) => Promise<RunningApplication>
 
 const METADATA = '/.well-known/oauth-protected-resource'
@@ -42,11 +42,11 @@ export function describeVerifyAccessToken(framework: string, start: StartResourc
         onDecision: (decision: Decision) => decisions.push(decision),
         onError: (error: unknown) => errors.push(error),
       }
-      application = await start(world.options({ ...told, ...change }), (access) => {
+      application = await start(world.options({ ...told, ...change }), (authorization) => {
         handled++
         return {
-          subject: access?.subject,
-          sameInContext: access !== undefined && currentAccess() === access,
+          subject: authorization?.subject,
+          sameInContext: authorization !== undefined && currentAuthorization() === authorization,
           caller: currentCaller() ?? null,
         }
       })
@@ -70,11 +70,9 @@ export function describeVerifyAccessToken(framework: string, start: StartResourc
           path: TARGET,
           caller: undefined,
           binding: undefined,
-          access: {
-            subject: 'spiffe://shop.example/storefront',
-            clientId: 'spiffe://shop.example/storefront',
-            tokenId: 'token-0',
-          },
+          accessTokenId: 'token-0',
+          subject: 'spiffe://shop.example/storefront',
+          clientId: 'spiffe://shop.example/storefront',
           code: undefined,
           reason: undefined,
         },
@@ -117,11 +115,14 @@ export function describeVerifyAccessToken(framework: string, start: StartResourc
     })
 
     it('asks the policy, of which only true is a yes', async () => {
-      await run({ scopes: [], policy: (access, { method }) => (access.hasScope('orders.read') && method) as never })
+      await run({
+        scopes: [],
+        policy: (authorization, { method }) => (authorization.hasScope('orders.read') && method) as never,
+      })
       const response = await send(world.fields())
       expect(response.status).toBe(403)
       expect(response.fields['www-authenticate']).toBeUndefined()
-      expect(decisions).toMatchObject([{ allowed: false, code: 'ERR_POLICY_DENIED', access: { tokenId: 'token-0' } }])
+      expect(decisions).toMatchObject([{ allowed: false, code: 'ERR_POLICY_DENIED', accessTokenId: 'token-0' }])
       expect(handled).toBe(0)
     })
 

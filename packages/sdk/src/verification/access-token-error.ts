@@ -42,3 +42,9 @@ export function asAccessTokenError(thrown: unknown, scheme: AccessTokenError['sc
   const isNonce = thrown.code === 'ERR_PROOF_NONCE'
   return new AccessTokenError(thrown, isNonce ? 'use_dpop_nonce' : 'invalid_dpop_proof', scheme)
 }
+
+/** RFC 6750 section 3.1: who brought nothing is told what to bring, and of no error. */
+export function missingAccessToken(): AccessTokenError {
+  const cause = new CredentialError('ERR_CREDENTIAL_MISSING', 'request has no access token')
+  return new AccessTokenError(cause, undefined, undefined)
+}

@@ -5,10 +5,10 @@ import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { FakeIssuer, mutateToken } from '@countersign/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AccessWorld, RESOURCE, TARGET } from '../test-support/access-world.ts'
-import type { Access } from './access.ts'
 import { challengeOf } from './access-challenge.ts'
 import type { AccessTokenOptions } from './access-token-options.ts'
 import { AccessVerifier } from './access-verifier.ts'
+import type { CallAuthorization } from './call-authorization.ts'
 import type { IncomingCall } from './incoming-call.ts'
 import { problemOf } from './problem.ts'
 
@@ -32,7 +32,7 @@ const call = (fields: Fields, change: Partial<IncomingCall> = {}): IncomingCall 
   rawHeaders: fields.flat(),
   ...change,
 })
-const verify = (fields: Fields = world.fields(), change: Partial<IncomingCall> = {}): Promise<Access> =>
+const verify = (fields: Fields = world.fields(), change: Partial<IncomingCall> = {}): Promise<CallAuthorization> =>
   verifier.verify(call(fields, change), world.clock.now())
 
 /** Status, code, and what the challenge says. */
@@ -54,8 +54,8 @@ const bearer = (token: string): Fields => [['authorization', `Bearer ${token}`]]
 
 describe('AccessVerifier', () => {
   it('says what a token says that is bound to a key, and came with its proof', async () => {
-    const access = await verify()
-    expect(access).toMatchObject({
+    const authorization = await verify()
+    expect(authorization).toMatchObject({
       issuer: world.service.issuer,
       subject: 'spiffe://shop.example/storefront',
       clientId: 'spiffe://shop.example/storefront',
@@ -63,9 +63,9 @@ describe('AccessVerifier', () => {
       audience: [RESOURCE],
       binding: 'dpop',
     })
-    expect([access.hasScope('orders.read'), access.hasScope('orders')]).toEqual([true, false])
-    expect(inspect(access, { depth: 9, showHidden: true }) + JSON.stringify(access)).not.toContain(
-      access.token.slice(-20),
+    expect([authorization.hasScope('orders.read'), authorization.hasScope('orders')]).toEqual([true, false])
+    expect(inspect(authorization, { depth: 9, showHidden: true }) + JSON.stringify(authorization)).not.toContain(
+      authorization.token.slice(-20),
     )
     expect(world.service.documentRequests).toEqual(['/.well-known/oauth-authorization-server/oauth2', '/oauth2/jwks'])
   })
@@ -306,8 +306,8 @@ describe('tokens that are bound to a certificate', () => {
   }
 
   it('count on a connection with that certificate', async () => {
-    const access = await verify(bearer(token()), { peerCertificate: () => certificate })
-    expect(access.binding).toBe('mtls')
+    const authorization = await verify(bearer(token()), { peerCertificate: () => certificate })
+    expect(authorization.binding).toBe('mtls')
   })
 
   it.each<[string, (() => Uint8Array | undefined) | undefined, 'Bearer' | 'DPoP']>([

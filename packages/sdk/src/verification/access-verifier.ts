@@ -21,9 +21,9 @@ import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { IssuerKeys } from '../exchange/issuer-keys.ts'
 import type { DocumentRuntime } from '../exchange/published-document.ts'
 import type { PublishedKeys } from '../exchange/published-keys.ts'
-import { Access, type AccessBinding } from './access.ts'
-import { AccessTokenError, asAccessTokenError } from './access-token-error.ts'
+import { asAccessTokenError, missingAccessToken } from './access-token-error.ts'
 import { type AccessSettings, type AccessTokenOptions, readAccessOptions } from './access-token-options.ts'
+import { type AccessBinding, CallAuthorization } from './call-authorization.ts'
 import { CallTokens } from './call-tokens.ts'
 import type { IncomingCall } from './incoming-call.ts'
 
@@ -66,22 +66,22 @@ export class AccessVerifier {
   }
 
   /**
-   * @param witKey the key of the identity token that the request was proved with, in a way that covers the access token
+   * @param holder who sent the request, where that is known by a proof that covers the access token
    * @throws AccessTokenError `ERR_CREDENTIAL_*`, `ERR_PROOF_*`, `ERR_REQUEST_AUTHORIZATION`
-   * @throws PolicyError `ERR_POLICY_SCOPE`
+   * @throws PolicyError `ERR_POLICY_SCOPE`; `ERR_POLICY_ACCESS_TOKEN` for a token that was given to another than the holder
    * @throws SdkError `ERR_SDK_KEYS`, `ERR_SDK_METADATA`; ProofError when it cannot be told whether a proof was used before
    */
-  async verify(call: IncomingCall, now: number, witKey?: PublicJwk): Promise<Access> {
+  async verify(call: IncomingCall, now: number, holder?: TokenHolder): Promise<CallAuthorization> {
     let scheme: Scheme | undefined
     try {
       const tokens = new CallTokens(call.rawHeaders)
       const token = tokens.accessToken()
       scheme = tokens.accessScheme()
-      if (token === undefined || scheme === undefined) throw missing()
+      if (token === undefined || scheme === undefined) throw missingAccessToken()
       const content = await this.#verifyToken(token, now)
-      const binding = await this.#verifyBinding({ call, now, token, scheme, content, tokens, witKey })
+      const binding = await this.#verifyBinding({ call, now, token, scheme, content, tokens, holder })
       this.#requireScopes(content)
-      return new Access(token, content, binding)
+      return new CallAuthorization(token, content, binding)
     } catch (error) {
       throw asAccessTokenError(error, scheme)
     }
@@ -113,13 +113,7 @@ export class AccessVerifier {
     const { confirmation } = content
     // Whatever is shown must hold: also a proof that this token did not need.
     const proof = await this.#verifyProof(shown)
-    if (confirmation === undefined) {
-      // RFC 9449 section 7.1: the scheme says that the token is bound, and it is not.
-      if (scheme === 'DPoP' || !this.settings.acceptBearer) {
-        throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'access token is bound to no key')
-      }
-      return 'bearer'
-    }
+    if (confirmation === undefined) return this.#requireUnbound(shown)
     if (confirmation.kind === 'x5t#S256') return requireCertificate(shown, confirmation)
     // RFC 9449 section 7.2: as a bearer token it would count without a proof.
     if (scheme !== 'DPoP') {
@@ -129,16 +123,24 @@ export class AccessVerifier {
       )
     }
     if (proof === true) return 'dpop'
-    const { witKey } = shown
-    if (witKey === undefined)
+    const { holder } = shown
+    if (holder === undefined) {
       throw new ProofError('ERR_PROOF_MISSING', 'access token is bound to a key, and came without a proof')
-    if (jwkThumbprint(witKey, nodeCrypto) !== confirmation.thumbprint) {
-      throw new ProofError(
-        'ERR_PROOF_CREDENTIAL_MISMATCH',
-        'access token is bound to another key than the identity token',
-      )
     }
+    const held = holder.key === undefined ? undefined : jwkThumbprint(holder.key, nodeCrypto)
+    if (held !== confirmation.thumbprint) throw givenToAnother('bound to another key')
     return 'wit'
+  }
+
+  /** RFC 9449 section 7.1: under its scheme a token must be bound. */
+  #requireUnbound({ scheme, content, holder }: Shown): AccessBinding {
+    if (scheme !== 'DPoP') {
+      // A token that somebody else came by is worth nothing beside their own proof.
+      if (holder?.id === content.clientId) return 'client'
+      if (this.settings.acceptBearer) return 'bearer'
+      if (holder !== undefined) throw givenToAnother(`client ${content.clientId.slice(0, 200)}`)
+    }
+    throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'access token is bound to no key')
   }
 
   /** @returns whether there was one, for the very key that the token is bound to, if it is bound to one */
@@ -168,6 +170,14 @@ export class AccessVerifier {
   }
 }
 
+/** Who sent a request, as far as an access token can have been given to them. */
+export interface TokenHolder {
+  /** Identifier, which is `client_id` of tokens that were given to it. */
+  readonly id: string
+  /** Of the identity token; none with mutual TLS. */
+  readonly key: PublicJwk | undefined
+}
+
 /** All that came with a token. */
 interface Shown {
   readonly call: IncomingCall
@@ -176,7 +186,7 @@ interface Shown {
   readonly scheme: Scheme
   readonly content: VerifiedAccessToken
   readonly tokens: CallTokens
-  readonly witKey: PublicJwk | undefined
+  readonly holder: TokenHolder | undefined
 }
 
 /** The handshake has proved that the other end holds its key. RFC 8705 section 3 */
@@ -189,7 +199,6 @@ async function requireCertificate({ call, scheme }: Shown, { thumbprint }: Confi
   return 'mtls'
 }
 
-function missing(): AccessTokenError {
-  const cause = new CredentialError('ERR_CREDENTIAL_MISSING', 'request has no access token')
-  return new AccessTokenError(cause, undefined, undefined)
+function givenToAnother(detail: string): PolicyError {
+  return new PolicyError('ERR_POLICY_ACCESS_TOKEN', 'access token was given to somebody else', { detail })
 }

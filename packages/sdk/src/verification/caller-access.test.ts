@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Decision } from '../audit/decision.ts'
-import { currentAccess } from '../context/call-context.ts'
+import { currentAuthorization } from '../context/call-context.ts'
 import type { TokenSourceOptions } from '../exchange/token-source.ts'
 import { verifyCaller } from '../middleware/http.ts'
 import { AccessWorld } from '../test-support/access-world.ts'
@@ -38,7 +38,7 @@ afterEach(async () => {
   await world.stop()
 })
 
-function serve(access: Partial<CallerAccessOptions> = {}, change: Partial<VerifyCallerOptions> = {}): void {
+function serve(authorization: Partial<CallerAccessOptions> = {}, change: Partial<VerifyCallerOptions> = {}): void {
   server.on(
     'request',
     verifyCaller(
@@ -46,18 +46,18 @@ function serve(access: Partial<CallerAccessOptions> = {}, change: Partial<Verify
         workload: world.programs.connect('/orders'),
         audience: origin,
         policy: () => true,
-        accessTokens: { issuer: world.service.issuer, audience: origin, scopes: 'orders.read', ...access },
+        accessTokens: { issuer: world.service.issuer, audience: origin, scopes: 'orders.read', ...authorization },
         onDecision: (decision) => decisions.push(decision),
         ...change,
       },
       ({ caller }, response) => {
-        const { access } = caller
+        const { authorization } = caller
         response.end(
           JSON.stringify({
             id: caller.id.toString(),
-            subject: access?.subject,
-            binding: access?.binding,
-            same: currentAccess() === access,
+            subject: authorization?.subject,
+            binding: authorization?.binding,
+            same: currentAuthorization() === authorization,
           }),
         )
       },
@@ -79,7 +79,7 @@ describe('verifyCaller with accessTokens', () => {
       binding: 'dpop',
       same: true,
     })
-    expect(decisions).toMatchObject([{ allowed: true, binding: 'wpt', access: { tokenId: expect.any(String) } }])
+    expect(decisions).toMatchObject([{ allowed: true, binding: 'wpt', accessTokenId: expect.any(String) }])
   })
 
   it.each(['wpt', 'http-signature'] as const)('takes a %s by the key of the token for its proof', async (proof) => {
@@ -97,26 +97,33 @@ describe('verifyCaller with accessTokens', () => {
     const { token } = await source().token()
     const thief = world.programs.connect('/thief')
     const response = await thief.fetch(origin, { headers: { authorization: `DPoP ${token}` } })
-    expect(response.headers.get('www-authenticate')).toContain('error="invalid_dpop_proof"')
-    expect(await answerTo(response)).toMatchObject({ status: 401, code: 'ERR_PROOF_CREDENTIAL_MISMATCH' })
+    expect(await answerTo(response)).toMatchObject({ status: 403, code: 'ERR_POLICY_ACCESS_TOKEN' })
     expect(decisions).toMatchObject([{ allowed: false, caller: 'spiffe://shop.example/thief' }])
   })
 
-  it('takes no bearer token of whoever proved who they are, unless that is said', async () => {
+  it('takes a token that is bound to nothing from the client that it was given to, and from no other', async () => {
+    const audience = [origin]
     world.service.answer = (call) => ({
-      body: world.service.grant(call, {
-        access_token: world.service.token({ audience: [origin] }),
-        token_type: 'Bearer',
-      }),
+      body: world.service.grant(call, { access_token: world.service.token({ audience }), token_type: 'Bearer' }),
     })
     serve()
-    expect(await answerTo(await source().fetch(origin))).toMatchObject({
-      status: 401,
-      code: 'ERR_CREDENTIAL_CONFIRMATION',
-    })
+    expect(await answerTo(await source().fetch(origin))).toMatchObject({ status: 200, binding: 'client' })
+    const headers = { authorization: `Bearer ${world.service.token({ audience })}` }
+    const thief = world.programs.connect('/thief')
+    expect(await answerTo(await thief.fetch(origin, { headers }))).toMatchObject({ code: 'ERR_POLICY_ACCESS_TOKEN' })
     server.removeAllListeners('request')
     serve({ acceptBearer: true })
-    expect(await answerTo(await source().fetch(origin))).toMatchObject({ status: 200, binding: 'bearer' })
+    expect(await answerTo(await thief.fetch(origin, { headers }))).toMatchObject({ status: 200, binding: 'bearer' })
+  })
+
+  it('takes no token that says who calls for one that says what for', async () => {
+    const bearer = world.programs.domain.jwtSvid('/storefront', [origin], world.clock.now())
+    const ask = () => fetch(origin, { headers: { authorization: `Bearer ${bearer}` } })
+    serve({}, { accept: ['bearer'] })
+    expect(await answerTo(await ask())).toMatchObject({ status: 401, code: 'ERR_CREDENTIAL_MISSING' })
+    server.removeAllListeners('request')
+    serve({ required: false }, { accept: ['bearer'] })
+    expect(await answerTo(await ask())).toEqual({ status: 200, id: 'spiffe://shop.example/storefront', same: true })
   })
 
   it('wants a token, unless it is told otherwise; one that comes must hold', async () => {

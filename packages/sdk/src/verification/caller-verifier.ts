@@ -13,12 +13,14 @@ import { ResponseSigner } from '../presentation/response-signer.ts'
 import { DEFAULT_MAX_SIGNED_BODY_BYTES } from '../presentation/signed-body.ts'
 import { DEFAULT_RUNTIME } from '../workload-runtime.ts'
 import { challengeOf } from './access-challenge.ts'
+import { missingAccessToken } from './access-token-error.ts'
 import type { AccessTokenOptions } from './access-token-options.ts'
 import { AccessVerifier } from './access-verifier.ts'
 import type { Answer } from './answer.ts'
-import { Authenticator, type SignedCall } from './authenticator.ts'
+import { type Authenticated, Authenticator, type SignedCall } from './authenticator.ts'
 import { BearerTokenError } from './bearer-token-error.ts'
 import { type AcceptedBindings, BindingPolicy } from './binding.ts'
+import type { CallAuthorization } from './call-authorization.ts'
 import type { Caller } from './caller.ts'
 import type { IncomingCall } from './incoming-call.ts'
 import { problemAnswer } from './problem.ts'
@@ -97,9 +99,11 @@ export class CallerVerifier {
     this.#recorder = new DecisionRecorder(options, 'verifyCaller')
     this.#transactions = options.transactions && new TransactionVerifier(options.transactions, clockSkewSeconds)
     const skew = clockSkewSeconds === undefined ? {} : { clockSkewSeconds }
+    const [baseUrl] = audiences.filter(isUrl)
+    const address = baseUrl === undefined ? {} : { baseUrl }
     this.#access =
       options.accessTokens &&
-      new AccessVerifier({ ...options.accessTokens, ...skew }, { ...DEFAULT_RUNTIME, ...workload.runtime })
+      new AccessVerifier({ ...address, ...skew, ...options.accessTokens }, { ...DEFAULT_RUNTIME, ...workload.runtime })
     this.#bindings = new BindingPolicy(options.accept)
     this.#acceptSignature = formatAcceptSignature({ otherTokenFields })
     this.#maxSignedBodyBytes = options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES
@@ -166,8 +170,8 @@ export class CallerVerifier {
       if (this.#transactions !== undefined) {
         caller = { ...caller, transaction: await this.#transactions.verify(caller, now) }
       }
-      if (this.#access !== undefined && this.#wantsAccess(caller)) {
-        caller = { ...caller, access: await this.#access.verify(call, now, authenticated.witKey) }
+      if (this.#access !== undefined) {
+        caller = { ...caller, authorization: await this.#verifyAccess(this.#access, authenticated, call, now) }
       }
       const allowed = await this.#options.policy(caller, call)
       // Only `true` is a yes: a policy that forgets to answer denies.
@@ -180,8 +184,17 @@ export class CallerVerifier {
     }
   }
 
-  #wantsAccess({ accessToken }: Caller): boolean {
-    return accessToken !== undefined || this.#options.accessTokens?.required !== false
+  async #verifyAccess(
+    access: AccessVerifier,
+    { caller, witKey }: Authenticated,
+    call: IncomingCall,
+    now: number,
+  ): Promise<CallAuthorization | undefined> {
+    // A bearer token in the same field says who calls. It authorizes nothing.
+    const isMissing = caller.binding === 'bearer' || caller.accessToken === undefined
+    if (isMissing && this.#options.accessTokens?.required === false) return undefined
+    if (isMissing) throw missingAccessToken()
+    return access.verify(call, now, { id: caller.id.toString(), key: witKey })
   }
 
   #signerOf(signed: SignedCall): ResponseSigner | undefined {
@@ -224,7 +237,8 @@ const ASKS_FOR_SIGNATURE: ReadonlySet<string> = new Set([
   'ERR_POLICY_PROOF_NOT_ACCEPTED',
 ])
 
+const isUrl = (value: string) => /^https?:\/\//i.test(value)
+
 function parseAudiences(values: readonly string[]): AudiencePolicy {
-  const isUrl = (value: string) => /^https?:\/\//i.test(value)
   return new AudiencePolicy({ baseUrls: values.filter(isUrl), accepted: values.filter((value) => !isUrl(value)) })
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, WorkloadId } from '@countersign/protocol'
 import type { ReceivedTransaction } from '../exchange/ongoing-transaction.ts'
-import type { Access } from './access.ts'
 import type { Binding } from './binding.ts'
+import type { CallAuthorization } from './call-authorization.ts'
 
 /** Who sent a request, however that was proved. Application code needs nothing else to decide. */
 export interface Caller {
@@ -19,12 +19,12 @@ export interface Caller {
    * `bearer` it is the token that was verified.
    */
   readonly accessToken: string | undefined
+  /** The same, verified, where `accessTokens` of `verifyCaller` says how: for whom the call is, and who acted on the way. */
+  readonly authorization?: CallAuthorization | undefined
   /** A transaction token that came with the request. Not verified; bound as `accessToken` is. */
   readonly txnToken: string | undefined
   /** The same, verified, where `transactions` of `verifyCaller` says how. Never says who calls. */
   readonly transaction?: ReceivedTransaction | undefined
-  /** What the access token says, where `accessTokens` of `verifyCaller` says how it is verified. */
-  readonly access?: Access | undefined
   /**
    * Who stands at the other end of a mutual TLS connection. The caller itself for `mtls`; otherwise whoever passed the
    * request on, such as a proxy.

@@ -2,18 +2,18 @@ import { PolicyError } from '@countersign/protocol'
 import { type DecisionOptions, DecisionRecorder } from '../audit/decision-recorder.ts'
 import type { PolicyRequest } from '../authorization/policy.ts'
 import { DEFAULT_RUNTIME, type WorkloadRuntime } from '../workload-runtime.ts'
-import type { Access } from './access.ts'
 import { challengeOf } from './access-challenge.ts'
 import type { AccessTokenOptions } from './access-token-options.ts'
 import { AccessVerifier } from './access-verifier.ts'
 import type { Answer } from './answer.ts'
+import type { CallAuthorization } from './call-authorization.ts'
 import type { IncomingCall } from './incoming-call.ts'
 import { problemAnswer } from './problem.ts'
 import { type ProtectedResource, protectedResource } from './protected-resource.ts'
 
 export interface VerifyAccessTokenOptions extends AccessTokenOptions, DecisionOptions {
   /** What may be done, beyond `scopes`. Only `true` is a yes. */
-  readonly policy?: (access: Access, request: PolicyRequest) => boolean | Promise<boolean>
+  readonly policy?: (authorization: CallAuthorization, request: PolicyRequest) => boolean | Promise<boolean>
   /**
    * Whether the service's metadata are served at their well-known path, to anybody, and named in challenges. Default true.
    * The middleware must see that path: mount it for the whole origin.
@@ -26,8 +26,8 @@ export interface VerifyAccessTokenOptions extends AccessTokenOptions, DecisionOp
 
 export type AccessVerdict =
   /** `rawHeaders` go with the response. */
-  | { readonly access: Access; readonly rawHeaders: readonly string[]; readonly answer?: undefined }
-  | { readonly access?: undefined; readonly answer: Answer }
+  | { readonly authorization: CallAuthorization; readonly rawHeaders: readonly string[]; readonly answer?: undefined }
+  | { readonly authorization?: undefined; readonly answer: Answer }
 
 const METADATA_MAX_AGE_SECONDS = 300
 
@@ -58,27 +58,29 @@ export class ResourceGuard {
     if (metadata !== undefined) return { answer: metadata }
     const now = this.#now()
     try {
-      const access = await this.#authorize(call, now)
+      const authorization = await this.#authorize(call, now)
       const nonce = this.#verifier.nonceAt(now)
-      return { access, rawHeaders: nonce === undefined ? [] : ['dpop-nonce', nonce] }
+      return { authorization, rawHeaders: nonce === undefined ? [] : ['dpop-nonce', nonce] }
     } catch (error) {
       return { answer: problemAnswer(error, challengeOf(error, this.#verifier, now, this.#resource?.url)) }
     }
   }
 
-  async #authorize(call: IncomingCall, now: number): Promise<Access> {
-    let access: Access | undefined
+  async #authorize(call: IncomingCall, now: number): Promise<CallAuthorization> {
+    let authorization: CallAuthorization | undefined
     try {
-      access = await this.#verifier.verify(call, now)
-      if (this.#options.policy !== undefined && (await this.#options.policy(access, call)) !== true) {
-        throw new PolicyError('ERR_POLICY_DENIED', 'caller may not do this', { detail: access.subject.slice(0, 200) })
+      authorization = await this.#verifier.verify(call, now)
+      if (this.#options.policy !== undefined && (await this.#options.policy(authorization, call)) !== true) {
+        throw new PolicyError('ERR_POLICY_DENIED', 'caller may not do this', {
+          detail: authorization.subject.slice(0, 200),
+        })
       }
     } catch (error) {
-      this.#recorder.record(call, now, { caller: undefined, access, failure: { error } })
+      this.#recorder.record(call, now, { caller: undefined, authorization, failure: { error } })
       throw error
     }
-    this.#recorder.record(call, now, { caller: undefined, access })
-    return access
+    this.#recorder.record(call, now, { caller: undefined, authorization })
+    return authorization
   }
 
   /** RFC 9728 section 3: for anybody, before they have a token. */

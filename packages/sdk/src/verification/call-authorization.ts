@@ -3,12 +3,15 @@ import type { Actor, VerifiedAccessToken } from '@countersign/protocol/exchange'
 
 /**
  * How whoever sent the token proved that it is theirs: by a DPoP proof, by the certificate of the connection, by the key of
- * the identity token that the request was proved with; or not at all.
+ * the identity token that the request was proved with; by being the client that it was given to; or not at all.
  */
-export type AccessBinding = 'dpop' | 'mtls' | 'wit' | 'bearer'
+export type AccessBinding = 'dpop' | 'mtls' | 'wit' | 'client' | 'bearer'
 
-/** What a verified access token says. Printed or written as JSON, it shows all but the token itself. */
-export class Access {
+/**
+ * What an authorization server said of a call: for whom (`subject`), for what (`scopes`), and who acted on the way (`actor`, the
+ * last one outermost). Printed or written as JSON, it shows all but the token itself.
+ */
+export class CallAuthorization {
   readonly #token: string
   readonly issuer: string
   /** `sub`: on whose behalf. */
@@ -20,7 +23,7 @@ export class Access {
   /** Seconds since the Unix epoch. */
   readonly expiresAt: number
   /** `jti`. */
-  readonly tokenId: string
+  readonly id: string
   /** `act`: who acts for the subject. */
   readonly actor: Actor | undefined
   readonly claims: JsonObject
@@ -34,7 +37,7 @@ export class Access {
     this.scopes = content.scopes
     this.audience = content.audience
     this.expiresAt = content.expiresAt
-    this.tokenId = content.id
+    this.id = content.id
     this.actor = content.actor
     this.claims = content.claims
     this.binding = binding
