@@ -15,6 +15,7 @@ export interface HeavyModules {
   agent(): Promise<Program>
   serverData(): Promise<ServerData>
   workloadApi(): Promise<{ connectWorkloadApi(options: ConnectOptions): WorkloadApiClient }>
+  sdk(): Promise<Pick<typeof import('@countersign/sdk'), 'connect' | 'TokenClient' | 'withoutAgent'>>
   brokerApi(): Promise<{
     connectBrokerApi(options: ConnectBrokerOptions): BrokerApiClient
     readonly referToPid: typeof referToPid
@@ -30,5 +31,6 @@ export const heavyModules: HeavyModules = {
   },
   serverData: () => import('@countersign/server'),
   workloadApi: () => import('@countersign/workload-api'),
+  sdk: () => import('@countersign/sdk'),
   brokerApi: () => import('@countersign/workload-api/broker'),
 }

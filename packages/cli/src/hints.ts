@@ -121,6 +121,18 @@ const BY_CODE: Readonly<Record<string, string>> = {
   ERR_FEDERATION_NO_BUNDLE:
     "give the bundle of the endpoint's trust domain once: `countersign bundle set TRUST-DOMAIN --file FILE`",
 
+  ERR_SDK_NO_IDENTITY:
+    'start the agent and create an entry whose selectors fit this program: `countersign agent explain --pid PID` says which are missing; or name a token of the platform with --assertion-file',
+  ERR_SDK_NO_TOKENS: 'this agent issues no identity tokens: use --authentication jwt-svid',
+  ERR_SDK_METADATA:
+    'check --issuer, byte for byte; a certificate authority of your own is named in NODE_EXTRA_CA_CERTS; --token-endpoint is for services without metadata',
+  ERR_SDK_TOKEN_SERVICE:
+    'check the address and whether it can be reached; a certificate authority of your own is named in NODE_EXTRA_CA_CERTS',
+  ERR_SDK_TOKEN_FILE: 'check the path, and that the file holds one token and nothing else',
+  ERR_SDK_TOKEN_REFUSED: 'look at the audit of the server: its event token.refused says what did not hold',
+  ERR_SDK_TOKEN_RESPONSE: 'check that --issuer is the token service you meant; `--dpop-key` needs one that knows DPoP',
+  ERR_SDK_REQUEST: '`countersign exchange --help` shows which options go together',
+
   ERR_CONFORMANCE_UNREACHABLE:
     'start the agent, or name its socket with --socket or SPIFFE_ENDPOINT_SOCKET; the socket must be open to this user',
   ERR_CONFORMANCE_NO_IDENTITY:

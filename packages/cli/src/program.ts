@@ -30,7 +30,7 @@ import { addEntryList } from './commands/entry-list.ts'
 import { addEntryShow } from './commands/entry-show.ts'
 import { addEntryUpdate } from './commands/entry-update.ts'
 import { addEntryWatch } from './commands/entry-watch.ts'
-import { addExchangeExplain } from './commands/exchange-explain.ts'
+import { addExchange } from './commands/exchange.ts'
 import { addFederationCreate } from './commands/federation-create.ts'
 import { addFederationDelete } from './commands/federation-delete.ts'
 import { addFederationList } from './commands/federation-list.ts'
@@ -131,12 +131,6 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     verbs: [addRoleGrant, addRoleList, addRoleShow, addRoleRevoke],
   },
   {
-    name: 'exchange',
-    does: 'what the token service makes of tokens',
-    example: 'exchange explain --subject wit:example.org:spiffe://example.org/a',
-    verbs: [addExchangeExplain],
-  },
-  {
     name: 'federation',
     does: 'foreign trust domains whose bundle is followed',
     example: 'federation list',
@@ -184,7 +178,7 @@ function addAgentLogLevel(parent: Command, context: CommandContext): void {
 }
 
 /** Verbs without a noun. */
-const VERBS: readonly AddCommand[] = [addDemo, addVerify, addInspect]
+const VERBS: readonly AddCommand[] = [addExchange, addDemo, addVerify, addInspect]
 
 /** The whole command line. Prints nothing about errors: whoever parses with it reports what it throws. */
 export function createProgram(context: CommandContext): Command {
@@ -192,6 +186,8 @@ export function createProgram(context: CommandContext): Command {
     .description('Workload identity: short-lived, proved on every request, handed out by nobody.')
     .version(readVersion(), '--version', 'print the version')
     .exitOverride()
+    // `exchange` is a verb and has one below itself: what stands behind that is for that alone.
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),

@@ -3,6 +3,7 @@ import { CommanderError } from 'commander'
 import type { CommandContext } from './command-context.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import { hintFor } from './hints.ts'
+import { hintForRefusal } from './oauth-hints.ts'
 import { printable } from './terminal/printable.ts'
 
 /** Commander's way to say that help or the version was printed as asked. */
@@ -17,13 +18,18 @@ export function reportError(error: unknown, context: CommandContext, helpCommand
   if (error instanceof CommanderError) return reportUsage(error, context, helpCommand)
   if (error instanceof WorkloadIdentityError) {
     const isUsage = error.code === 'ERR_CLI_USAGE'
-    printError(context, error.message, error.code, error.detail, isUsage ? helpHint(helpCommand) : hintFor(error.code))
+    printError(context, error.message, error.code, error.detail, isUsage ? helpHint(helpCommand) : hintOf(error))
     return isUsage ? EXIT.usage : EXIT.failed
   }
   const message = error instanceof Error ? error.message : String(error)
   printError(context, message, 'ERR_CLI_INTERNAL', undefined, hintFor('ERR_CLI_INTERNAL'))
   if (context.env['COUNTERSIGN_DEBUG'] && error instanceof Error) context.stderr.write(`${error.stack}\n`)
   return EXIT.failed
+}
+
+function hintOf(error: WorkloadIdentityError): string | undefined {
+  const refusal = 'error' in error && typeof error.error === 'string' ? hintForRefusal(error.error) : undefined
+  return refusal ?? hintFor(error.code)
 }
 
 function reportUsage(error: CommanderError, context: CommandContext, helpCommand: string): ExitCode {

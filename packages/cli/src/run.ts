@@ -12,7 +12,7 @@ import { reportError } from './report-error.ts'
 export async function run(args: readonly string[], context: CommandContext): Promise<ExitCode> {
   const program = createProgram(context)
   try {
-    await program.parseAsync(pemLast(args), { from: 'user' })
+    await program.parseAsync(explainAsVerb(pemLast(args)), { from: 'user' })
     return context.exitCode
   } catch (error) {
     return reportError(error, context, helpCommand(program, args))
@@ -24,6 +24,15 @@ function pemLast(args: readonly string[]): string[] {
   const isPem = (arg: string) => arg.startsWith('-----BEGIN ')
   if (args.includes('--') || !args.some(isPem)) return [...args]
   return [...args.filter((arg) => !isPem(arg)), '--', ...args.filter(isPem)]
+}
+
+/** `exchange --explain …` is `exchange explain …`: an option that changes what all others mean is a verb. */
+function explainAsVerb(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--')
+  const options = end === -1 ? args : args.slice(0, end)
+  if (args[0] !== 'exchange' || args[1] === 'explain' || !options.includes('--explain')) return args
+  const others = options.slice(1).filter((arg) => arg !== '--explain')
+  return ['exchange', 'explain', ...others, ...args.slice(options.length)]
 }
 
 /** `countersign entry create --help` for whatever was typed after `entry create`. */

@@ -11,7 +11,7 @@ import { SdkError } from './sdk-error.ts'
 import { MutualTls } from './tls/mutual-tls.ts'
 import { X509Source } from './tls/x509-source.ts'
 import { Workload } from './workload.ts'
-import type { WorkloadRuntime } from './workload-runtime.ts'
+import { DEFAULT_RUNTIME, type WorkloadRuntime } from './workload-runtime.ts'
 
 export interface ConnectOptions {
   /** Address of the Workload API, `unix:///path`; default `SPIFFE_ENDPOINT_SOCKET`. */
@@ -39,15 +39,6 @@ const DEFAULT_TIMEOUT_MS = 30_000
 const WITHOUT_TOKENS = 'ERR_WORKLOAD_API_UNIMPLEMENTED'
 /** Beyond this, `setTimeout` would fire at once. */
 const MAX_TIMEOUT_MS = 2_147_483_647
-
-const DEFAULT_RUNTIME: WorkloadRuntime = {
-  now: () => Math.floor(Date.now() / 1000),
-  fetch: (input, init) => globalThis.fetch(input, init),
-  schedule: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs)
-    return () => clearTimeout(timer)
-  },
-}
 
 /**
  * Gets this program its identity from the agent on this host, and keeps it current. Nothing has to be handed over: the
@@ -91,6 +82,12 @@ export async function connect(options: ConnectOptions = {}): Promise<Workload> {
         return mutualTls
       },
       certificateId: () => x509.identity.id,
+      jwtSvid: async (audience) => {
+        const { svids } = await client.fetchJwtSvid({ audience }, stop.signal)
+        const [svid] = svids
+        if (svid === undefined) throw new SdkError('ERR_SDK_WORKLOAD_API', 'the agent delivered no JWT-SVID')
+        return svid.svid
+      },
     },
     () => {
       stop.abort()

@@ -1,4 +1,8 @@
 import type { TrustStore, WorkloadId } from '@countersign/protocol'
+import type { ExchangeRequest } from './exchange/exchange-request.ts'
+import type { ExchangedToken } from './exchange/exchanged-token.ts'
+import { TokenClient } from './exchange/token-client.ts'
+import type { TokenSource, TokenSourceOptions } from './exchange/token-source.ts'
 import type { HeldIdentity } from './identity/held-identity.ts'
 import type { TokenTrust } from './identity/token-trust.ts'
 import { ProofFetch, type ProofFetchOptions, type WorkloadRequestInit } from './presentation/proof-fetch.ts'
@@ -14,6 +18,8 @@ export interface OnDemand {
   readonly mutualTls: () => Promise<MutualTls>
   /** Whom this program's certificate names. @throws SdkError as `X509Source.identity` */
   readonly certificateId: () => WorkloadId
+  /** A JWT-SVID of the default identity. @throws WorkloadApiError `ERR_WORKLOAD_API_*`, SdkError `ERR_SDK_WORKLOAD_API` */
+  readonly jwtSvid: (audience: readonly string[]) => Promise<string>
 }
 
 /**
@@ -24,6 +30,7 @@ export class Workload implements AsyncDisposable {
   readonly runtime: WorkloadRuntime
   readonly #trust: TokenTrust
   readonly #proofFetch: ProofFetch
+  readonly #tokens: TokenClient
   readonly #onDemand: OnDemand
   readonly #closing: () => void
   #identities: readonly HeldIdentity[] = []
@@ -43,6 +50,7 @@ export class Workload implements AsyncDisposable {
     this.#onDemand = onDemand
     this.#closing = closing
     this.#proofFetch = new ProofFetch(this, options)
+    this.#tokens = new TokenClient(this)
   }
 
   /** Who this program is. @throws SdkError as {@link identity}, but for an agent without identity tokens */
@@ -123,6 +131,34 @@ export class Workload implements AsyncDisposable {
     this.#requireOpen()
     return this.#proofFetch.send(input, init)
   }
+
+  /**
+   * A JWT-SVID of the default identity, for those who take no better: whoever sees it can use it.
+   *
+   * @throws WorkloadApiError `ERR_WORKLOAD_API_*` when the agent gives none
+   */
+  readonly jwtSvid = async (audience: readonly string[]): Promise<string> => {
+    this.#requireOpen()
+    return this.#onDemand.jwtSvid(audience)
+  }
+
+  /**
+   * Asks a token service for a token, by this program's identity: for the program itself, on behalf of somebody
+   * (`subjectToken`), or for another domain's grant (`assertion`).
+   *
+   * @throws TokenRefusedError, SdkError, TypeError as `TokenClient.exchange`
+   */
+  readonly exchange = async (request: ExchangeRequest): Promise<ExchangedToken> => {
+    this.#requireOpen()
+    return this.#tokens.exchange(request)
+  }
+
+  /**
+   * Keeps a token at hand, and puts it on requests: `workload.tokenSource({ issuer, audience }).fetch(url)`.
+   *
+   * @throws SdkError, TypeError as `TokenClient.tokenSource`
+   */
+  readonly tokenSource = (options: TokenSourceOptions): TokenSource => this.#tokens.tokenSource(options)
 
   /** For `connect()` alone. */
   replaceIdentities(identities: readonly HeldIdentity[]): void {

@@ -46,6 +46,7 @@ export async function runCli(args: readonly string[], world: CliWorld = {}): Pro
       serverData: refuse,
       workloadApi: refuse,
       brokerApi: refuse,
+      sdk: refuse,
       ...world.modules,
     },
     exitCode: EXIT.ok,

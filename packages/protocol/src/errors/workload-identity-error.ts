@@ -32,6 +32,7 @@ export type PolicyErrorCode =
   | 'ERR_POLICY_PROOF_NOT_ACCEPTED'
   | 'ERR_POLICY_TRUST_DOMAIN_NOT_ALLOWED'
   | 'ERR_POLICY_TRANSACTION'
+  | 'ERR_POLICY_SCOPE'
 
 /** "Authentic, but not allowed": who called is known, and the answer is no. */
 export class PolicyError extends WorkloadIdentityError<PolicyErrorCode> {}

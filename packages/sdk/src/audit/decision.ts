@@ -1,4 +1,5 @@
 import { errorCode, WorkloadIdentityError } from '@countersign/protocol'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
 import type { Caller } from '../verification/caller.ts'
 
 /** One decision, for the record: who asked for what, what was said, and why. Carries no token. */
@@ -13,23 +14,29 @@ export interface Decision {
   readonly binding: Caller['binding'] | undefined
   /** `txn` of the transaction that the request came in, where it was verified. */
   readonly transaction?: string
-  /** `jti` of the access token that came with the request, where it was verified. */
+  /** `jti`, `sub` and `client_id` of the access token that came with the request, where it was verified. */
   readonly accessTokenId?: string
+  readonly subject?: string
+  readonly clientId?: string
   /** The failed check, or undefined when allowed. */
   readonly code: string | undefined
   /** For the operator only. Undefined for a policy that threw: see `onError`. */
   readonly reason: string | undefined
 }
 
-/** What became of a call. The failure is boxed: `undefined` can be thrown too. */
-export type Outcome =
-  | { readonly caller: Caller; readonly failure?: undefined }
-  | { readonly caller: Caller | undefined; readonly failure: { readonly error: unknown } }
+/** What became of a call. */
+export interface Outcome {
+  readonly caller: Caller | undefined
+  /** Where no caller was asked for. */
+  readonly authorization?: CallAuthorization | undefined
+  /** Boxed: `undefined` can be thrown too. */
+  readonly failure?: { readonly error: unknown } | undefined
+}
 
 export function decisionOf(
   call: { method: string; target: string },
   time: number,
-  { caller, failure }: Outcome,
+  { caller, authorization = caller?.authorization, failure }: Outcome,
 ): Decision {
   const error = failure?.error
   return {
@@ -40,11 +47,15 @@ export function decisionOf(
     caller: caller?.id.toString(),
     binding: caller?.binding,
     ...(caller?.transaction === undefined ? {} : { transaction: caller.transaction.content.transactionId }),
-    ...(caller?.authorization === undefined ? {} : { accessTokenId: caller.authorization.id }),
+    ...(authorization === undefined ? {} : namesIn(authorization)),
     code: failure === undefined ? undefined : (errorCode(error) ?? 'ERR_INTERNAL'),
     reason:
       error instanceof WorkloadIdentityError ? [error.message, error.detail].filter(Boolean).join(': ') : undefined,
   }
+}
+
+function namesIn({ id, subject, clientId }: CallAuthorization) {
+  return { accessTokenId: id, subject, clientId }
 }
 
 /** Absolute form may name a user and password before the path. */

@@ -1,16 +1,7 @@
-import {
-  decodeUnverifiedJws,
-  decodeUtf8,
-  errorCode,
-  isType,
-  type JsonObject,
-  parseJsonObject,
-} from '@countersign/protocol'
+import { decodeUnverifiedJws, errorCode, isType, type JsonObject } from '@countersign/protocol'
 import { GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from '@countersign/protocol/exchange'
-import { readWebBody } from '../presentation/read-web-body.ts'
-import { SdkError } from '../sdk-error.ts'
 import type { Workload } from '../workload.ts'
-import { withTimeout } from './with-timeout.ts'
+import { callTokenEndpoint, requireGranted, requireLifetime, unusableAnswer } from './call-token-endpoint.ts'
 
 /** What a transaction is for, in the service's words. The service decides what of it becomes a claim. */
 export interface TransactionPurpose {
@@ -43,13 +34,10 @@ export interface TxnToken {
   readonly expiresAt: number
 }
 
-const MAX_BYTES = 64 * 1024
-const TIMEOUT_MS = 10_000
-
 /**
  * Asks for one Transaction Token, with proof of who asks.
  *
- * @throws SdkError `ERR_SDK_TOKEN_REFUSED`, `ERR_SDK_TOKEN_RESPONSE`; and as `workload.fetch`
+ * @throws SdkError `ERR_SDK_TOKEN_REFUSED`, `ERR_SDK_TOKEN_RESPONSE`, `ERR_SDK_TOKEN_SERVICE`; and as `workload.fetch`
  * @see draft-ietf-oauth-transaction-tokens, "Txn-Token Request" and "Txn-Token Response"
  */
 export async function requestTxnToken(
@@ -68,45 +56,16 @@ export async function requestTxnToken(
     ...(context === undefined ? {} : { request_context: JSON.stringify(context) }),
   })
   const { runtime } = workload
-  const { status, body } = await withTimeout(runtime, TIMEOUT_MS, async (signal) => {
-    const response = await workload.fetch(tokenEndpoint, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
-      body: form.toString(),
-      signal,
-      // What is asked for here is the transaction's own token.
-      transaction: 'withhold',
-    })
-    return { status: response.status, body: await readWebBody(response.body, MAX_BYTES) }
-  })
-  const answer = parseAnswer(body)
-  if (status !== 200) throw refusalOf(status, answer)
+  // What is asked for here is the transaction's own token.
+  const send = (url: string, init: RequestInit) => workload.fetch(url, { ...init, transaction: 'withhold' })
+  const answer = requireGranted(await callTokenEndpoint({ runtime, send, tokenEndpoint, form }))
   return { token: requireTxnToken(answer), expiresAt: runtime.now() + requireLifetime(answer) }
 }
 
-function parseAnswer(body: Uint8Array | undefined): JsonObject | undefined {
-  if (body === undefined) return undefined
-  try {
-    return parseJsonObject(decodeUtf8(body))
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error
-    return undefined
-  }
-}
-
-/** RFC 6749 section 5.2. The description is somebody else's text, and goes to the log alone. */
-function refusalOf(status: number, answer: JsonObject | undefined): SdkError {
-  const { error, error_description: description } = answer ?? {}
-  const code = typeof error === 'string' && /^[a-z_]{1,64}$/.test(error) ? error : `status ${status}`
-  const detail = typeof description === 'string' ? { detail: description.slice(0, 200) } : {}
-  return new SdkError('ERR_SDK_TOKEN_REFUSED', `the token service gives no transaction token: ${code}`, detail)
-}
-
 /** Anything else in the field would go out under the name of a transaction token, with every call. */
-function requireTxnToken(answer: JsonObject | undefined): string {
-  const { access_token: token, issued_token_type: type } = answer ?? {}
+function requireTxnToken({ access_token: token, issued_token_type: type }: JsonObject): string {
   if (typeof token === 'string' && type === TOKEN_TYPES.txnToken && isTxnToken(token)) return token
-  throw unusable('its answer holds no transaction token')
+  throw unusableAnswer('its answer holds no transaction token')
 }
 
 function isTxnToken(token: string): boolean {
@@ -116,14 +75,4 @@ function isTxnToken(token: string): boolean {
     if (errorCode(error) === undefined) throw error
     return false
   }
-}
-
-function requireLifetime(answer: JsonObject | undefined): number {
-  const seconds = answer?.['expires_in']
-  if (typeof seconds === 'number' && seconds > 0) return Math.floor(seconds)
-  throw unusable('its answer does not say how long the token lives')
-}
-
-function unusable(reason: string): SdkError {
-  return new SdkError('ERR_SDK_TOKEN_RESPONSE', `the token service cannot be understood: ${reason}`)
 }

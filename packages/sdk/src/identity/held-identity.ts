@@ -9,6 +9,7 @@ import {
   WorkloadId,
   WptBuilder,
 } from '@countersign/protocol'
+import { DpopProofBuilder } from '@countersign/protocol/exchange'
 import { importSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import type { WITSVID } from '@countersign/workload-api'
 import { SdkError } from '../sdk-error.ts'
@@ -21,6 +22,8 @@ export interface HeldIdentity {
   readonly wit: string
   readonly proofs: WptBuilder
   readonly signatures: HttpSignatureBuilder
+  /** For access tokens that are bound to the same key. */
+  readonly dpop: DpopProofBuilder
   readonly expiresAt: number
 }
 
@@ -62,6 +65,7 @@ function readIdentity(svid: WITSVID, otherTokenFields: readonly string[]): HeldI
       wit: svid.witSvid,
       proofs: new WptBuilder(svid.witSvid, key, nodeCrypto),
       signatures: new HttpSignatureBuilder(svid.witSvid, key, nodeCrypto, { otherTokenFields }),
+      dpop: new DpopProofBuilder(key, nodeCrypto),
       expiresAt: exp,
     }
   } catch (cause) {

@@ -38,3 +38,5 @@ export function verifyCaller(options: VerifyCallerOptions): ConnectMiddleware {
     }, next)
   }
 }
+
+export { type AccessMiddleware, verifyAccessToken } from './express-access.ts'

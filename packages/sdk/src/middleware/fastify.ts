@@ -1,30 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { runWithCaller } from '../context/call-context.ts'
 import type { Caller } from '../verification/caller.ts'
 import { CallerVerifier, type VerifyCallerOptions } from '../verification/caller-verifier.ts'
+import { type FastifyLike, type FastifyReplyLike, type FastifyRequestLike, sendAnswerByReply } from './fastify-like.ts'
 import { nodeCall } from './node-call.ts'
 import { signNodeResponse } from './sign-node-response.ts'
 
-/** The parts of Fastify used, described so that it is no dependency. */
-interface FastifyLike {
-  hasRequestDecorator(name: string): boolean
-  decorateRequest(name: string, value: unknown): unknown
-  addHook(
-    name: 'onRequest',
-    hook: (request: FastifyRequestLike, reply: FastifyReplyLike, done: (error?: Error) => void) => void,
-  ): unknown
-}
-interface FastifyRequestLike {
-  readonly raw: IncomingMessage
-  readonly originalUrl: string
-  caller?: Caller | null
-}
-interface FastifyReplyLike {
-  readonly raw: ServerResponse
-  code(status: number): FastifyReplyLike
-  header(name: string, value: string): FastifyReplyLike
-  send(payload: unknown): unknown
-}
+type Request = FastifyRequestLike & { caller?: Caller | null }
 
 /**
  * Fastify plugin: `app.register(verifyCaller({ workload, audience, policy }))`. Applies to the routes of the instance it
@@ -38,19 +19,14 @@ export function verifyCaller(options: VerifyCallerOptions) {
   const plugin = (app: FastifyLike, _: unknown, ready: () => void) => {
     // A stricter policy for some routes is registered on a nested instance, which has the decorator already.
     if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller', null)
-    app.addHook('onRequest', (request, reply, done) => {
+    app.addHook('onRequest', (request: Request, reply: FastifyReplyLike, done) => {
       verifier.judge(nodeCall(request.raw, request.originalUrl)).then(({ caller, signer, answer }) => {
         if (answer === undefined) {
           if (signer !== undefined) signNodeResponse(reply.raw, signer)
           request.caller = caller
           return runWithCaller(caller, done)
         }
-        const { status, rawHeaders, body } = answer
-        reply.code(status)
-        for (let index = 0; index < rawHeaders.length; index += 2) {
-          reply.header(rawHeaders[index] as string, rawHeaders[index + 1] as string)
-        }
-        reply.send(Buffer.from(body))
+        return sendAnswerByReply(answer, reply)
       })
     })
     ready()
@@ -58,3 +34,5 @@ export function verifyCaller(options: VerifyCallerOptions) {
   // Fastify's mark for a plugin that is not encapsulated: without it, the hook would guard nothing outside itself.
   return Object.assign(plugin, { [Symbol.for('skip-override')]: true })
 }
+
+export { verifyAccessToken } from './fastify-access.ts'

@@ -47,3 +47,5 @@ export async function verifyOrAnswer(
   if (signer !== undefined) signNodeResponse(response, signer)
   return caller
 }
+
+export { type AuthorizedRequest, verifyAccessToken } from './http-access.ts'

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { peerCertificateOf } from '../tls/peer-certificate.ts'
 import { tlsPeerOf } from '../tls/tls-peer.ts'
 import type { IncomingCall } from '../verification/incoming-call.ts'
 import { readNodeBody } from './read-node-body.ts'
@@ -15,5 +16,6 @@ export function nodeCall(request: IncomingMessage, target: string): IncomingCall
     rawHeaders: request.rawHeaders,
     readBody: (maxBytes) => readNodeBody(request, maxBytes),
     tlsPeer: (now) => tlsPeerOf(request, now),
+    peerCertificate: () => peerCertificateOf(request),
   }
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Answer } from '../verification/caller-verifier.ts'
+import type { Answer } from '../verification/answer.ts'
 
 /** Sends a refusal through node's own response, in HTTP/1.1 or HTTP/2. */
 export function sendAnswer(

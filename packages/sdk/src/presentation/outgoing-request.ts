@@ -22,6 +22,11 @@ export function readOutgoingRequest(input: string | URL | Request, init: Request
   return { url, input, init: { ...init, redirect: redirectMode(input, init) }, headers }
 }
 
+/** Whether it can be sent again. A stream was used up by the first try, and with it a Request that holds one. */
+export function isRepeatable({ input, init }: OutgoingRequest): boolean {
+  return !(init.body instanceof ReadableStream) && !(input instanceof Request)
+}
+
 /**
  * Reads the content, so that it can be hashed and sent again.
  *

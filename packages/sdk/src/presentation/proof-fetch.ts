@@ -5,7 +5,7 @@ import { SdkError } from '../sdk-error.ts'
 import type { MutualTls } from '../tls/mutual-tls.ts'
 import type { WorkloadRuntime } from '../workload-runtime.ts'
 import { AskedSignatures } from './asked-signatures.ts'
-import { boundTokens, type OutgoingRequest, readOutgoingRequest } from './outgoing-request.ts'
+import { boundTokens, isRepeatable, type OutgoingRequest, readOutgoingRequest } from './outgoing-request.ts'
 import { problemCode, SignedFetch } from './signed-fetch.ts'
 import { readTarget, type Target, TargetMap, type TargetSettings, type Targets } from './target.ts'
 
@@ -107,9 +107,7 @@ export class ProofFetch {
     if (this.#asked.get(origin) !== undefined) return this.#withSignature(fetch, outgoing, target)
     const response = await this.#withWpt(fetch, outgoing, target)
     const asks = this.#asked.note(origin, response)
-    // A stream was used up by the first try, and with it a Request that holds one.
-    const isRepeatable = !(outgoing.init.body instanceof ReadableStream) && !(outgoing.input instanceof Request)
-    if (!asks || !isRepeatable || (response.status !== 400 && response.status !== 403)) return response
+    if (!asks || !isRepeatable(outgoing) || (response.status !== 400 && response.status !== 403)) return response
     const code = await problemCode(response.clone() as Response)
     if (code === undefined || !ASKS_FOR_SIGNATURE.test(code)) return response
     await response.body?.cancel()

@@ -29,6 +29,7 @@ export class Programs {
     const runtime = {
       now: () => this.clock.now(),
       schedule: this.clock.schedule.bind(this.clock),
+      random: () => 0.5,
       fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     } satisfies Workload['runtime']
     const workload = new Workload(
@@ -42,6 +43,7 @@ export class Programs {
       {
         jwtTrust: async () => jwtTrust.store,
         mutualTls: () => Promise.reject(new TypeError('these programs have no certificates')),
+        jwtSvid: async (audience) => this.domain.jwtSvid(program.id.path, audience, this.clock.now()),
         certificateId: () => {
           throw new TypeError('these programs have no certificates')
         },

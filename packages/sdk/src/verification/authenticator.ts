@@ -4,6 +4,7 @@ import {
   type HttpRequest,
   HttpSignatureVerifier,
   JwtSvidVerifier,
+  type PublicJwk,
   type ReplayMemory,
   RequestVerifier,
   type TrustStore,
@@ -45,6 +46,8 @@ export interface SignedCall {
 
 export interface Authenticated {
   readonly caller: Caller
+  /** The key of the identity token that it was proved with: in a way that covers the access token as well. */
+  readonly witKey?: PublicJwk
   readonly signed?: SignedCall
 }
 
@@ -114,6 +117,7 @@ export class Authenticator {
     const { audience } = proof
     return {
       caller: { id: subject, binding: 'wpt', expiresAt, claims, audience, accessToken, txnToken, tlsPeer: undefined },
+      witKey: wit.confirmationJwk,
     }
   }
 
@@ -136,6 +140,7 @@ export class Authenticator {
         tlsPeer: undefined,
       },
       signed: { request, nonce, signResponse },
+      witKey: wit.confirmationJwk,
     }
   }
 

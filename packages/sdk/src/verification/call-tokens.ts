@@ -2,6 +2,7 @@ import { collectFields, optionalAccessToken, optionalTxnToken, SIGNATURE_TAG } f
 
 const FIELDS = new Set([
   'authorization',
+  'dpop',
   'signature',
   'signature-input',
   'txn-token',
@@ -37,10 +38,21 @@ export class CallTokens {
     return optionalAccessToken(this.#fields.get('authorization'))
   }
 
+  /** How the access token is shown; `undefined` without one. */
+  accessScheme(): 'Bearer' | 'DPoP' | undefined {
+    const scheme = this.#fields.get('authorization')?.[0]?.split(/\s/, 1)[0]?.toLowerCase()
+    if (scheme === 'bearer') return 'Bearer'
+    return scheme === 'dpop' ? 'DPoP' : undefined
+  }
+
+  dpopProofs(): readonly string[] {
+    return this.#fields.get('dpop') ?? []
+  }
+
   /** As {@link accessToken}, under the scheme `Bearer` alone: a DPoP token is not for whoever shows it. */
   bearerToken(): string | undefined {
     const token = this.accessToken()
-    return /^bearer\s/i.test(this.#fields.get('authorization')?.[0] ?? '') ? token : undefined
+    return this.accessScheme() === 'Bearer' ? token : undefined
   }
 
   /** @throws RequestError `ERR_REQUEST_TXN_TOKEN` when the field came more than once */

@@ -6,23 +6,29 @@ import {
   type ReplayMemory,
   type WitProfile,
 } from '@countersign/protocol'
-import { type Decision, decisionOf, type Outcome } from '../audit/decision.ts'
+import { type DecisionOptions, DecisionRecorder } from '../audit/decision-recorder.ts'
 import type { Policy } from '../authorization/policy.ts'
-import { AccessTokenAuthorizer, type AccessTokenOptions } from '../exchange/access-token-authorizer.ts'
 import { type TransactionOptions, TransactionVerifier } from '../exchange/transaction-verifier.ts'
 import { ResponseSigner } from '../presentation/response-signer.ts'
 import { DEFAULT_MAX_SIGNED_BODY_BYTES } from '../presentation/signed-body.ts'
-import { Authenticator, type SignedCall } from './authenticator.ts'
+import { DEFAULT_RUNTIME } from '../workload-runtime.ts'
+import { challengeOf } from './access-challenge.ts'
+import { missingAccessToken } from './access-token-error.ts'
+import type { AccessTokenOptions } from './access-token-options.ts'
+import { AccessVerifier } from './access-verifier.ts'
+import type { Answer } from './answer.ts'
+import { type Authenticated, Authenticator, type SignedCall } from './authenticator.ts'
 import { BearerTokenError } from './bearer-token-error.ts'
 import { type AcceptedBindings, BindingPolicy } from './binding.ts'
+import type { CallAuthorization } from './call-authorization.ts'
 import type { Caller } from './caller.ts'
 import type { IncomingCall } from './incoming-call.ts'
-import { answerTo, PROBLEM_MEDIA_TYPE, problemOf } from './problem.ts'
+import { problemAnswer } from './problem.ts'
 import type { VerifyingWorkload } from './verifying-workload.ts'
 
 const DEFAULT_MAX_CREDENTIAL_LIFETIME_SECONDS = 86_400
 
-export interface VerifyCallerOptions {
+export interface VerifyCallerOptions extends DecisionOptions {
   /** Supplies whom to trust, the clock, and the identity that signs responses. */
   readonly workload: VerifyingWorkload
   /**
@@ -55,21 +61,19 @@ export interface VerifyCallerOptions {
   readonly replayMemory?: ReplayMemory
   /** How transaction tokens are taken. Without it they are not looked at, and no call is made in a transaction. */
   readonly transactions?: TransactionOptions
-  /** How access tokens are taken. Without it they are handed on as they came, not verified. */
-  readonly accessTokens?: AccessTokenOptions
-  /** Told of every decision, once. A request whose decision it does not take is answered 500. */
-  readonly onDecision?: (decision: Decision) => void
-  /** Told of what a policy or `onDecision` threw; the caller is told nothing but 500. Default: a process warning. */
-  readonly onError?: (error: unknown) => void
+  /** How access tokens are taken that come beside the caller's proof. Without it they are not verified. */
+  readonly accessTokens?: CallerAccessOptions
 }
 
-/** A refusal as it goes out. */
-export interface Answer {
-  readonly status: number
-  /** Names and values in turn. */
-  readonly rawHeaders: readonly string[]
-  readonly body: Uint8Array
+/** `required: false` lets requests without an access token through; one that comes must hold. */
+export interface CallerAccessOptions extends Omit<AccessTokenOptions, 'clockSkewSeconds'> {
+  readonly required?: boolean
 }
+
+/** Either a caller, or why not. */
+type CallerOutcome =
+  | { readonly caller: Caller; readonly failure?: undefined }
+  | { readonly caller: Caller | undefined; readonly failure: { readonly error: unknown } }
 
 export type Verdict =
   | { readonly caller: Caller; readonly signer: ResponseSigner | undefined; readonly answer?: undefined }
@@ -81,8 +85,8 @@ export class CallerVerifier {
   readonly #bindings: BindingPolicy
   readonly #authenticator: Authenticator
   readonly #transactions: TransactionVerifier | undefined
-  readonly #accessTokens: AccessTokenAuthorizer | undefined
-  readonly #report: (error: unknown) => void
+  readonly #access: AccessVerifier | undefined
+  readonly #recorder: DecisionRecorder
   readonly #acceptSignature: string
   readonly #maxSignedBodyBytes: number
 
@@ -92,9 +96,14 @@ export class CallerVerifier {
     const { workload, clockSkewSeconds, maxProofLifetimeSeconds, otherTokenFields = [] } = options
     const audiences = typeof options.audience === 'string' ? [options.audience] : options.audience
     this.#options = options
-    this.#report = options.onError ?? warn
+    this.#recorder = new DecisionRecorder(options, 'verifyCaller')
     this.#transactions = options.transactions && new TransactionVerifier(options.transactions, clockSkewSeconds)
-    this.#accessTokens = options.accessTokens && new AccessTokenAuthorizer(options.accessTokens, clockSkewSeconds)
+    const skew = clockSkewSeconds === undefined ? {} : { clockSkewSeconds }
+    const [baseUrl] = audiences.filter(isUrl)
+    const address = baseUrl === undefined ? {} : { baseUrl }
+    this.#access =
+      options.accessTokens &&
+      new AccessVerifier({ ...address, ...skew, ...options.accessTokens }, { ...DEFAULT_RUNTIME, ...workload.runtime })
     this.#bindings = new BindingPolicy(options.accept)
     this.#acceptSignature = formatAcceptSignature({ otherTokenFields })
     this.#maxSignedBodyBytes = options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES
@@ -140,33 +149,29 @@ export class CallerVerifier {
     }
   }
 
-  async #decide(call: IncomingCall): Promise<{ outcome: Outcome; signed: SignedCall | undefined }> {
+  async #decide(call: IncomingCall): Promise<{ outcome: CallerOutcome; signed: SignedCall | undefined }> {
     const now = this.#options.workload.runtime.now()
     const { outcome, signed } = await this.#authorize(call, now)
-    if (outcome.failure !== undefined && problemOf(outcome.failure.error) === undefined) {
-      this.#report(outcome.failure.error)
-    }
-    try {
-      this.#options.onDecision?.(decisionOf(call, now, outcome))
-    } catch (error) {
-      this.#report(error)
-      throw error
-    }
+    this.#recorder.record(call, now, outcome)
     return { outcome, signed }
   }
 
-  async #authorize(call: IncomingCall, now: number): Promise<{ outcome: Outcome; signed: SignedCall | undefined }> {
+  async #authorize(
+    call: IncomingCall,
+    now: number,
+  ): Promise<{ outcome: CallerOutcome; signed: SignedCall | undefined }> {
     let caller: Caller | undefined
     let signed: SignedCall | undefined
     try {
-      ;({ caller, signed } = await this.#authenticator.authenticate(call, now))
+      const authenticated = await this.#authenticator.authenticate(call, now)
+      ;({ caller, signed } = authenticated)
       // The binding was picked by what an unknown sender sent; now that it is known, it may not be for them.
       this.#bindings.require(caller.binding, caller.id)
       if (this.#transactions !== undefined) {
         caller = { ...caller, transaction: await this.#transactions.verify(caller, now) }
       }
-      if (this.#accessTokens !== undefined) {
-        caller = { ...caller, authorization: await this.#accessTokens.authorize(caller, now) }
+      if (this.#access !== undefined) {
+        caller = { ...caller, authorization: await this.#verifyAccess(this.#access, authenticated, call, now) }
       }
       const allowed = await this.#options.policy(caller, call)
       // Only `true` is a yes: a policy that forgets to answer denies.
@@ -179,6 +184,19 @@ export class CallerVerifier {
     }
   }
 
+  async #verifyAccess(
+    access: AccessVerifier,
+    { caller, witKey }: Authenticated,
+    call: IncomingCall,
+    now: number,
+  ): Promise<CallAuthorization | undefined> {
+    // A bearer token in the same field says who calls. It authorizes nothing.
+    const isMissing = caller.binding === 'bearer' || caller.accessToken === undefined
+    if (isMissing && this.#options.accessTokens?.required === false) return undefined
+    if (isMissing) throw missingAccessToken()
+    return access.verify(call, now, { id: caller.id.toString(), key: witKey })
+  }
+
   #signerOf(signed: SignedCall): ResponseSigner | undefined {
     if (!signed.signResponse && this.#options.signResponses !== true) return undefined
     const { workload } = this.#options
@@ -186,10 +204,7 @@ export class CallerVerifier {
   }
 
   async #answer(error: unknown, signer: ResponseSigner | undefined): Promise<Answer> {
-    const problem = answerTo(error)
-    const body = new TextEncoder().encode(JSON.stringify(problem))
-    const rawHeaders = ['content-type', PROBLEM_MEDIA_TYPE, 'cache-control', 'no-store', ...this.#challenge(error)]
-    const answer = { status: problem.status, rawHeaders, body }
+    const answer = problemAnswer(error, this.#challenge(error))
     try {
       return signer === undefined ? answer : { ...answer, rawHeaders: await signer.sign(answer) }
     } catch {
@@ -201,6 +216,10 @@ export class CallerVerifier {
   /** What would have been accepted instead. */
   #challenge(error: unknown): readonly string[] {
     // RFC 6750 section 3.
+    if (this.#access !== undefined) {
+      const challenge = challengeOf(error, this.#access, this.#options.workload.runtime.now())
+      if (challenge.length > 0) return challenge
+    }
     if (error instanceof BearerTokenError) return ['www-authenticate', 'Bearer error="invalid_token"']
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     const asks = this.#bindings.mayCount('http-signature') && ASKS_FOR_SIGNATURE.has(code)
@@ -218,12 +237,8 @@ const ASKS_FOR_SIGNATURE: ReadonlySet<string> = new Set([
   'ERR_POLICY_PROOF_NOT_ACCEPTED',
 ])
 
-function warn(error: unknown): void {
-  const reason = error instanceof Error ? (error.stack ?? error.message) : 'something that is no error was thrown'
-  process.emitWarning(`verifyCaller answered 500: ${reason}`, 'CountersignWarning')
-}
+const isUrl = (value: string) => /^https?:\/\//i.test(value)
 
 function parseAudiences(values: readonly string[]): AudiencePolicy {
-  const isUrl = (value: string) => /^https?:\/\//i.test(value)
   return new AudiencePolicy({ baseUrls: values.filter(isUrl), accepted: values.filter((value) => !isUrl(value)) })
 }

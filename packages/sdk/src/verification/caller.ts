@@ -1,7 +1,7 @@
 import type { JsonObject, WorkloadId } from '@countersign/protocol'
-import type { CallAuthorization } from '../exchange/call-authorization.ts'
 import type { ReceivedTransaction } from '../exchange/ongoing-transaction.ts'
 import type { Binding } from './binding.ts'
+import type { CallAuthorization } from './call-authorization.ts'
 
 /** Who sent a request, however that was proved. Application code needs nothing else to decide. */
 export interface Caller {

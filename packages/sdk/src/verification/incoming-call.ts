@@ -16,4 +16,6 @@ export interface IncomingCall extends ReceivedRequest {
    * @throws CertificateError when that certificate does not count any more
    */
   readonly tlsPeer?: (now: number) => TlsPeer | undefined
+  /** The certificate of the connection, DER, of which nothing is verified; `undefined` without one. */
+  readonly peerCertificate?: () => Uint8Array | undefined
 }

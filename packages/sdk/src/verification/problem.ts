@@ -1,5 +1,7 @@
 import { AuthenticityError, PolicyError, type WorkloadIdentityError } from '@countersign/protocol'
 import { SdkError } from '../sdk-error.ts'
+import { AccessTokenError } from './access-token-error.ts'
+import type { Answer } from './answer.ts'
 import { BearerTokenError } from './bearer-token-error.ts'
 
 /** RFC 9457 problem document about a refused request. Says which check failed; never what the token held. */
@@ -38,8 +40,11 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 export function problemOf(error: unknown): ProblemDocument | undefined {
   if (error instanceof PolicyError) return problem(error, 403)
   if (error instanceof SdkError && error.code === 'ERR_SDK_RESPONSE_NOT_SIGNED') return problem(error, 501)
-  if (error instanceof SdkError && error.code === 'ERR_SDK_KEYS') return problem(error, 503)
+  if (error instanceof SdkError && (error.code === 'ERR_SDK_KEYS' || error.code === 'ERR_SDK_METADATA')) {
+    return problem(error, 503)
+  }
   if (error instanceof BearerTokenError) return problem(error, 401)
+  if (error instanceof AccessTokenError) return problem(error, error.status)
   if (!(error instanceof AuthenticityError)) return undefined
   if (error.code === 'ERR_REQUEST_BODY_TOO_LARGE') return problem(error, 413)
   return problem(error, UNAVAILABLE.has(error.code) ? 503 : 400)
@@ -51,6 +56,16 @@ export function problemOf(error: unknown): ProblemDocument | undefined {
  */
 export function answerTo(error: unknown): ProblemDocument {
   return problemOf(error) ?? INTERNAL_ERROR
+}
+
+/** The refusal as a response. */
+export function problemAnswer(error: unknown, rawHeaders: readonly string[]): Answer {
+  const problem = answerTo(error)
+  return {
+    status: problem.status,
+    rawHeaders: ['content-type', PROBLEM_MEDIA_TYPE, 'cache-control', 'no-store', ...rawHeaders],
+    body: new TextEncoder().encode(JSON.stringify(problem)),
+  }
 }
 
 function problem(error: WorkloadIdentityError, status: number): ProblemDocument {

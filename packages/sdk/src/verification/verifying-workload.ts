@@ -6,7 +6,7 @@ import type { WorkloadRuntime } from '../workload-runtime.ts'
 export interface VerifyingWorkload {
   /** Whom to trust. */
   readonly trust: TrustStore
-  readonly runtime: Pick<WorkloadRuntime, 'now'>
+  readonly runtime: Pick<WorkloadRuntime, 'now'> & Partial<WorkloadRuntime>
   /** Signs responses. Without it, those that must be signed are answered 501. */
   readonly identity?: HeldIdentity
   /** Keys of bearer tokens. Without it none is believed. */

@@ -1,0 +1,98 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import express, { Router } from 'express'
+import Fastify from 'fastify'
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import { describeVerifyAccessToken, type StartResource } from '../test-support/access-contract.ts'
+import { closeServer, listen, sendRaw } from '../test-support/wire.ts'
+import type { CallAuthorization } from '../verification/call-authorization.ts'
+import * as withExpress from './express.ts'
+import * as withFastify from './fastify.ts'
+import * as withHono from './hono.ts'
+import * as withHttp from './http.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    authorization: CallAuthorization
+  }
+}
+
+const serve = async (listener: Parameters<typeof createServer>[1] & {}) => {
+  const server = createServer(listener)
+  const port = await listen(server)
+  return { send: (request: Parameters<typeof sendRaw>[1]) => sendRaw(port, request), close: () => closeServer(server) }
+}
+
+const inHttp: StartResource = (options, handler) =>
+  serve(
+    withHttp.verifyAccessToken(options, ({ authorization }, response) => {
+      response.end(JSON.stringify(handler(authorization)))
+    }),
+  )
+
+const inExpress: StartResource = (options, handler) => {
+  const orders = Router()
+  orders.post('/orders', (request, response) => void response.json(handler(request.authorization)))
+  const app = express()
+  app.use(withExpress.verifyAccessToken(options))
+  app.use('/v1', orders)
+  return serve(app)
+}
+
+const inFastify: StartResource = async (options, handler) => {
+  const app = Fastify()
+  app.register(withFastify.verifyAccessToken(options))
+  app.register(async (v1) => v1.post('/orders', async (request) => handler(request.authorization)), { prefix: '/v1' })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  return { send: (request) => sendRaw(port, request), close: () => app.close() }
+}
+
+function honoApp(
+  ...[options, handler]: Parameters<StartResource>
+): Hono<{ Variables: { authorization: CallAuthorization } }> {
+  const app = new Hono<{ Variables: { authorization: CallAuthorization } }>()
+  app.use(withHono.verifyAccessToken(options))
+  app.post('/v1/orders', (context) => context.json(handler(context.get('authorization'))))
+  return app
+}
+
+const inHono: StartResource = (options, handler) => serve(getRequestListener(honoApp(options, handler).fetch))
+
+const inHonoAlone: StartResource = async (options, handler) => {
+  const app = honoApp(options, handler)
+  return {
+    async send({ method = 'POST', target = '/', fields, body }) {
+      const headers = new Headers(fields.map(([name, value]) => [name, value]))
+      const response = await app.request(target, {
+        method,
+        headers,
+        ...(body === undefined || method === 'GET' ? {} : { body }),
+      })
+      const contentType = response.headers.get('content-type') ?? ''
+      return {
+        status: response.status,
+        contentType,
+        fields: Object.fromEntries(response.headers),
+        text: await response.text(),
+      }
+    },
+    close: async () => {},
+  }
+}
+
+describeVerifyAccessToken('node:http', inHttp)
+describeVerifyAccessToken('Express', inExpress)
+describeVerifyAccessToken('Fastify', inFastify)
+describeVerifyAccessToken('Hono on node:http', inHono)
+describeVerifyAccessToken('Hono without node:http', inHonoAlone)
+
+describe('verifyAccessToken', () => {
+  it('is not set up so that every token may do everything', () => {
+    const options = { issuer: 'https://id.example', audience: 'https://orders.example' }
+    expect(() => withExpress.verifyAccessToken(options)).toThrow(TypeError)
+    withExpress.verifyAccessToken({ ...options, policy: () => true })
+  })
+})
