@@ -1,12 +1,12 @@
 // A person at a browser, and the portal that they sign in to: an authorization code with PKCE, by openid-client. Prints the
 // tokens that the portal gets.
-//   customer <issuer> <resource> <redirect uri> <user> <scope>
+//   customer <issuer> <resource> <redirect uri> <user> <scope>, password and client in PASSWORD and CLIENT_ID
 import * as oauth from 'openid-client'
 
 const [issuer, resource, redirectUri, user, scope] = process.argv.slice(2)
 const MAX_STEPS = 20
 
-const portal = await oauth.discovery(new URL(issuer), 'portal', undefined, oauth.None())
+const portal = await oauth.discovery(new URL(issuer), process.env.CLIENT_ID ?? 'portal', undefined, oauth.None())
 const verifier = oauth.randomPKCECodeVerifier()
 const state = oauth.randomState()
 const authorization = oauth.buildAuthorizationUrl(portal, {
@@ -45,13 +45,15 @@ async function browse(start) {
       continue
     }
     const page = await response.text()
-    const [, action] = /<form[^>]* action="([^"]+)"/.exec(page) ?? []
+    const [, action] = /<form[^>]* action="([^"]+)"/.exec(page)?.map((text) => text.replaceAll('&amp;', '&')) ?? []
     if (action === undefined) throw new Error(`no form at ${url.pathname}: ${response.status} ${page.slice(0, 300)}`)
     const hidden = [...page.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)]
     const body = new URLSearchParams(hidden.map(([, name, value]) => [name, value]))
     if (page.includes('name="password"')) {
-      body.set('login', user)
-      body.set('password', 'whatever')
+      // Each server has its own name for it.
+      const [, name = 'username'] = /<input[^>]* type="text"[^>]* name="([^"]+)"/.exec(page) ?? []
+      body.set(name, user)
+      body.set('password', process.env.PASSWORD ?? 'whatever')
     }
     url = new URL(action, url)
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
