@@ -8,10 +8,10 @@ import { findOnly } from '../test-support/exchange-fixtures.ts'
 import { InProcessReplayMemory } from '../verification/replay-memory.ts'
 import { ChainingGrantVerifier } from './chaining-grant-verifier.ts'
 
-const folder = new URL('../../../../conformance/vectors/ietf/', import.meta.url)
+const folder = new URL('../../../../conformance/vectors/oauth/', import.meta.url)
 const read = (name: string) => readFileSync(new URL(name, folder), 'utf8')
 
-const GRANT = read('identity-chaining-grant.txt')
+const GRANT = read('identity-chaining-grant.jwt')
 const ISSUED_AT = 1_695_287_692
 const A = {
   name: 'a',

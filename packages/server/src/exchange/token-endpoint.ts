@@ -89,7 +89,7 @@ export class TokenEndpoint {
   async #issue(name: string, order: TokenOrder): Promise<IssuedToken> {
     const { profiles, host } = this.#parts
     const half = profiles.requireOut(name)
-    if (half.needsKey && order.confirmationKey === undefined) {
+    if (half.binding === 'always' && order.confirmationKey === undefined) {
       throw new OAuthError('ERR_OAUTH_INVALID_DPOP_PROOF', 'a token of this type needs a key: send a DPoP proof by it')
     }
     const issued = await half.issue(order, host)

@@ -19,6 +19,8 @@ const PROFILE = 'transaction-token'
 export class TransactionTokenIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.txnToken]
   readonly roles = ['subject'] as const
+  readonly vouchers = ['self'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, TxnTokenVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {
