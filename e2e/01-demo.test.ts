@@ -1,6 +1,6 @@
 /**
- * The main job: one command proves a three-service call across two trust domains and refuses every attack, leaves nothing
- * behind, and does not mind another one beside it.
+ * The main job: one command proves a three-service call across two trust domains, takes a user who signs in from one to the other,
+ * refuses every attack, leaves nothing behind, and does not mind another one beside it.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,6 +17,16 @@ interface Demo {
     readonly expectedCode: string
     readonly refused: boolean
   }[]
+  readonly crossing: {
+    readonly verified: boolean
+    readonly transaction: { readonly subject: string; readonly requestedBy: string }
+    readonly sighting: {
+      readonly user: string
+      readonly email: string
+      readonly caller: string
+      readonly chain: readonly { readonly subject: string; readonly issuer?: string }[]
+    }
+  }
   readonly verdict: string
 }
 
@@ -54,23 +64,40 @@ describe('countersign demo', () => {
         ['spiffe://shop.example/storefront', 'spiffe://shop.example/orders', true],
         ['spiffe://shop.example/orders', 'spiffe://bank.example/ledger', true],
       ])
+      expect(result.crossing).toMatchObject({
+        verified: true,
+        transaction: { subject: 'alice', requestedBy: 'spiffe://shop.example/storefront' },
+        sighting: {
+          user: 'shop/alice',
+          email: 'alice@shop.example',
+          caller: 'spiffe://shop.example/orders',
+          chain: [
+            { subject: 'spiffe://shop.example/orders' },
+            { subject: 'spiffe://shop.example/storefront', issuer: expect.stringMatching(/^https:.*\/oauth2$/) },
+          ],
+        },
+      })
       expect(result.attacks.filter(({ refused }) => !refused)).toEqual([])
       expect(new Set(result.attacks.map(({ code }) => code)).size).toBe(result.attacks.length)
-      expect(result.attacks.length).toBeGreaterThanOrEqual(7)
-      expect(result.verdict).toBe(`demo: 3 hops verified, ${result.attacks.length} attacks refused`)
+      expect(result.attacks.length).toBeGreaterThanOrEqual(19)
+      expect(result.verdict).toBe(
+        `demo: 3 hops verified, 1 user seen across domains, ${result.attacks.length} attacks refused`,
+      )
       expect(exitCode).toBe(0)
     }
     expect(readdirSync(base)).toEqual([])
-  }, 120_000)
+  }, 240_000)
 
   it('ends its text with the verdict', async () => {
     const { exitCode, stdout } = await demo(temporaryBase())
-    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^demo: 3 hops verified, \d+ attacks refused$/)
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
+      /^demo: 3 hops verified, 1 user seen across domains, \d+ attacks refused$/,
+    )
     expect(stdout).toMatch(
       /the operator is told: nearest entry spiffe:\/\/shop\.example\/\S+, missing unix:script:path:/,
     )
     expect(exitCode).toBe(0)
-  }, 120_000)
+  }, 240_000)
 
   it('stays up, tells its addresses to another terminal, brings back what is killed, and removes all on a signal', async () => {
     const base = temporaryBase()
@@ -89,7 +116,7 @@ describe('countersign demo', () => {
     const { exitCode } = await program.stop()
     expect(exitCode).toBe(0)
     expect(existsSync(join(base, String(folder)))).toBe(false)
-  }, 120_000)
+  }, 240_000)
 
   it('leaves no process and no folder when it is stopped while it starts', async () => {
     const base = temporaryBase()

@@ -18,16 +18,19 @@ export class TrustDomain {
   readonly operatorSocket = join(this.folder, 'agent', 'operator.sock')
   /** Of the server's machine listener. */
   readonly machinePort: number
+  /** Of its public listener. */
+  readonly publicPort: number
   readonly #programs: Program[] = []
 
   private constructor(
     name: string,
     ports: { readonly machine: number; readonly public: number },
-    settings: string,
+    settings: string | ((domain: TrustDomain) => string),
     agentSettings: string,
   ) {
     this.name = name
     this.machinePort = ports.machine
+    this.publicPort = ports.public
     mkdirSync(join(this.folder, 'server'))
     mkdirSync(join(this.folder, 'agent'))
     writeFileSync(
@@ -36,7 +39,7 @@ export class TrustDomain {
 dataDir: ./server
 machine: { host: 127.0.0.1, port: ${ports.machine} }
 public: { host: 127.0.0.1, port: ${ports.public} }
-${settings}`,
+${typeof settings === 'string' ? settings : settings(this)}`,
     )
     writeFileSync(
       this.agentConfig,
@@ -51,7 +54,11 @@ ${agentSettings}`,
   }
 
   /** @param settings more lines for the server's configuration; `agentSettings` for the agent's */
-  static async create(name = 'example.org', settings = '', agentSettings = ''): Promise<TrustDomain> {
+  static async create(
+    name = 'example.org',
+    settings: string | ((domain: TrustDomain) => string) = '',
+    agentSettings = '',
+  ): Promise<TrustDomain> {
     return new TrustDomain(name, { machine: await freePort(), public: await freePort() }, settings, agentSettings)
   }
 
@@ -109,7 +116,8 @@ ${agentSettings}`,
 /** Below those that the kernel gives to outgoing connections, which would take it while the server is away. */
 const PORTS = { first: 10_000, count: 20_000 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback interface that is free now. */
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = PORTS.first + randomInt(PORTS.count)
     if (await isFree(port)) return port

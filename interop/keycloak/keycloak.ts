@@ -7,8 +7,8 @@ import type { WebCertificate } from '../support/web-certificate.ts'
 import { DISTRIBUTION } from './distribution.ts'
 
 const COPY_TIMEOUT_MS = 60_000
-/** A server of Java begins by building itself. */
-const START_PATIENCE_MS = 240_000
+/** A server of Java begins by building itself; minutes, on a machine that is busy. */
+const START_PATIENCE_MS = 600_000
 
 export interface KeycloakSettings {
   readonly folder: string

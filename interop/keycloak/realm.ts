@@ -17,6 +17,12 @@ export const PORTAL = 'portal'
 /** A client whose tokens do not say that they are access tokens: Keycloak's default. */
 export const OLD_PORTAL = 'old-portal'
 export const SPIFFE_CLIENT = 'spiffe-caller'
+/** A portal that people sign in to with a browser: the code flow with PKCE, without a secret. */
+export const BROWSER_PORTAL = 'browser-portal'
+/** Nobody listens there: the browser of the suite stops before it is opened. */
+export const REDIRECT_URI = 'http://127.0.0.1:9/signed-in'
+/** What people let the portal do. A scope of the realm's own; made by its admin API. */
+export const SCOPE = 'orders.write'
 
 export function makeRealm(settings: RealmSettings): object {
   const { realm, password, clientSecret, tokenService, trustDomain, bundleEndpoint, callerId } = settings
@@ -34,6 +40,14 @@ export function makeRealm(settings: RealmSettings): object {
     clients: [
       portal(PORTAL, clientSecret, tokenService, { 'access.token.header.type.rfc9068': 'true' }),
       portal(OLD_PORTAL, clientSecret, tokenService, {}),
+      {
+        ...portal(BROWSER_PORTAL, clientSecret, tokenService, {
+          'access.token.header.type.rfc9068': 'true',
+          'pkce.code.challenge.method': 'S256',
+        }),
+        ...{ publicClient: true, standardFlowEnabled: true, directAccessGrantsEnabled: false },
+        redirectUris: [REDIRECT_URI],
+      },
       {
         clientId: SPIFFE_CLIENT,
         publicClient: false,

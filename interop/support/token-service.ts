@@ -9,6 +9,8 @@ export interface TokenServiceSettings {
   readonly rules: object
   /** The rest of `tokenService` in the server's configuration. */
   readonly tokenService: object
+  /** Of its public listener, where others must know it before; default a free one. */
+  readonly port?: number
   /** More of the server's configuration. */
   readonly server?: object
 }
@@ -19,14 +21,17 @@ export interface InteropTokenService {
   readonly tokenEndpoint: string
 }
 
+/** Issuer identifier of a token service. */
+export const tokenServiceOn = (port: number) => `https://localhost:${port}/oauth2`
+
 /** Starts a trust domain whose server is an authorization server too. */
 export async function startTokenService(
   context: Pick<SuiteContext, 'startTrustDomain' | 'temporaryFolder'>,
   name: string,
-  { rules, tokenService, server }: TokenServiceSettings,
+  { rules, tokenService, server, port: chosen }: TokenServiceSettings,
 ): Promise<InteropTokenService> {
-  const port = await freePort()
-  const issuer = `https://localhost:${port}/oauth2`
+  const port = chosen ?? (await freePort())
+  const issuer = tokenServiceOn(port)
   const folder = join(context.temporaryFolder, `${name}-rules`)
   await mkdir(folder, { recursive: true })
   const rulesFile = join(folder, 'rules.yaml')

@@ -3,9 +3,10 @@ import type { Command } from 'commander'
 import { openAdminClient } from '../admin-client.ts'
 import type { CommandContext } from '../command-context.ts'
 import { createDemoFolder, type DemoFolder } from '../demo/demo-folder.ts'
+import { DemoStage } from '../demo/demo-stage.ts'
 import { ownProgramGuide } from '../demo/own-program-guide.ts'
 import { jsonReport, textReport } from '../demo/report.ts'
-import { DemoStage, runDemo } from '../demo/run-demo.ts'
+import { runDemo } from '../demo/run-demo.ts'
 import { EXIT } from '../exit.ts'
 import { addVerb } from '../verb.ts'
 import { addDemoEnv } from './demo-env.ts'
@@ -24,7 +25,7 @@ const COMMAND = fileURLToPath(new URL('../../bin/countersign.js', import.meta.ur
 
 export function addDemo(parent: Command, context: CommandContext): void {
   const command = addVerb(parent, 'demo', {
-    does: 'two trust domains, three services, one order, and every attack on it, as real processes on this machine',
+    does: 'two trust domains, three services, one order, one user, and every attack on them, as real processes on this machine',
     example: ['demo', 'demo --once', 'demo env'],
   })
   command

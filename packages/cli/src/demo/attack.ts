@@ -28,10 +28,10 @@ export interface AttackResult {
 }
 
 /** One attack of the demo. It must be refused, and for the reason it was made to test. */
-export interface Attack {
+export interface Attack<Field = Battlefield> {
   readonly name: string
   readonly title: string
   /** The only code that counts as refused for the right reason. */
   readonly expectedCode: string
-  run(field: Battlefield): Promise<AttackResult>
+  run(field: Field): Promise<AttackResult>
 }

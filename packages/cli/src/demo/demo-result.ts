@@ -1,3 +1,4 @@
+import type { CrossingOutcome } from './crossing/play-crossing.ts'
 import type { Hop } from './hop.ts'
 
 /** A hop held against what it had to be. */
@@ -20,8 +21,10 @@ export interface AttackOutcome {
 }
 
 export interface DemoResult {
-  /** Every hop verified and every attack refused. */
+  /** Every hop verified, the user seen as they must be, and every attack refused. */
   readonly ok: boolean
   readonly hops: readonly HopOutcome[]
+  /** The user who went from one domain to the other. */
+  readonly crossing: CrossingOutcome
   readonly attacks: readonly AttackOutcome[]
 }

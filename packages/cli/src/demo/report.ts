@@ -1,4 +1,6 @@
 import type { TextStream } from '../command-context.ts'
+import type { CrossingOutcome } from './crossing/play-crossing.ts'
+import type { SeenActor } from './crossing/sighting.ts'
 import type { AttackOutcome, DemoResult, HopOutcome } from './demo-result.ts'
 import type { DemoTrustDomain } from './trust-domain.ts'
 
@@ -8,14 +10,16 @@ export interface DemoReport {
   domains(domains: readonly DemoTrustDomain[]): void
   services(lines: readonly { readonly name: string; readonly id: string; readonly pid: number }[]): void
   hops(hops: readonly HopOutcome[], checks: readonly string[]): void
+  crossing(outcome: CrossingOutcome): void
   attack(outcome: AttackOutcome): void
   verdict(result: DemoResult): void
 }
 
-export function verdictLine({ hops, attacks }: DemoResult): string {
+export function verdictLine({ hops, crossing, attacks }: DemoResult): string {
   const verified = hops.filter(({ verified }) => verified).length
   const refused = attacks.filter(({ refused }) => refused).length
-  return `demo: ${verified} hops verified, ${refused} attacks refused`
+  const users = crossing.verified ? 1 : 0
+  return `demo: ${verified} hops verified, ${users} user seen across domains, ${refused} attacks refused`
 }
 
 export function textReport(stdout: TextStream, stderr: TextStream): DemoReport {
@@ -52,6 +56,22 @@ export function textReport(stdout: TextStream, stderr: TextStream): DemoReport {
       for (const check of checks) line(`    - ${check}`)
       heading('Attacks on the way')
     },
+    crossing({ login, transaction, sighting, verified, problem }) {
+      heading('A user across domains: signed in at the shop, she pays at the bank')
+      line(`  ${transaction.subject} signs in at ${login}, by authorization code and PKCE`)
+      line('         (a small login server stands in for yours; interop/keycloak has the same with Keycloak)')
+      line('  storefront  her access token  → transaction token of shop.example')
+      line('  orders      transaction token → grant for bank.example: one audience, one use, 60 s')
+      line("  orders      grant             → access token of bank.example, bound to the key of orders' identity")
+      line(`  ${mark(stdout, verified)} the ledger sees`)
+      line(`         user    ${sighting.user}, ${sighting.email}, for ${sighting.scopes.join(' ')}`)
+      line(`         caller  ${sighting.caller}, by its own proof (${sighting.binding})`)
+      sighting.chain.forEach((actor, index) => {
+        line(`         ${index === 0 ? 'chain ' : '      '}  ${actor.subject}${sourceOf(actor)}`)
+      })
+      if (problem !== undefined) line(`         ${problem}`)
+      heading('Attacks between the domains')
+    },
     attack({ title, refused, code, status, expectedCode, notes }) {
       const answer = `${code ?? 'not refused'}${status === undefined ? '' : ` (${status})`}`
       line(`  ${mark(stdout, refused)} ${title}`)
@@ -76,9 +96,15 @@ export function jsonReport(stdout: TextStream): DemoReport {
     domains: silent,
     services: silent,
     hops: silent,
+    crossing: silent,
     attack: silent,
     verdict: (result) => stdout.write(`${JSON.stringify({ ...result, verdict: verdictLine(result) }, undefined, 2)}\n`),
   }
+}
+
+/** Whose word it is that this one acted. */
+function sourceOf({ issuer }: SeenActor): string {
+  return issuer === undefined ? ', seen by the bank itself' : `, on the word of ${issuer}`
 }
 
 function bold(stream: TextStream, text: string): string {

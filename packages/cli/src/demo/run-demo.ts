@@ -1,19 +1,25 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { REQUEST_CHECKS } from '@countersign/protocol'
 import type { AdminClient } from '../admin-client.ts'
-import type { Battlefield } from './attack.ts'
-import { ATTACKS } from './attacks/index.ts'
+import type { Attack, Battlefield } from './attack.ts'
+import { ATTACKS, CROSSING_ATTACKS } from './attacks/index.ts'
+import { startLogin } from './crossing/customer.ts'
+import { gatherField } from './crossing/gather-field.ts'
+import { playCrossing } from './crossing/play-crossing.ts'
+import { OTHER_ISSUER } from './crossing/token-services.ts'
 import { DemoError } from './demo-error.ts'
 import type { DemoFolder } from './demo-folder.ts'
 import { writeEnvironment } from './demo-folder.ts'
-import { DemoProgram, type DemoProgramOptions } from './demo-program.ts'
 import type { AttackOutcome, DemoResult, HopOutcome } from './demo-result.ts'
-import { freePort } from './free-port.ts'
+import type { DemoStage } from './demo-stage.ts'
 import { type Hop, isOrderAnswer } from './hop.ts'
+import { choosePlaces } from './places.ts'
 import type { DemoReport } from './report.ts'
 import { type ProgramName, registerPrograms, startProgram } from './services.ts'
-import { Tap } from './tap.ts'
-import { type DemoTrustDomain, startTrustDomain } from './trust-domain.ts'
+import { startDomains } from './start-domains.ts'
+import { fieldOf, Tap } from './tap.ts'
+import type { DemoTrustDomain } from './trust-domain.ts'
 
 export interface DemoOptions {
   readonly folder: DemoFolder
@@ -21,34 +27,6 @@ export interface DemoOptions {
   readonly command: string
   readonly openAdmin: (socket: string) => AdminClient
   readonly report: DemoReport
-}
-
-/** Everything that was started, for whoever must end it. */
-export class DemoStage {
-  readonly #programs: DemoProgram[] = []
-  /** Those that are meant to go on running. */
-  readonly lasting: DemoProgram[] = []
-  readonly taps: Tap[] = []
-  #closed = false
-
-  /**
-   * Starts a process, which is on the stage from its first instant: a signal may come at any moment.
-   *
-   * @throws DemoError `ERR_DEMO_STOPPED` once the stage is closed
-   */
-  readonly start = (options: DemoProgramOptions): DemoProgram => {
-    if (this.#closed) throw new DemoError('ERR_DEMO_STOPPED', 'the demo was stopped')
-    const program = new DemoProgram(options)
-    this.#programs.push(program)
-    return program
-  }
-
-  /** Ends every process this run started, by its own id, latest first. */
-  async close(): Promise<void> {
-    this.#closed = true
-    for (const tap of this.taps) tap.close()
-    await Promise.all(this.#programs.reverse().map((program) => program.stop()))
-  }
 }
 
 const CUSTOMER_TOKEN = 'customer-4711'
@@ -60,11 +38,18 @@ const EXPECTED_HOPS = [
   { caller: 'spiffe://shop.example/orders', callee: 'spiffe://bank.example/ledger' },
 ]
 
-/** Plays the whole story once: two domains, three services, one order, every attack. The stage stays up. */
+/** Plays the whole story once: two domains, three services, one order, one user, every attack. The stage stays up. */
 export async function runDemo(options: DemoOptions, stage: DemoStage): Promise<DemoResult> {
   const { report, folder } = options
   report.step('starting two trust domains')
-  const [shop, bank] = await startDomains(options, stage)
+  const places = await choosePlaces()
+  const { ports, urls, issuers } = places
+  const customer = await startLogin(stage.start, folder.make('login'), places)
+  stage.lasting.push(customer.program)
+  const host = { ...options, start: stage.start }
+  const [shop, bank] = await startDomains(host, places, customer.rootFile, ({ server, agent }) => {
+    stage.lasting.push(server, agent)
+  })
   report.step('exchanging trust bundles, registering programs')
   const publicRootPem = (domain: DemoTrustDomain) => readFileSync(domain.publicRootFile, 'utf8')
   await Promise.all([
@@ -80,19 +65,20 @@ export async function runDemo(options: DemoOptions, stage: DemoStage): Promise<D
   )
 
   report.step('starting storefront, orders and ledger')
-  const ports = { storefront: await freePort(), orders: await freePort(), ledger: await freePort() }
-  // Orders are reached through a wire somebody listens on.
-  const tapPort = await freePort()
-  const urls = {
-    storefront: loopback(ports.storefront),
-    orders: loopback(tapPort),
-    ledger: loopback(ports.ledger),
-  }
-  const tap = new Tap(tapPort, ports.orders)
+  const tap = new Tap(places.tapPort, ports.orders)
   stage.taps.push(tap)
   const logs = folder.make('logs')
+  const rootsFile = join(folder.path, 'web-roots.pem')
+  writeFileSync(rootsFile, publicRootPem(shop) + publicRootPem(bank))
+  const known = {
+    NODE_EXTRA_CA_CERTS: rootsFile,
+    SHOP_ISSUER: issuers.shop,
+    BANK_ISSUER: issuers.bank,
+    OTHER_ISSUER,
+    PAYMENTS_URL: `${urls.ledger}/payments`,
+  }
   const start = (name: ProgramName, domain: DemoTrustDomain, env: Readonly<Record<string, string>>) => {
-    return startProgram(stage.start, name, domain, logs, env)
+    return startProgram(stage.start, name, domain, logs, { ...known, ...env })
   }
   const services = [
     start('ledger', bank, { PORT: String(ports.ledger), AUDIENCE: urls.ledger }),
@@ -131,7 +117,14 @@ export async function runDemo(options: DemoOptions, stage: DemoStage): Promise<D
     runProgram: (name, env) => (name === 'latecomer' ? late : runProgram(name, env)),
     refusalsLogged: () => shop.agent.waitFor(({ msg }) => msg === 'no identity issued', 'done refusing'),
   }
-  const attacks = await runAttacks(field, report)
+  // Played while the attackers of the first act are at work, and told after them.
+  const crossing = playCrossing(customer, places, tap)
+  const crossingField = crossing.then((played) => gatherField(played, field, fieldOf(played.checkout, 'txn-token')))
+  crossingField.catch(() => {})
+  const attacks = [...(await runAttacks(ATTACKS, field, report))]
+  const { outcome } = await crossing
+  report.crossing(outcome)
+  attacks.push(...(await runAttacks(CROSSING_ATTACKS, await crossingField, report)))
   writeEnvironment(folder, {
     SPIFFE_ENDPOINT_SOCKET: shop.endpointSocket,
     COUNTERSIGN_ADMIN_SOCKET: shop.adminSocket,
@@ -141,24 +134,9 @@ export async function runDemo(options: DemoOptions, stage: DemoStage): Promise<D
   const ok =
     hops.length === EXPECTED_HOPS.length &&
     hops.every((hop) => hop.verified) &&
+    outcome.verified &&
     attacks.every((attack) => attack.refused)
-  return { ok, hops, attacks }
-}
-
-async function startDomains(
-  options: DemoOptions,
-  stage: DemoStage,
-): Promise<readonly [DemoTrustDomain, DemoTrustDomain]> {
-  const started = async (name: string, label: string) => {
-    const domain = await startTrustDomain({ ...options, start: stage.start }, name, label)
-    stage.lasting.push(domain.server, domain.agent)
-    return domain
-  }
-  const [shop, bank] = await Promise.allSettled([started('shop.example', 'shop'), started('bank.example', 'bank')])
-  // Both are waited for, so that one that started beside a failed one is on the stage and gets ended.
-  if (shop.status === 'rejected') throw shop.reason
-  if (bank.status === 'rejected') throw bank.reason
-  return [shop.value, bank.value]
+  return { ok, hops, crossing: outcome, attacks }
 }
 
 async function placeOrder(runProgram: Battlefield['runProgram'], storefront: string): Promise<readonly Hop[]> {
@@ -182,9 +160,13 @@ function judgeHops(hops: readonly Hop[]): readonly HopOutcome[] {
   })
 }
 
-async function runAttacks(field: Battlefield, report: DemoReport): Promise<readonly AttackOutcome[]> {
+async function runAttacks<Field>(
+  all: readonly Attack<Field>[],
+  field: Field,
+  report: DemoReport,
+): Promise<readonly AttackOutcome[]> {
   const outcomes: AttackOutcome[] = []
-  for (const attack of ATTACKS) {
+  for (const attack of all) {
     const { name, title, expectedCode } = attack
     report.step(title)
     const { code, status, notes = [] } = await attack.run(field)
@@ -193,8 +175,4 @@ async function runAttacks(field: Battlefield, report: DemoReport): Promise<reado
     report.attack(outcome)
   }
   return outcomes
-}
-
-function loopback(port: number): string {
-  return `http://127.0.0.1:${port}`
 }

@@ -6,7 +6,16 @@ import type { DemoProgram, DemoProgramOptions } from './demo-program.ts'
 import type { DemoTrustDomain } from './trust-domain.ts'
 
 /** The programs of the demo's story, by the name of their script. */
-export type ProgramName = 'storefront' | 'orders' | 'ledger' | 'shopper' | 'latecomer' | 'intruder'
+export type ProgramName =
+  | 'storefront'
+  | 'orders'
+  | 'ledger'
+  | 'shopper'
+  | 'latecomer'
+  | 'intruder'
+  | 'login'
+  | 'taken-over'
+  | 'pickpocket'
 
 /** Lifetime of the latecomer's identity token in seconds: short enough to see it end. */
 const LATECOMER_TTL_SECONDS = 3
@@ -38,6 +47,9 @@ export async function registerPrograms(shop: DemoTrustDomain, bank: DemoTrustDom
       federatesWith: [bank.name],
     })
   }
+  // Somebody else's program, and the order service for everyone who asks.
+  await shop.register({ spiffeId: `spiffe://${shop.name}/orders`, selectors: selectorsOf('taken-over') })
+  await shop.register({ spiffeId: `spiffe://${shop.name}/pickpocket`, selectors: selectorsOf('pickpocket') })
   await shop.register({
     spiffeId: `spiffe://${shop.name}/latecomer`,
     selectors: selectorsOf('latecomer'),

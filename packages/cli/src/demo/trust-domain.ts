@@ -17,6 +17,17 @@ export interface TrustDomainHost {
   readonly start: (options: DemoProgramOptions) => DemoProgram
 }
 
+/** What differs between the demo's trust domains. */
+export interface TrustDomainSettings {
+  /** Names of its folder. */
+  readonly label: string
+  readonly publicPort: number
+  /** Its token service, as the server's configuration has it. */
+  readonly tokenService: object
+  /** Told when the server answers, long before the agent does. */
+  readonly serverIsUp?: () => void
+}
+
 /** A running trust domain: one server, one agent, each a process with a folder of its own. */
 export interface DemoTrustDomain {
   readonly name: string
@@ -37,11 +48,14 @@ export interface DemoTrustDomain {
 }
 
 /** Starts a server, has it attest an agent by a join token, and returns when both are up. */
-export async function startTrustDomain(host: TrustDomainHost, name: string, label: string): Promise<DemoTrustDomain> {
+export async function startTrustDomain(
+  host: TrustDomainHost,
+  name: string,
+  { label, publicPort, tokenService, serverIsUp }: TrustDomainSettings,
+): Promise<DemoTrustDomain> {
   const serverFolder = host.folder.make(join(label, 'server'))
   const agentFolder = host.folder.make(join(label, 'agent'))
   const machinePort = await freePort()
-  const publicPort = await freePort()
   const adminSocket = join(serverFolder, 'admin.sock')
   const workloadSocket = join(agentFolder, 'workload.sock')
 
@@ -53,6 +67,7 @@ export async function startTrustDomain(host: TrustDomainHost, name: string, labe
       dataDir: '.',
       machine: { host: '127.0.0.1', port: machinePort },
       public: { host: '127.0.0.1', port: publicPort },
+      tokenService,
       log: { level: 'info' },
     }),
   )
@@ -64,6 +79,7 @@ export async function startTrustDomain(host: TrustDomainHost, name: string, labe
   try {
     const admin = host.openAdmin(adminSocket)
     await untilReady(server, () => admin.get<ServerStatus>('/v1/status'))
+    serverIsUp?.()
 
     const { token, agentId } = await admin.post<JoinToken>('/v1/join-tokens', { agentPath: '/demo' })
     const { bundle } = await admin.get<TrustDomainBundle>(`/v1/bundles/${name}`)

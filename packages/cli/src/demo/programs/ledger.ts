@@ -4,22 +4,24 @@ import { allowWorkload, connect } from '@countersign/sdk'
 import { verifyCaller } from '@countersign/sdk/http'
 import { hopOf } from './hop-of.ts'
 import { listen, readJson, say, setting } from './listen.ts'
+import { takePayment } from './take-payment.ts'
 
 const workload = await connect()
 
-listen(
-  verifyCaller(
-    {
-      workload,
-      audience: setting('AUDIENCE'),
-      policy: allowWorkload('spiffe://shop.example/orders'),
-      clockSkewSeconds: 1,
-      onDecision: say,
-    },
-    async (request, response) => {
-      const startedAt = performance.now()
-      const order = { ...((await readJson(request)) as object), booking: randomUUID() }
-      response.end(JSON.stringify({ order, hops: [hopOf(request.caller, workload, startedAt)] }))
-    },
-  ),
+const book = verifyCaller(
+  {
+    workload,
+    audience: setting('AUDIENCE'),
+    policy: allowWorkload('spiffe://shop.example/orders'),
+    clockSkewSeconds: 1,
+    onDecision: say,
+  },
+  async (request, response) => {
+    const startedAt = performance.now()
+    const order = { ...((await readJson(request)) as object), booking: randomUUID() }
+    response.end(JSON.stringify({ order, hops: [hopOf(request.caller, workload, startedAt)] }))
+  },
 )
+
+const pay = takePayment(workload)
+listen((request, response) => (request.url === '/payments' ? pay : book)(request, response))
