@@ -34,7 +34,7 @@ export function fileSource(path: string): CredentialSource {
  * A credential configuration of type `external_account`. It holds no secret.
  *
  * @param serviceAccount e-mail address of the one to act as; without it, the program acts as itself
- * @see Google AIP-4117 (executable-sourced), AIP-4110 (application default credentials)
+ * @see Google Cloud, workload identity federation: credential configuration files
  */
 export function formatCredentialConfig(
   provider: Provider,

@@ -20,7 +20,7 @@ const TOKEN_TYPES = ['urn:ietf:params:oauth:token-type:jwt', 'urn:ietf:params:oa
  *
  * @param audience of the token, where it is not the provider's own name
  * @throws CloudError `ERR_CLOUD_EXECUTABLE`, `ERR_CLOUD_AUDIENCE`
- * @see Google AIP-4117
+ * @see google-auth, executable-sourced credentials: environment and response
  */
 export function readExecutableRequest(env: Environment, audience: string | undefined): ExecutableRequest {
   if (env['GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE'] === '1' || env['GOOGLE_EXTERNAL_ACCOUNT_REVOKE'] === '1') {

@@ -3,7 +3,7 @@ import type { CloudToken } from '../validate-token.ts'
 /** Google's libraries use what is in the output file until this very second, and the token must still arrive. */
 const MARGIN_SECONDS = 30
 
-/** @see Google AIP-4117 */
+/** @see google-auth, executable-sourced credentials: environment and response */
 export function formatTokenResponse({ token, expiresAt }: CloudToken, tokenType: string, now: number) {
   return {
     version: 1,
