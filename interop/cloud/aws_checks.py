@@ -7,7 +7,7 @@ import boto3
 import botocore.session
 
 from report import Check, expect, refused
-from scene import Domain, Scene, countersign, fetch_token, setup
+from scene import Domain, Scene, countersign, fetch_token, run_node, setup
 from token_file import kept_by
 
 REGION = "eu-central-1"
@@ -22,6 +22,7 @@ def aws_checks(s: Scene, sts: str) -> list[Check]:
         Check("aws: the aws command takes what is to be pasted: provider, role, trust policy (moto)", aws.paste),
         Check("aws: boto3 gets credentials by credential_process, and is that role", aws.by_process),
         Check("aws: the aws command does so too", aws.by_command),
+        Check("aws: the SDK for Node, which hands the line to a shell, does so too", aws.by_node),
         Check("aws: boto3 assumes the role with the file that jwt watch keeps", aws.by_file),
         Check("aws: another program's identity is refused by sub of the trust policy", aws.other_subject),
         Check("aws: a token for somebody else is refused by aud of the provider", aws.other_audience),
@@ -60,6 +61,9 @@ class Aws:
         if done.returncode != 0:
             raise AssertionError(done.stderr)
         return self._is_role(json.loads(done.stdout)["Arn"])
+
+    def by_node(self) -> str:
+        return self._is_role(run_node(self._scene, "aws", **self._environment()))
 
     def by_file(self) -> str:
         file = self._scene.folder / "aws-token"

@@ -8,7 +8,7 @@ from azure.identity import DefaultAzureCredential, WorkloadIdentityCredential
 
 from azure_side import AzureSide
 from report import Check, expect, refused
-from scene import Domain, Scene, countersign, fetch_token, setup
+from scene import Domain, Scene, countersign, fetch_token, run_node, setup
 from token_file import kept_by
 
 TENANT = "66666666-7777-8888-9999-000000000000"
@@ -22,6 +22,7 @@ def azure_checks(s: Scene, side: AzureSide) -> list[Check]:
     return [
         Check("azure: WorkloadIdentityCredential reads our environment and the file that jwt watch keeps", azure.by_environment),
         Check("azure: DefaultAzureCredential does so too", azure.by_default),
+        Check("azure: @azure/identity (Node) does so too", azure.by_node),
         Check("azure: another program's identity matches no credential", azure.other_subject),
         Check("azure: a token for somebody else is refused", azure.other_audience),
         Check("azure: jwt watch writes no token that is signed with ES256, and says what to change", azure.elliptic),
@@ -39,6 +40,11 @@ class Azure:
 
     def by_default(self) -> str:
         return self._with_token(self._scene.rsa, lambda: self._token(DefaultAzureCredential()))
+
+    def by_node(self) -> str:
+        became = self._with_token(self._scene.rsa, lambda: run_node(self._scene, "azure"))
+        expect("access token", became, f"{CLIENT} of {self._scene.rsa.app}")
+        return became
 
     def other_subject(self) -> str:
         return self._refused(self._scene.rsa, AUDIENCE, self._scene.rsa.other, "AADSTS70021")

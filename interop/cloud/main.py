@@ -16,7 +16,7 @@ from azure_side import AzureSide
 from google_checks import google_checks
 from google_side import GoogleSide
 from https_server import serve
-from report import report
+from report import Check, expect, report
 from scene import read_scene
 
 GOOGLE_HOSTS = ("sts.googleapis.com", "iamcredentials.googleapis.com")
@@ -39,7 +39,13 @@ def main() -> int:
     for domain in (scene.elliptic, scene.rsa):
         names.lead(domain.host, domain.port)
     checks = aws_checks(scene, f"https://localhost:{port}") + google_checks(scene, google) + azure_checks(scene, azure)
+    checks.append(Check("the clouds themselves were not asked", nobody_beyond))
     return 0 if report(checks) else 1
+
+
+def nobody_beyond() -> str:
+    expect("names beyond this machine that an SDK asked for", names.refused, [])
+    return "every name led to this machine: " + ", ".join(sorted(names.ports))
 
 
 sys.exit(main())

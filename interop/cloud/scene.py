@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import names
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -26,6 +28,9 @@ class Scene:
     certificate: str
     """PEM of the certificate of every endpoint, which is its own root."""
     key: str
+    node: list[str]
+    """Starts the client of the SDKs for Node, which are in the folder after it."""
+    node_packages: str
     folder: Path
     moto: str
     """URL of moto."""
@@ -38,7 +43,8 @@ class Scene:
 def read_scene(path: str) -> Scene:
     given = json.loads(Path(path).read_text())
     return Scene(
-        **{name: given[name] for name in ("command", "certificate", "key", "moto")},
+        **{name: given[name] for name in ("command", "certificate", "key", "node", "moto")},
+        node_packages=given["nodePackages"],
         folder=Path(given["folder"]),
         elliptic=Domain(**given["elliptic"]),
         rsa=Domain(**given["rsa"]),
@@ -63,3 +69,13 @@ def fetch_token(scene: Scene, domain: Domain, audience: str, spiffe_id: str) -> 
     if fetched.returncode != 0:
         raise AssertionError(f"no token: {fetched.stderr}")
     return fetched.stdout.strip()
+
+
+def run_node(scene: Scene, sdk: str, **environment: str) -> str:
+    """What an SDK for Node became, with an environment besides that of this process."""
+    env = {**os.environ, **environment, "NODE_EXTRA_CA_CERTS": scene.certificate, "INTEROP_MOTO": scene.moto}
+    env["CLOUD_PORTS"] = json.dumps(names.ports)
+    done = subprocess.run([*scene.node, sdk, scene.node_packages], env=env, capture_output=True, text=True, timeout=90)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return done.stdout.strip()

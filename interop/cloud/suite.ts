@@ -6,6 +6,7 @@ import { thisUser } from '../support/client-entries.ts'
 import { runForeignClient } from '../support/foreign-client.ts'
 import { freePort } from '../support/free-port.ts'
 import type { InteropSuite, SuiteContext } from '../support/interop-suite.ts'
+import { NpmFolder } from '../support/npm-folder.ts'
 import { PythonEnvironment } from '../support/python-environment.ts'
 import { until } from '../support/until.ts'
 import { makeWebCertificate, type WebCertificate } from '../support/web-certificate.ts'
@@ -28,6 +29,7 @@ const CLOUD_HOSTS = [
 ]
 
 const environment = () => PythonEnvironment.of('cloud', join(FOLDER, 'requirements.txt'))
+const packages = () => NpmFolder.of('cloud-node', join(FOLDER, 'node'))
 
 /**
  * The SDKs of AWS, Google Cloud and Azure with the files that `countersign cloud` makes. The clouds themselves are not
@@ -35,7 +37,7 @@ const environment = () => PythonEnvironment.of('cloud', join(FOLDER, 'requiremen
  */
 export const suite: InteropSuite = {
   async missing({ processes }) {
-    return (await environment()).missing(processes)
+    return (await (await environment()).missing(processes)) ?? (await packages()).missing(processes)
   },
 
   async run(context) {
@@ -47,6 +49,8 @@ export const suite: InteropSuite = {
     await mkdir(folder)
     const scene = {
       ...{ command: await makeCommand(folder), certificate: web.certificate, key: web.key, folder },
+      node: [process.execPath, join(FOLDER, 'node/client.ts')],
+      nodePackages: (await packages()).folder,
       moto: await startMoto(context, python, web),
       elliptic: await startIssuer(context, ISSUERS.elliptic, web),
       rsa: await startIssuer(context, ISSUERS.rsa, web),
