@@ -9,7 +9,8 @@ from azure.identity import DefaultAzureCredential, WorkloadIdentityCredential
 from azure_side import AzureSide
 from report import Check, expect, refused
 from scene import Domain, Scene, countersign, fetch_token, run_node, setup
-from token_file import kept_by
+from relying_party import verify
+from token_file import kept_by, replaced
 
 TENANT = "66666666-7777-8888-9999-000000000000"
 CLIENT = "11111111-2222-3333-4444-555555555555"
@@ -23,6 +24,7 @@ def azure_checks(s: Scene, side: AzureSide) -> list[Check]:
         Check("azure: WorkloadIdentityCredential reads our environment and the file that jwt watch keeps", azure.by_environment),
         Check("azure: DefaultAzureCredential does so too", azure.by_default),
         Check("azure: @azure/identity (Node) does so too", azure.by_node),
+        Check("azure: jwt watch replaces the token before it ends", azure.renewed),
         Check("azure: another program's identity matches no credential", azure.other_subject),
         Check("azure: a token for somebody else is refused", azure.other_audience),
         Check("azure: jwt watch writes no token that is signed with ES256, and says what to change", azure.elliptic),
@@ -46,6 +48,16 @@ class Azure:
         expect("access token", became, f"{CLIENT} of {self._scene.rsa.app}")
         return became
 
+    def renewed(self) -> str:
+        domain = self._scene.rsa
+        made = self._config(domain, domain.brief)
+
+        def watch() -> str:
+            first = self._file.read_text()
+            return str(verify(replaced(self._file, first), domain.issuer, [AUDIENCE], ["RS256"])["sub"])
+
+        return self._kept(domain, made, watch)
+
     def other_subject(self) -> str:
         return self._refused(self._scene.rsa, AUDIENCE, self._scene.rsa.other, "AADSTS70021")
 
@@ -65,10 +77,10 @@ class Azure:
         domain = self._scene.elliptic
         return self._refused(domain, AUDIENCE, domain.app, "InvalidAlgorithmError")
 
-    def _config(self, domain: Domain) -> dict:
+    def _config(self, domain: Domain, spiffe_id: str = "") -> dict:
         made = setup(
             self._scene,
-            *("azure", "config", "--issuer", domain.issuer, "--id", domain.app, "--token-file", str(self._file)),
+            *("azure", "config", "--issuer", domain.issuer, "--id", spiffe_id or domain.app, "--token-file", str(self._file)),
             *("--client-id", CLIENT, "--tenant-id", TENANT, "--write", str(self._scene.folder / "azure")),
         )
         self._side.add(TENANT, CLIENT, json.loads((self._scene.folder / "azure" / "federated-credential.json").read_text()))
@@ -79,7 +91,9 @@ class Azure:
         return made
 
     def _with_token(self, domain: Domain, use):
-        made = self._config(domain)
+        return self._kept(domain, self._config(domain), use)
+
+    def _kept(self, domain: Domain, made: dict, use):
         with kept_by(self._scene, made["steps"][2]["commands"][0], domain, self._file):
             got = use()
         self._file.unlink()

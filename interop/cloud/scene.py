@@ -19,6 +19,8 @@ class Domain:
     socket: str
     app: str
     other: str
+    brief: str
+    """Of this one, tokens live for ten seconds."""
 
 
 @dataclass(frozen=True)

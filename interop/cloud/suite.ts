@@ -116,8 +116,10 @@ async function startIssuer(
       svids: { jwtIssuer: issuer },
     },
   })
-  const [app, other] = [`spiffe://${name}/app`, `spiffe://${name}/other`] as const
+  const idOf = (path: string) => `spiffe://${name}/${path}`
+  const [app, other, brief] = [idOf('app'), idOf('other'), idOf('brief')]
   const selectors = [{ type: 'unix', value: `script:path:${await realpath(COMMAND)}` }, thisUser()]
   for (const spiffeId of [app, other]) await domain.register({ spiffeId, selectors })
-  return { issuer, host, port, socket: domain.endpointSocket, app, other }
+  await domain.register({ spiffeId: brief, selectors, jwtSvidTtl: 10 })
+  return { issuer, host, port, socket: domain.endpointSocket, app, other, brief }
 }

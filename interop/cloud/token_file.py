@@ -29,4 +29,16 @@ def kept_by(scene: Scene, command: str, domain: Domain, file: Path) -> Iterator[
         yield watcher
     finally:
         watcher.send_signal(signal.SIGTERM)
-        watcher.wait(PATIENCE_SECONDS)
+        ended = watcher.wait(PATIENCE_SECONDS)
+    if ended != 0:
+        raise AssertionError(f"jwt watch ended with {ended} when it was told to end: {watcher.stdout.read()}")
+
+
+def replaced(file: Path, before: str) -> str:
+    """What the file holds next."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (token := file.read_text()) == before:
+        if time.monotonic() > deadline:
+            raise AssertionError("the token was not replaced")
+        time.sleep(0.05)
+    return token

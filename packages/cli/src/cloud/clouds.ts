@@ -15,6 +15,8 @@ export interface Cloud {
   readonly allowsPort: boolean
   /** Between `iat` and `exp`, in seconds. */
   readonly maxLifetime?: number
+  /** For how long an SDK may go on with what it read from a token file, in seconds. */
+  readonly tokenFileMemory?: number
 }
 
 export const CLOUDS = {
@@ -40,7 +42,10 @@ export const CLOUDS = {
     allowsPort: true,
     maxLifetime: 48 * 3_600 - 1,
   },
-  /** @see Microsoft Entra, considerations for federated identity credentials: RS256 only; issuer and subject 600 characters */
+  /**
+   * @see Microsoft Entra, considerations for federated identity credentials: RS256 only; issuer and subject 600 characters
+   * @see azure-identity for Python, WorkloadIdentityCredential: a token file is read again after 600 seconds
+   */
   azure: {
     title: 'Azure',
     audience: 'api://AzureADTokenExchange',
@@ -48,5 +53,6 @@ export const CLOUDS = {
     maxSubjectBytes: 600,
     maxIssuerLength: 600,
     allowsPort: true,
+    tokenFileMemory: 600,
   },
 } as const satisfies Readonly<Record<CloudName, Cloud>>

@@ -11,6 +11,8 @@ export interface CloudToken {
   readonly subject: string
   /** Unix time, seconds. */
   readonly expiresAt: number
+  /** Between `iat` and `exp`, in seconds. */
+  readonly lifetime: number
 }
 
 /**
@@ -33,5 +35,5 @@ export function validateToken(token: string, cloud: Cloud): CloudToken {
     throw new CloudError('ERR_CLOUD_LIFETIME', 'JWT-SVIDs do not say since when and until when they are valid')
   }
   validateLifetime(exp - iat, cloud)
-  return { token, subject, expiresAt: exp }
+  return { token, subject, expiresAt: exp, lifetime: exp - iat }
 }

@@ -49,6 +49,16 @@ describe('jwt watch', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  it.each([
+    ['azure', 1_199, /^warning: tokens live for 1199 s, and SDKs of Azure go on for 600 s .* of 1200 s or more\n$/],
+    ['azure', 1_200, /^$/],
+    ['aws', 60, /^$/],
+  ])('warns when an SDK of %s may go on with a token of %d s that has ended', async (cloud, ttlSeconds, said) => {
+    const { code, stderr } = await watch({ alg: 'RS256', ttlSeconds }, '--for', cloud)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(said)
+  })
+
   it('does not know other clouds', async () => {
     expect((await watch({}, '--for', 'other')).code).toBe(2)
   })

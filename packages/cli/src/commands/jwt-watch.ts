@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeUnverifiedJws } from '@countersign/protocol'
 import { type Command, Option } from 'commander'
-import { CLOUDS, type CloudName } from '../cloud/clouds.ts'
+import { CLOUDS, type Cloud, type CloudName } from '../cloud/clouds.ts'
 import { fetchToken, type TokenOptions } from '../cloud/fetch-token.ts'
 import { type HeldToken, keepTokenFile } from '../cloud/keep-token-file.ts'
 import { validateToken } from '../cloud/validate-token.ts'
@@ -36,11 +36,13 @@ export function addJwtWatch(parent: Command, context: CommandContext): void {
     .addOption(new Option('--for <cloud>', 'refuse tokens that this cloud would refuse').choices(Object.keys(CLOUDS)))
   addSocketOption(command).action(async (options: Options) => {
     const { audience, file, output } = options
+    const cloud: Cloud | undefined = options.for === undefined ? undefined : CLOUDS[options.for]
+    const warn = createShortLifeWarning(context)
     const stop = new AbortController()
     const forget = context.signals.onTerminate(() => stop.abort())
     try {
       await keepTokenFile({
-        fetch: async () => readToken(await fetchToken(context, options, audience), options.for),
+        fetch: async () => readToken(await fetchToken(context, options, audience), cloud, warn),
         // No line feed at the end: most SDKs send the file as it is.
         write: async (text) => {
           await writeFiles(dirname(file), [{ name: basename(file), text, isPrivate: true }])
@@ -58,10 +60,29 @@ export function addJwtWatch(parent: Command, context: CommandContext): void {
   })
 }
 
-function readToken(token: string, cloud: CloudName | undefined): HeldToken {
-  if (cloud !== undefined) return validateToken(token, CLOUDS[cloud])
+type Warn = (lifetime: number, cloud: Cloud) => void
+
+function readToken(token: string, cloud: Cloud | undefined, warn: Warn): HeldToken {
+  if (cloud !== undefined) {
+    const read = validateToken(token, cloud)
+    warn(read.lifetime, cloud)
+    return read
+  }
   const { exp } = decodeUnverifiedJws(token).payload
   return { token, expiresAt: typeof exp === 'number' ? exp : 0 }
+}
+
+/** Says once that an SDK may go on with a token that has ended. The file is replaced at half of a token's life. */
+function createShortLifeWarning({ stderr }: CommandContext): Warn {
+  let isSaid = false
+  return (lifetime, { title, tokenFileMemory = 0 }) => {
+    if (isSaid || lifetime >= 2 * tokenFileMemory) return
+    isSaid = true
+    stderr.write(
+      `warning: tokens live for ${lifetime} s, and SDKs of ${title} go on for ${tokenFileMemory} s with what they read; ` +
+        `give the entry a --jwt-svid-ttl of ${2 * tokenFileMemory} s or more\n`,
+    )
+  }
 }
 
 function printWritten({ stdout, clock }: CommandContext, file: string, expiresAt: number, output: OutputFormat): void {
