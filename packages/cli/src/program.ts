@@ -216,7 +216,8 @@ function addCloudGcp(parent: Command, context: CommandContext): void {
 }
 
 function addCloudAzure(parent: Command, context: CommandContext): void {
-  const example = 'cloud azure config --help'
+  const example =
+    'cloud azure config --issuer https://id.example.org --id spiffe://example.org/app --client-id 11111111-2222-3333-4444-555555555555 --tenant-id 66666666-7777-8888-9999-000000000000 --token-file /run/app/azure-token'
   addCloudAzureConfig(addGroup(parent, 'azure', { does: 'federated credentials of Azure', example }), context)
 }
 

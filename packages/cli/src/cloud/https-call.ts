@@ -19,7 +19,8 @@ const TIMEOUT_MS = 15_000
 const MAX_BODY_BYTES = 512 * 1024
 
 /**
- * One HTTPS request on a connection of its own. Redirects are not followed: a token goes where it was meant to go.
+ * One HTTPS request. Redirects are not followed: a token goes where it was meant to go. The agent is Node's own, which goes through
+ * a proxy where `NODE_USE_ENV_PROXY` says so.
  *
  * @throws CloudError `ERR_CLOUD_UNREACHABLE`, `ERR_CLOUD_ANSWER` for one that is too long
  */
@@ -37,7 +38,6 @@ export function callHttps({ url, form, roots }: HttpsCall): Promise<HttpsAnswer>
       )
     const call = request(url, {
       method: body === undefined ? 'GET' : 'POST',
-      agent: false,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(roots === undefined ? {} : { ca: roots }),
       headers: {
