@@ -10,6 +10,7 @@ import { PythonEnvironment } from '../support/python-environment.ts'
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
 const PROGRAM = join(FOLDER, 'main.py')
+const SHARED = fileURLToPath(new URL('../support/python', import.meta.url))
 const TRUST_DOMAIN = 'interop.example'
 const PARTNER = 'partner.example'
 const SPIFFE_ID = `spiffe://${TRUST_DOMAIN}/python/client`
@@ -33,7 +34,7 @@ export const suite: InteropSuite = {
       runForeignClient(context, {
         command,
         args: ['-B', PROGRAM, '--id', SPIFFE_ID, ...args],
-        env: { SPIFFE_ENDPOINT_SOCKET: domain.endpointSocket },
+        env: { SPIFFE_ENDPOINT_SOCKET: domain.endpointSocket, PYTHONPATH: SHARED },
         timeoutMs: CLIENT_TIMEOUT_MS,
       })
     const ports = ['--peer-open', `${peer.openPort}`, '--peer-closed', `${peer.closedPort}`]

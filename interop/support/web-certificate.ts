@@ -11,15 +11,19 @@ export interface WebCertificate {
 
 const TIMEOUT_MS = 10_000
 
-/** A certificate for 127.0.0.1 that is its own root. @throws Error with what openssl said */
-export async function makeWebCertificate(processes: Processes, folder: string): Promise<WebCertificate> {
+/** A certificate for 127.0.0.1, and names if need be, that is its own root. @throws Error with what openssl said */
+export async function makeWebCertificate(
+  processes: Processes,
+  folder: string,
+  names: readonly string[] = [],
+): Promise<WebCertificate> {
   const [certificate, key] = [join(folder, 'web.pem'), join(folder, 'web.key')] as const
   const { exitCode, stderr } = await processes.run(
     'openssl',
     [
       ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
       ...['-subj', '/CN=web', '-keyout', key, '-out', certificate],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
+      ...['-addext', ['subjectAltName=IP:127.0.0.1', ...names.map((name) => `DNS:${name}`)].join(',')],
     ],
     { timeoutMs: TIMEOUT_MS },
   )

@@ -111,6 +111,22 @@ const BY_CODE: Readonly<Record<string, string>> = {
     'give a token, a PEM or DER certificate, a JWK, a JWK Set or a bundle, as text, as a file name, or - for standard input',
   ERR_INSPECT_MALFORMED: 'check that it was copied whole and without line breaks',
 
+  ERR_CLOUD_ISSUER:
+    'set `svids.jwtIssuer` of the server to an https URL at which the cloud finds the public listener, as docs/guides/cloud.md says',
+  ERR_CLOUD_SUBJECT: 'register the program under a shorter SPIFFE ID',
+  ERR_CLOUD_ALGORITHM:
+    'set `authorities.jwtAlgorithm` of the server to RS256, which all clouds take; it is that of the next key, which `countersign authority prepare jwt` makes',
+  ERR_CLOUD_LIFETIME: 'shorten `svids.jwtTtl` of the server, or the --jwt-svid-ttl of the entry',
+  ERR_CLOUD_ARGUMENT: 'choose another path or name, or write that part of the file by hand',
+  ERR_CLOUD_DISCOVERY:
+    'fetch /.well-known/openid-configuration below the issuer with curl, and compare it with `svids.jwtIssuer` of the server',
+  ERR_CLOUD_AUDIENCE: 'let a library of Google run it, by a file that `countersign cloud gcp config` made',
+  ERR_CLOUD_EXECUTABLE: 'let a library of Google run it, by a file that `countersign cloud gcp config` made',
+  ERR_CLOUD_UNREACHABLE: 'check the address, the way there, and the certificate authorities: --ca-file names others',
+  ERR_CLOUD_ANSWER: 'check that the URL is that of the cloud, and not of a proxy that answers by itself',
+  ERR_CLOUD_REFUSED:
+    'compare the trust policy of the role with `iss`, `aud` and `sub` of a token, which `countersign inspect` shows; IAM must have the issuer as a provider and reach it',
+
   ERR_CONFORMANCE_FORMAT: 'the format is countersign-conformance/v1; correct the file at the place named',
   ERR_DEMO_NOT_RUNNING: 'start one in another terminal with `npm start`',
   ERR_DEMO_PROGRAM_FAILED: 'run the demo again; if it fails again, its log says why',

@@ -20,6 +20,11 @@ import { addBrokerX509Fetch } from './commands/broker-x509-fetch.ts'
 import { addBundleList } from './commands/bundle-list.ts'
 import { addBundleSet } from './commands/bundle-set.ts'
 import { addBundleShow } from './commands/bundle-show.ts'
+import { addCloudAwsConfig } from './commands/cloud-aws-config.ts'
+import { addCloudAwsCredentials } from './commands/cloud-aws-credentials.ts'
+import { addCloudAzureConfig } from './commands/cloud-azure-config.ts'
+import { addCloudGcpConfig } from './commands/cloud-gcp-config.ts'
+import { addCloudGcpCredentials } from './commands/cloud-gcp-credentials.ts'
 import { addConformanceRun } from './commands/conformance-run.ts'
 import { addConformanceWorkloadApi } from './commands/conformance-workload-api.ts'
 import { addDemo } from './commands/demo.ts'
@@ -39,6 +44,7 @@ import { addFederationShow } from './commands/federation-show.ts'
 import { addFederationUpdate } from './commands/federation-update.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addJwtFetch } from './commands/jwt-fetch.ts'
+import { addJwtWatch } from './commands/jwt-watch.ts'
 import { addNodeBan } from './commands/node-ban.ts'
 import { addNodeEvict } from './commands/node-evict.ts'
 import { addNodeList } from './commands/node-list.ts'
@@ -61,6 +67,9 @@ import { addVerify } from './commands/verify.ts'
 import { addWitFetch } from './commands/wit-fetch.ts'
 import { addX509Fetch } from './commands/x509-fetch.ts'
 import { type About, addGroup, withExample } from './verb.ts'
+
+const CLOUD_AWS_EXAMPLE =
+  'cloud aws config --issuer https://id.example.org --id spiffe://example.org/app --role-arn arn:aws:iam::123456789012:role/app --region eu-central-1'
 
 type AddCommand = (parent: Command, context: CommandContext) => void
 
@@ -144,12 +153,23 @@ const GROUPS: readonly (About & { readonly name: string; readonly verbs: readonl
     ],
   },
   { name: 'x509', does: 'X509-SVIDs of this program', example: 'x509 fetch', verbs: [addX509Fetch] },
-  { name: 'jwt', does: 'JWT-SVIDs of this program', example: 'jwt fetch --audience a', verbs: [addJwtFetch] },
+  {
+    name: 'jwt',
+    does: 'JWT-SVIDs of this program',
+    example: 'jwt fetch --audience a',
+    verbs: [addJwtFetch, addJwtWatch],
+  },
   {
     name: 'wit',
     does: 'workload identity tokens of this program',
     example: 'wit fetch',
     verbs: [addWitFetch],
+  },
+  {
+    name: 'cloud',
+    does: 'AWS, Google Cloud and Azure with the identity of a program instead of a stored secret',
+    example: CLOUD_AWS_EXAMPLE,
+    verbs: [addCloudAws, addCloudGcp, addCloudAzure],
   },
   {
     name: 'broker',
@@ -175,6 +195,24 @@ function addAgentLogLevel(parent: Command, context: CommandContext): void {
   const about = { does: 'what the running agent logs', example: 'agent log-level set debug --for 10m' }
   const group = addGroup(parent, 'log-level', about)
   for (const add of [addAgentLogLevelGet, addAgentLogLevelSet, addAgentLogLevelReset]) add(group, context)
+}
+
+function addCloudAws(parent: Command, context: CommandContext): void {
+  const group = addGroup(parent, 'aws', { does: 'an IAM role of AWS', example: CLOUD_AWS_EXAMPLE })
+  for (const add of [addCloudAwsConfig, addCloudAwsCredentials]) add(group, context)
+}
+
+function addCloudGcp(parent: Command, context: CommandContext): void {
+  const example =
+    'cloud gcp config --issuer https://id.example.org --id spiffe://example.org/app --project my-project --project-number 123456789012'
+  const group = addGroup(parent, 'gcp', { does: 'workload identity federation of Google Cloud', example })
+  for (const add of [addCloudGcpConfig, addCloudGcpCredentials]) add(group, context)
+}
+
+function addCloudAzure(parent: Command, context: CommandContext): void {
+  const example =
+    'cloud azure config --issuer https://id.example.org --id spiffe://example.org/app --client-id 11111111-2222-3333-4444-555555555555 --tenant-id 66666666-7777-8888-9999-000000000000 --token-file /run/app/azure-token'
+  addCloudAzureConfig(addGroup(parent, 'azure', { does: 'federated credentials of Azure', example }), context)
 }
 
 /** Verbs without a noun. */
