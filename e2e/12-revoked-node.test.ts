@@ -34,7 +34,7 @@ async function startSecondAgent(): Promise<string> {
   return `unix://${join(folder, 'workload.sock')}`
 }
 
-it('a banned node is refused by the programs of the others', { timeout: 120_000 }, async () => {
+it('a banned node is refused by the programs of the others', { timeout: 240_000 }, async () => {
   await domain.startServer()
   await register('/orders', await domain.invite('/one'))
   await domain.startAgent()

@@ -50,7 +50,7 @@ async function isRefused(code: string): Promise<void> {
   expect(keyFiles()).toEqual(before)
 }
 
-it('keys stay the same through every change of their encryption', { timeout: 120_000 }, async () => {
+it('keys stay the same through every change of their encryption', { timeout: 360_000 }, async () => {
   const before = await keysOfServer()
   expect(versions()).toEqual([1, 1, 1])
   const secrets = Object.values(keyFiles()).map((text) => JSON.parse(text).pkcs8 as string)

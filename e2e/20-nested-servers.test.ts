@@ -69,7 +69,7 @@ const refusals = ({ output }: Program) => output.split('\n').filter((line) => li
 /** Certificates that the other end showed, newest last: how many, and what the last one was signed by. */
 const shown = ({ output }: Program) => output.split('\n').filter((line) => line.startsWith('{"leaf"'))
 
-it('two servers, one trust domain', { timeout: 420_000 }, async () => {
+it('two servers, one trust domain', { timeout: 900_000 }, async () => {
   let upperServer = await upper.startServer()
   const host = await upper.invite('/host')
   await upper.startAgent()

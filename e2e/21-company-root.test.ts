@@ -57,7 +57,7 @@ async function eventually(what: string, condition: () => Promise<boolean>): Prom
   }
 }
 
-it('a root on disk, replaced while everything runs', { timeout: 300_000 }, async () => {
+it('a root on disk, replaced while everything runs', { timeout: 600_000 }, async () => {
   const [first, second] = [makeRoot(), makeRoot()]
   put('root.pem', first.pem)
   put('roots.pem', first.pem)

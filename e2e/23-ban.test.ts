@@ -20,7 +20,7 @@ const register = (path: string, parent: string, selector: string) =>
 
 const events = (program: Program, event: string) => program.log.filter((line) => line['event'] === event)
 
-it('an agent that is banned is stopped at once', { timeout: 120_000 }, async () => {
+it('an agent that is banned is stopped at once', { timeout: 240_000 }, async () => {
   const server = await domain.startServer()
   const agentId = await domain.invite('/node')
   await register('/orders', agentId, `unix:uid:${process.getuid?.() ?? 0}`)
