@@ -2,7 +2,7 @@
 import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import type { Clock, Logger, TokenProfile } from '@countersign/plugin-kit'
 import { AudiencePolicy, RequestVerifier, type TrustStore, WitVerifier, WptVerifier } from '@countersign/protocol'
-import { DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
+import { DpopNonces, DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
 import { createDocumentFetcher } from '../federation/fetch-document.ts'
@@ -18,7 +18,6 @@ import { PrivateKeyJwt } from './client-authentication/private-key-jwt.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
 import { SpiffeX509 } from './client-authentication/spiffe-x509.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
-import { DpopNonces } from './dpop-nonces.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
 import { JwtBearer } from './grants/jwt-bearer.ts'
 import { TokenExchange } from './grants/token-exchange.ts'
@@ -109,7 +108,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
   const usedTokens = new UsedTokenStore(store)
   const revoked = new RevokedTokenStore(store)
-  const nonces = config.dpopNonce ? new DpopNonces() : undefined
+  const nonces = config.dpopNonce ? new DpopNonces(crypto) : undefined
   const host = new TokenServiceHost({
     urls,
     trustDomain,

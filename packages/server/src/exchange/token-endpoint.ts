@@ -99,6 +99,8 @@ export class TokenEndpoint {
   }
 
   #reportIssued(question: ExchangeQuestion, order: TokenOrder, issued: IssuedToken, rule: string): void {
+    // Also of what leaves the transaction, so that the way across domains is found by its name.
+    const transactionId = issued.transactionId ?? order.transaction?.id
     this.#parts.audit.tokenIssued({
       grant: question.grant,
       rule,
@@ -111,7 +113,7 @@ export class TokenEndpoint {
       audience: order.audience,
       scopes: order.scopes,
       tokenId: issued.id,
-      ...(issued.transactionId === undefined ? {} : { transactionId: issued.transactionId }),
+      ...(transactionId === undefined ? {} : { transactionId }),
       expiresAt: issued.expiresAt,
     })
   }

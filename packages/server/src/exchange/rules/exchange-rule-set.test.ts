@@ -214,6 +214,7 @@ describe('ExchangeRuleSet', () => {
     ['a prefix that is no identifier', { ...RULE, client: { ...CLIENT, subject: undefined, below: '/a' } }],
     ['a client of client_credentials', { ...RULE, grant: 'client_credentials' }],
     ['nobody as client of token-exchange', { ...RULE, client: 'none' }],
+    ['a claim that has a meaning already', { ...RULE, to: { ...TO, claims: ['team', 'req_wl'] } }],
     ['an actor of jwt-bearer', { ...RULE, grant: 'jwt-bearer', subject: GRANT, actor: CLIENT }],
     ['a lifetime of nothing', { ...RULE, to: { ...TO, ttl: 0 } }],
   ])('refuses a rule with %s', async (_, rule) => {

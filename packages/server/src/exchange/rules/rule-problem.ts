@@ -1,8 +1,9 @@
 import type { TokenRole } from '@countersign/plugin-kit'
+import { isOwnClaim } from '@countersign/protocol/exchange'
 import type { ExchangeRule, PartyMatcher } from './rule-schema.ts'
 import type { RuleVocabulary } from './rule-vocabulary.ts'
 import { svidPartyProblem, svidProblem } from './svid-rule.ts'
-import { transactionProblem } from './transaction-rule.ts'
+import { TRANSACTION_TOKEN, transactionProblem } from './transaction-rule.ts'
 
 /**
  * What keeps a rule from ever ending in a token, whoever asks. A rule that never holds is a rule that somebody relies on in
@@ -80,6 +81,9 @@ function selfProblem({ issuer }: PartyMatcher, { inProfiles, vouches }: RuleVoca
 }
 
 function targetProblem({ to }: ExchangeRule, { ownAudience }: RuleVocabulary): string | undefined {
+  // Of a transaction token they become members of its context, where any name may stand.
+  const taken = to.profile === TRANSACTION_TOKEN ? undefined : to.claims?.find(isOwnClaim)
+  if (taken !== undefined) return `to.claims: "${taken}" has a meaning already`
   if (to.profile !== 'authorization-grant' || to.audience.some((audience) => audience !== ownAudience)) return undefined
   return 'to.audience: a grant is for another authorization server than this one'
 }

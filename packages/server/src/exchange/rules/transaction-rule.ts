@@ -2,7 +2,8 @@ import type { JsonObject } from '@countersign/protocol'
 import type { TransactionRequest } from '@countersign/protocol/exchange'
 import type { ExchangeRule, RuleTarget } from './rule-schema.ts'
 
-const TRANSACTION_TOKEN = 'transaction-token'
+/** The profile of Transaction Tokens. */
+export const TRANSACTION_TOKEN = 'transaction-token'
 /** Profiles of what nobody vouches for but the workload that asks. */
 const OWN_WORD = new Set(['self-signed', 'unsigned-json'])
 
