@@ -93,6 +93,8 @@ export interface ServerParts {
   readonly federations: Federations
   readonly states: SyncStates
   readonly certificates: CertificateStore
+  /** Of agents, and of identities that the token service gives certificates to. */
+  readonly issuanceRate: IssuanceRate
   readonly administrators: Administrators
   readonly roleGrants: RoleGrants
   readonly tokens: TokenAuthentication
@@ -200,6 +202,7 @@ export async function openServerParts(
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
   const imports = new AuthorityImports({ ...authorityParts, authorities, crypto, trustDomain })
   const certificates = new CertificateStore(store)
+  const issuanceRate = new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer, gate })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
@@ -233,6 +236,7 @@ export async function openServerParts(
     gate,
     nodes,
     certificates,
+    issuanceRate,
     administrators: new Administrators({ store, clock, trustDomain }),
     roleGrants: new RoleGrants({
       store: new RoleGrantStore(store),
@@ -300,7 +304,7 @@ export async function openServerParts(
         directory,
         issuer,
         certificates,
-        rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
+        rate: issuanceRate,
         audit,
         clock,
         defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },
