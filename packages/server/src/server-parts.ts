@@ -20,6 +20,7 @@ import type { DownstreamAuthorities } from './downstream/downstream-authorities.
 import { openDownstream } from './downstream/open-downstream.ts'
 import { Federations } from './federation/federations.ts'
 import { createBundleFetcher } from './federation/fetch-bundle.ts'
+import { createDocumentFetcher } from './federation/fetch-document.ts'
 import { resolveHost } from './federation/resolve-address.ts'
 import { Authorities } from './issuance/authorities.ts'
 import { AuthorityFactory } from './issuance/authority-factory.ts'
@@ -92,6 +93,8 @@ export interface ServerParts {
   readonly federations: Federations
   readonly states: SyncStates
   readonly certificates: CertificateStore
+  /** Of agents, and of identities that the token service gives certificates to. */
+  readonly issuanceRate: IssuanceRate
   readonly administrators: Administrators
   readonly roleGrants: RoleGrants
   readonly tokens: TokenAuthentication
@@ -199,6 +202,7 @@ export async function openServerParts(
   const lifeCycle = new AuthorityLifeCycle({ ...authorityParts, authorities, reports: taintReports })
   const imports = new AuthorityImports({ ...authorityParts, authorities, crypto, trustDomain })
   const certificates = new CertificateStore(store)
+  const issuanceRate = new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer, gate })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
@@ -232,6 +236,7 @@ export async function openServerParts(
     gate,
     nodes,
     certificates,
+    issuanceRate,
     administrators: new Administrators({ store, clock, trustDomain }),
     roleGrants: new RoleGrants({
       store: new RoleGrantStore(store),
@@ -241,7 +246,12 @@ export async function openServerParts(
       trustDomain,
       issuers: config.admin.oidc,
     }),
-    tokens: new TokenAuthentication({ issuers: config.admin.oidc, fetch: fetchBundle, clock, log }),
+    tokens: new TokenAuthentication({
+      issuers: config.admin.oidc,
+      fetch: createDocumentFetcher(resolveHost, 0),
+      clock,
+      log,
+    }),
     bundles,
     audit,
     authorities,
@@ -294,7 +304,7 @@ export async function openServerParts(
         directory,
         issuer,
         certificates,
-        rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
+        rate: issuanceRate,
         audit,
         clock,
         defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },

@@ -137,6 +137,7 @@ async function openListeners(surroundings: Surroundings): Promise<Omit<RunningSe
       },
       { name: 'remove expired entries', run: async () => gate.clockIsRight() && parts.registration.removeExpired() },
       { name: 'renew public certificate', run: () => open.renewCredential() },
+      { name: 'take up changed exchange rules', run: async () => oauth?.tokenService.reloadRules() },
     ],
     nextAt: () => parts.authorities.nextTickAt(),
     clock,

@@ -8,6 +8,8 @@ export interface Program {
 }
 
 export interface LoadedProgram {
+  /** Reads the files that the configuration names as well; starts nothing. @throws what would stop the program at its start */
+  check?(): Promise<void>
   /** Resolves when the program can be used. */
   start(): Promise<RunningProgram>
 }

@@ -1,11 +1,12 @@
 import { createLogger } from '@countersign/plugin-kit'
-import { loadServerConfig, startServer } from '@countersign/server'
+import { checkServerFiles, loadServerConfig, startServer } from '@countersign/server'
 import type { Program } from './program.ts'
 
 export const serverProgram: Program = {
   async load(configPath, env) {
     const config = await loadServerConfig(configPath, env)
     return {
+      check: () => checkServerFiles(config),
       async start() {
         const log = createLogger({ ...config.log, fields: { program: 'server' } })
         const server = await startServer(config, { log, logLevels: log.levels })

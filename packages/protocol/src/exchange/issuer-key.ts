@@ -15,7 +15,7 @@ export function selectIssuerKey(
   kid: string | undefined,
   alg: SignatureAlgorithm,
 ): Eventual<VerificationKey> {
-  const select = () => selectCredentialKey(issuer.keys, kid, alg, `issuer ${issuer.name}`)
+  const select = () => selectCredentialKey(issuer.keys, kid, alg, `issuer ${issuer.name}`, 'issuer')
   const recover = (error: unknown): Eventual<VerificationKey> => {
     const isUnknown = error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_KEY_UNKNOWN'
     if (!isUnknown || issuer.refreshKeys === undefined) throw error

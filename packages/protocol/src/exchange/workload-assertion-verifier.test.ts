@@ -208,7 +208,8 @@ describe('WorkloadAssertionVerifier', () => {
 
     it('refuses when nothing came of it', async () => {
       const issuer = issuerWith(clusterKey, { refreshKeys: () => undefined })
-      await expectCode(() => verify(token, {}, issuer), 'ERR_CREDENTIAL_KEY_UNKNOWN')
+      const error = await expectCode(() => verify(token, {}, issuer), 'ERR_CREDENTIAL_KEY_UNKNOWN')
+      expect(error.message).toBe('no trusted key of the issuer has this name and type')
     })
   })
 })

@@ -66,18 +66,26 @@ export function requireOriginTrust(trust: TrustStore, subject: WorkloadId): Orig
   return originTrust
 }
 
-/** @throws CredentialError `ERR_CREDENTIAL_KEY_UNKNOWN`, `ERR_CREDENTIAL_KEY_AMBIGUOUS` */
+/** Who vouches by keys. */
+export type KeyHolder = 'trust domain' | 'issuer'
+
+/**
+ * @param name of whoever holds the keys, for the log: an origin, or an issuer
+ * @param holder what that is, for whoever reads the message
+ * @throws CredentialError `ERR_CREDENTIAL_KEY_UNKNOWN`, `ERR_CREDENTIAL_KEY_AMBIGUOUS`
+ */
 export function selectCredentialKey(
   keys: TrustedKeys,
   kid: string | undefined,
   alg: TokenAlgorithm,
-  origin: string,
+  name: string,
+  holder: KeyHolder = 'trust domain',
 ): Eventual<VerificationKey> {
   // Only for a refusal: the text would cost more than the look-up.
-  const wanted = () => `${origin}, kid ${kid === undefined ? 'absent' : `"${kid.slice(0, 64)}"`}, alg ${alg}`
+  const wanted = () => `${name}, kid ${kid === undefined ? 'absent' : `"${kid.slice(0, 64)}"`}, alg ${alg}`
   try {
     const selection = keys.select(kid, alg)
-    if (selection === 'unknown') throw unknownKey(wanted())
+    if (selection === 'unknown') throw unknownKey(holder, wanted())
     if (selection === 'ambiguous') {
       throw new CredentialError(
         'ERR_CREDENTIAL_KEY_AMBIGUOUS',
@@ -85,22 +93,22 @@ export function selectCredentialKey(
       )
     }
     return whenFailed(selection, (error) => {
-      throw asUnknownKey(error, wanted())
+      throw asUnknownKey(error, holder, wanted())
     })
   } catch (error) {
-    throw asUnknownKey(error, wanted())
+    throw asUnknownKey(error, holder, wanted())
   }
 }
 
 /** A trusted key that is no valid key vouches for nothing, as if it were not there. */
-function asUnknownKey(error: unknown, wanted: string): unknown {
-  return error instanceof KeyError ? unknownKey(`${wanted}: ${error.message}`, error) : error
+function asUnknownKey(error: unknown, holder: KeyHolder, wanted: string): unknown {
+  return error instanceof KeyError ? unknownKey(holder, `${wanted}: ${error.message}`, error) : error
 }
 
-function unknownKey(detail: string, cause?: KeyError): CredentialError {
+function unknownKey(holder: KeyHolder, detail: string, cause?: KeyError): CredentialError {
   return new CredentialError(
     'ERR_CREDENTIAL_KEY_UNKNOWN',
-    'no trusted key of the trust domain has this name and type',
+    `no trusted key of the ${holder} has this name and type`,
     cause === undefined ? { detail } : { detail, cause },
   )
 }

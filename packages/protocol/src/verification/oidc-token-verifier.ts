@@ -60,7 +60,7 @@ export class OidcTokenVerifier {
     if (jws.payload['iss'] !== issuer) {
       throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'credential is of another issuer')
     }
-    return whenReady(selectCredentialKey(keys, jws.header.kid, alg, issuer), (key) =>
+    return whenReady(selectCredentialKey(keys, jws.header.kid, alg, issuer, 'issuer'), (key) =>
       whenReady(verifyJwsSignature(jws, key), (authentic) => {
         if (authentic !== true) {
           throw new CredentialError('ERR_CREDENTIAL_SIGNATURE', 'credential signature is wrong', { detail: issuer })

@@ -112,6 +112,11 @@ export function createAudit(log: Logger) {
     tokenIssued: (token: IssuedExchangeToken) => write('token.issued', token),
     tokenRevoked: (token: { tokenId: string; client: string; expiresAt: number }) => write('token.revoked', token),
     tokenRefused: (refusal: RefusedExchange) => write('token.refused', refusal),
+    /** The rules that count from now on. */
+    exchangeRulesLoaded: (document: { documentHash: string; rules: number }) =>
+      write('exchange_rules.loaded', document),
+    /** A changed document that cannot be used. @param refusal with the hash of the one that stays in force */
+    exchangeRulesRefused: (refusal: { code: string; documentHash: string }) => write('exchange_rules.refused', refusal),
     federationCreated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>
       write('federation.created', federation),
     federationUpdated: (federation: { trustDomain: string; bundleEndpointUrl: string }) =>

@@ -1,11 +1,10 @@
 /** Puts the token service together, where one is configured. */
 import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
-import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
+import type { Clock, Logger, TokenProfile } from '@countersign/plugin-kit'
 import { AudiencePolicy, RequestVerifier, type TrustStore, WitVerifier, WptVerifier } from '@countersign/protocol'
 import { DpopNonces, DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
-import { parseAddressRange } from '../federation/address-range.ts'
 import { createDocumentFetcher } from '../federation/fetch-document.ts'
 import type { ResolveHost } from '../federation/resolve-address.ts'
 import type { ServerParts } from '../server-parts.ts'
@@ -19,22 +18,20 @@ import { PrivateKeyJwt } from './client-authentication/private-key-jwt.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
 import { SpiffeX509 } from './client-authentication/spiffe-x509.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
-import { ExchangeError } from './exchange-error.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
 import { JwtBearer } from './grants/jwt-bearer.ts'
 import { TokenExchange } from './grants/token-exchange.ts'
 import { type IntrospectionResponse, introspect } from './introspection.ts'
-import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import { Issuers, validateIssuers } from './issuers/issuers.ts'
-import { openKeySource } from './issuers/key-source.ts'
+import { openIssuer } from './issuers/open-issuer.ts'
 import { OwnAccessTokens } from './own-access-tokens.ts'
 import { OwnTokenKeys } from './own-token-keys.ts'
 import { proveRequest } from './prove-request.ts'
 import { RegisteredClients, validateClients } from './registered-clients.ts'
 import { revoke } from './revocation.ts'
-import { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
 import { explainExchange } from './rules/explain-exchange.ts'
 import { createVocabulary } from './rules/rule-vocabulary.ts'
+import { RulesFile } from './rules/rules-file.ts'
 import { TokenEndpoint } from './token-endpoint.ts'
 import { TokenProfiles } from './token-profiles.ts'
 import type { TokenRequest } from './token-request.ts'
@@ -45,7 +42,10 @@ import { ServerTokenSigner } from './token-signer.ts'
 import { X509Proof } from './x509-proof.ts'
 
 export interface TokenServiceParts
-  extends Pick<ServerParts, 'store' | 'bundles' | 'authorities' | 'issuer' | 'audit' | 'gate'> {
+  extends Pick<
+    ServerParts,
+    'store' | 'bundles' | 'authorities' | 'issuer' | 'audit' | 'gate' | 'readiness' | 'certificates' | 'issuanceRate'
+  > {
   readonly config: TokenServiceConfig
   readonly urls: TokenServiceUrls
   readonly trustDomain: string
@@ -74,6 +74,8 @@ export interface TokenService {
   revoke(request: TokenRequest): Promise<void>
   /** What the rules would say, without a token. */
   explain(request: ExplainExchange): ExchangeExplanation
+  /** Takes up changed rules. Never fails. */
+  reloadRules(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -94,7 +96,18 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   )
   const bundleTrust = new BundleTrust({ store, bundles, crypto, clock, log })
   const profiles = new TokenProfiles(parts.profiles)
-  const rules = await readRules(parts)
+  const rulesFile = await RulesFile.open({
+    path: config.rulesFile,
+    vocabulary: createVocabulary({
+      ownAudience: urls.issuer,
+      trustDomain,
+      profiles: parts.profiles,
+      issuers: config.issuers,
+    }),
+    audit,
+    log,
+  })
+  parts.readiness.add(rulesFile.readiness)
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
   const usedTokens = new UsedTokenStore(store)
   const revoked = new RevokedTokenStore(store)
@@ -148,7 +161,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
       methods,
       grants,
       profiles,
-      rules: () => rules,
+      rules: () => rulesFile.rules,
       host,
       proofs: { ...proofs, url: urls.tokenEndpoint },
       audit,
@@ -160,12 +173,13 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
       authMethods: [...new Set(methods.map(({ name }) => name))],
     },
     async introspect(request) {
-      return introspect(request, await requireClient(request, urls.introspectionEndpoint), tokens, rules)
+      return introspect(request, await requireClient(request, urls.introspectionEndpoint), tokens, rulesFile.rules)
     },
     async revoke(request) {
       await revoke(request, await requireClient(request, urls.revocationEndpoint), tokens, audit)
     },
-    explain: (request) => explainExchange(rules, request, urls.issuer),
+    explain: (request) => explainExchange(rulesFile.rules, request, urls.issuer),
+    reloadRules: () => rulesFile.reloadIfChanged(),
     async stop() {
       await Promise.all([issuers.stop(), clients.stop(), bundleTrust.stop()])
     },
@@ -174,31 +188,4 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
 
 function openX509Proof({ store, trustDomain }: TokenServiceParts, trust: TrustStore): X509Proof {
   return new X509Proof({ crypto: nodeCrypto, trust, trustDomain, readCrls: () => store.read(selectCrls) })
-}
-
-function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenServiceParts): ConfiguredIssuer {
-  for (const profile of config.profiles) {
-    const half = parts.profiles.get(profile)?.in
-    if (half === undefined) {
-      throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": no profile takes "${profile}"`)
-    }
-    if (!half.vouchers.includes('issuer')) {
-      const reason = `by "${profile}" trust domains vouch, or this service, and no configured issuer`
-      throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
-    }
-  }
-  if (config.allowedAddresses?.some((range) => parseAddressRange(range) === undefined)) {
-    throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": "allowedAddresses" has one that is none`)
-  }
-  // A redirect of keys would put the word of one host in place of another's.
-  const source = openKeySource(config, createDocumentFetcher(parts.resolveHost, 0))
-  return new ConfiguredIssuer(config, { source, crypto: nodeCrypto, clock: parts.clock, log: parts.log })
-}
-
-async function readRules({ config, urls, trustDomain, profiles, log }: TokenServiceParts) {
-  const document = await loadConfigFile(config.rulesFile)
-  const vocabulary = createVocabulary({ ownAudience: urls.issuer, trustDomain, profiles, issuers: config.issuers })
-  const rules = ExchangeRuleSet.parse(document, vocabulary)
-  if (rules.size === 0) log.warn({ rulesFile: config.rulesFile }, 'there are no exchange rules: nothing will be issued')
-  return rules
 }

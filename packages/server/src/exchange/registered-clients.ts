@@ -2,7 +2,7 @@ import { CredentialError } from '@countersign/protocol'
 import type { DocumentFetcher } from '../federation/fetch-document.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ConfiguredIssuer, type ConfiguredIssuerParts } from './issuers/configured-issuer.ts'
-import { openKeySource } from './issuers/key-source.ts'
+import { openIssuerKeySource } from './issuers/issuer-key-source.ts'
 import type { ClientConfig, IssuerConfig } from './token-service-schema.ts'
 
 /** In rules: profile and issuer of clients that have a key registered. */
@@ -24,7 +24,10 @@ export class RegisteredClients {
     this.#clients = new Map(
       configs.map((config) => {
         const issuer = asIssuer(config)
-        return [config.id, new ConfiguredIssuer(issuer, { ...parts, source: openKeySource(issuer, fetchDocument) })]
+        return [
+          config.id,
+          new ConfiguredIssuer(issuer, { ...parts, source: openIssuerKeySource(issuer, fetchDocument) }),
+        ]
       }),
     )
   }
@@ -78,8 +81,12 @@ export function validateClients(clients: readonly ClientConfig[], issuers: reado
     if (/^(?:spiffe|wimse):/i.test(id))
       throw refuse('a workload proves itself by its SVID or WIT, not by a registered key')
     const clash = issuers.find(({ subjectPrefix }) => id.startsWith(subjectPrefix))
-    if (clash !== undefined) {
-      throw refuse(`issuer "${clash.name}" could name a subject like it: give that one another "subjectPrefix"`)
-    }
+    if (clash === undefined) continue
+    const { name, subjectPrefix } = clash
+    throw refuse(
+      subjectPrefix === ''
+        ? `issuer "${name}" could name a subject like it: beside "clients" each issuer needs a "subjectPrefix", such as "${name}/"`
+        : `its id begins with the "subjectPrefix" of issuer "${name}", which could name a subject like it: choose another id`,
+    )
   }
 }

@@ -19,7 +19,8 @@ export const IssuerConfig = Type.Object({
   jwksUri: Type.Optional(Text('https URL of its JSON Web Key Set')),
   discovery: Type.Optional(
     Type.Literal(true, {
-      description: 'find its keys by its own metadata, below the issuer URL: OpenID Connect Discovery or RFC 8414',
+      description:
+        'find its keys by its own metadata: those of OpenID Connect Discovery, and where there are none those of RFC 8414',
     }),
   ),
   webRootsFile: Type.Optional(Text('PEM roots for its host; without them those of the Web PKI')),
@@ -44,7 +45,8 @@ export const IssuerConfig = Type.Object({
   subjectPrefix: Type.String({
     maxLength: 256,
     default: '',
-    description: "put before its subjects; needed for each of several issuers, so that none can name another's",
+    description:
+      "put before its subjects; needed for each of several issuers, and beside clients, so that none can name another's",
   }),
   requiredClaims: Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1 }), {
     default: {},
@@ -85,7 +87,9 @@ export type ClientConfig = Static<typeof ClientConfig>
 export const TokenServiceConfig = Type.Object(
   {
     issuer: Text('https URL: issuer identifier of this authorization server. Not that of JWT-SVIDs'),
-    rulesFile: Text('YAML document of exchange rules; without a rule that fits nothing is issued'),
+    rulesFile: Text(
+      'YAML document of exchange rules, taken up again when it changes; without a rule that fits nothing is issued',
+    ),
     issuers: Type.Array(IssuerConfig, {
       default: [],
       maxItems: 256,

@@ -44,5 +44,9 @@ export function createMetricRecorder(metrics: MetricSet<ServerMetrics>): ServerR
       metrics.count('countersign_server_signatures_total', { outcome: isFailed ? 'failure' : 'success' })
       metrics.observe('countersign_server_signature_duration_seconds', {}, seconds)
     },
+    exchangeRulesRead(code) {
+      metrics.count('countersign_server_exchange_rules_reads_total', outcomeOf(code))
+      metrics.set('countersign_server_exchange_rules_current', {}, code === undefined ? 1 : 0)
+    },
   }
 }

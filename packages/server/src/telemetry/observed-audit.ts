@@ -9,5 +9,13 @@ export function observeAudit(audit: Audit, recorder: ServerRecorder): Audit {
       recorder.credentialIssued(credential.kind)
       audit.credentialIssued(credential)
     },
+    exchangeRulesLoaded(document) {
+      recorder.exchangeRulesRead(undefined)
+      audit.exchangeRulesLoaded(document)
+    },
+    exchangeRulesRefused(refusal) {
+      recorder.exchangeRulesRead(refusal.code)
+      audit.exchangeRulesRefused(refusal)
+    },
   }
 }

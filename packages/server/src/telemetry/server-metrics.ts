@@ -123,5 +123,14 @@ export const SERVER_METRICS = defineMetrics('countersign_server', {
     help: 'Time the key manager took for a signature.',
     buckets: QUICK_SECONDS,
   },
+  countersign_server_exchange_rules_reads_total: {
+    type: 'counter',
+    help: 'Documents of exchange rules read, at the start and when the file has changed. The reason is an error code, or none.',
+    labels: { outcome: OUTCOME, reason: REASON_OR_NONE },
+  },
+  countersign_server_exchange_rules_current: {
+    type: 'gauge',
+    help: 'Whether the exchange rules in force are those of the file: 1, or 0 while a changed file cannot be used.',
+  },
 })
 export type ServerMetrics = typeof SERVER_METRICS

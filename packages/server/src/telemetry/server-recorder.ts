@@ -30,6 +30,8 @@ export interface ServerRecorder {
   /** Of those that wait or run. */
   transactionsPending(change: 1 | -1): void
   signed(seconds: number, isFailed: boolean): void
+  /** The document of exchange rules was read, at the start or because it has changed. */
+  exchangeRulesRead(code: string | undefined): void
 }
 
 export const NO_RECORDER: ServerRecorder = {
@@ -43,4 +45,5 @@ export const NO_RECORDER: ServerRecorder = {
   transactionEnded() {},
   transactionsPending() {},
   signed() {},
+  exchangeRulesRead() {},
 }

@@ -13,9 +13,15 @@ export async function startOidcIssuer(config: object = {}) {
     keys: [generateSigningKey('ES256', { kid: 'k1' })] as NodeSigningKey[],
     metadata: {} as Record<string, unknown>,
     isAway: false,
+    /** Where it sends whoever asks for anything but that. */
+    redirect: undefined as string | undefined,
   }
   const web = await startWebServer((request, response) => {
     const answer = request.url === '/jwks' ? { keys: state.keys.map((key) => key.publicJwk) } : metadata()
+    if (state.redirect !== undefined && request.url !== state.redirect) {
+      response.writeHead(302, { location: state.redirect }).end()
+      return
+    }
     response.writeHead(state.isAway ? 503 : 200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(answer))
   })

@@ -7,16 +7,17 @@ import {
   OidcTokenVerifier,
   type VerifiedOidcToken,
 } from '@countersign/protocol'
-import type { BundleFetcher } from '../../federation/fetch-bundle.ts'
+import type { DocumentFetcher } from '../../federation/fetch-document.ts'
+import type { IssuerKeys } from '../../issuer-keys/issuer-keys.ts'
 import { AdminError } from '../admin-error.ts'
 import type { AdminCaller } from '../administrators.ts'
-import { IssuerKeys } from './issuer-keys.ts'
-import { loadIssuerKeys } from './load-keys.ts'
 import type { OidcIssuerConfig } from './oidc-issuer-config.ts'
+import { openIssuerKeys } from './open-issuer-keys.ts'
 
 export interface TokenAuthenticationOptions {
   readonly issuers: readonly OidcIssuerConfig[]
-  readonly fetch: BundleFetcher
+  /** Follows no redirect. */
+  readonly fetch: DocumentFetcher
   readonly clock: Clock
   readonly log: Logger
 }
@@ -41,10 +42,9 @@ export class TokenAuthentication {
     this.#issuers = new Map(
       issuers.map((config) => {
         const { issuer, audience, algorithms, authorizedParties } = config
-        const load = (signal: AbortSignal) => loadIssuerKeys(config, fetch, signal)
         const parties = authorizedParties === undefined ? {} : { authorizedParties }
         const verifier = new OidcTokenVerifier({ issuer, audience, algorithms, ...parties })
-        return [issuer, { config, verifier, keys: new IssuerKeys({ issuer, load, clock, log }) }]
+        return [issuer, { config, verifier, keys: openIssuerKeys(config, { fetch, clock, log }) }]
       }),
     )
   }
@@ -80,12 +80,14 @@ export class TokenAuthentication {
   }
 
   async #verify({ keys, verifier }: Issuer, token: string): Promise<VerifiedOidcToken> {
-    const known = await keys.current()
     try {
-      return await verifier.verify(token, known, this.#clock.now())
+      return await verifier.verify(token, keys.current, this.#clock.now())
     } catch (error) {
       if (errorCode(error) !== 'ERR_CREDENTIAL_KEY_UNKNOWN') throw error
-      return verifier.verify(token, await keys.renewed(), this.#clock.now())
+      await keys.refresh()
+      const known = keys.current
+      if (known.jwks.length > 0) return verifier.verify(token, known, this.#clock.now())
+      throw new AdminError('ERR_ADMIN_TOKEN_KEYS', 'keys of the issuer cannot be had at present')
     }
   }
 }

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { PublicJwk } from '@countersign/protocol'
 import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { FakeClock } from '@countersign/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createDocumentFetcher } from '../../federation/fetch-document.ts'
 import { resolveHost } from '../../federation/resolve-address.ts'
 import { RecordingLogger } from '../../test-support/recording-logger.ts'
@@ -12,7 +13,7 @@ import type { Answer } from '../../test-support/tls-server.ts'
 import { startWebServer } from '../../test-support/web-server.ts'
 import type { IssuerConfig } from '../token-service-schema.ts'
 import { ConfiguredIssuer } from './configured-issuer.ts'
-import { openKeySource } from './key-source.ts'
+import { openIssuerKeySource } from './issuer-key-source.ts'
 
 const FIRST = generateSigningKey('ES256', { kid: 'first' }).publicJwk
 const SECOND = generateSigningKey('ES256', { kid: 'second' }).publicJwk
@@ -34,7 +35,7 @@ async function issuerOf(config: Partial<IssuerConfig>, clock = new FakeClock()) 
     tokenEndpointAudience: false,
     ...config,
   } satisfies IssuerConfig
-  const source = openKeySource(full, createDocumentFetcher(resolveHost, 0))
+  const source = openIssuerKeySource(full, createDocumentFetcher(resolveHost, 0))
   const issuer = new ConfiguredIssuer(full, { source, crypto: nodeCrypto, clock, log })
   await issuer.refreshKeys()
   return { issuer, clock, log, kids: () => issuer.keys.jwks.map(({ kid }) => kid) }
@@ -70,6 +71,41 @@ describe('ConfiguredIssuer', () => {
     expect(web.requests).toHaveLength(3)
   })
 
+  it('believes no key that nobody asked for in two intervals before it has asked', async () => {
+    let keys = setOf(FIRST)
+    const { web, common } = await startKeyServer((_request, response) => response.end(keys))
+    const { issuer, clock, kids } = await issuerOf({ jwksUri: `${web.url}/keys`, ...common })
+    keys = setOf(SECOND)
+    clock.jump(601)
+    expect(kids()).toEqual([])
+    expect(issuer.knowsKey('first')).toBe(true)
+    await issuer.refreshKeys()
+    expect(kids()).toEqual(['second'])
+    expect(issuer.knowsKey('first')).toBe(false)
+    expect(web.requests).toHaveLength(2)
+  })
+
+  it('gives keys no longer life by a clock that is set back', async () => {
+    const { web, common } = await startKeyServer((_request, response) => response.end(setOf(FIRST)))
+    const { issuer, clock, kids } = await issuerOf({ jwksUri: `${web.url}/keys`, ...common })
+    clock.jump(-3600)
+    expect(kids()).toEqual([])
+    await issuer.refreshKeys()
+    expect(kids()).toEqual(['first'])
+    expect(web.requests).toHaveLength(2)
+  })
+
+  it('gives up after ten seconds', async () => {
+    const { web, common } = await startKeyServer(() => {})
+    const clock = new FakeClock()
+    const opened = issuerOf({ jwksUri: `${web.url}/keys`, ...common }, clock)
+    await vi.waitFor(() => expect(web.requests).toHaveLength(1))
+    await clock.advance(10)
+    const { kids, log } = await opened
+    expect(kids()).toEqual([])
+    expect(log.text).toContain('ERR_FEDERATION_TIMEOUT')
+  })
+
   it('keeps the very same keys as long as they are the same', async () => {
     const { web, common } = await startKeyServer((_request, response) => response.end(setOf(FIRST)))
     const { issuer, clock } = await issuerOf({ jwksUri: `${web.url}/keys`, ...common })
@@ -77,6 +113,85 @@ describe('ConfiguredIssuer', () => {
     clock.jump(300)
     await issuer.refreshKeys()
     expect(issuer.keys).toBe(keys)
+  })
+
+  const nothing = (response: ServerResponse) => response.writeHead(404).end('<html>')
+
+  it.each<[string, string, string, (response: ServerResponse) => void]>([
+    ['behind an answer that there is nothing', '/base', '/.well-known/oauth-authorization-server/base', nothing],
+    ['of an issuer with a slash', '/base/', '/.well-known/oauth-authorization-server/base', nothing],
+    ['of an issuer without a path', '', '/.well-known/oauth-authorization-server', nothing],
+    [
+      'behind a page for people',
+      '/base',
+      '/.well-known/oauth-authorization-server/base',
+      (response) => response.end('<html>'),
+    ],
+    [
+      'behind a way to one',
+      '/base',
+      '/.well-known/oauth-authorization-server/base',
+      (response) => response.writeHead(302, { location: '/' }).end(),
+    ],
+  ])('finds metadata of RFC 8414 %s', async (_, path, place, atFirst) => {
+    const { web, common } = await startKeyServer((request, response) => {
+      if (request.url === '/k') response.end(setOf(FIRST))
+      else if (request.url === place) {
+        response.end(JSON.stringify({ issuer: `${web.url}${path}`, jwks_uri: `${web.url}/k` }))
+      } else atFirst(response)
+    })
+    const { kids } = await issuerOf({ issuer: `${web.url}${path}`, discovery: true, ...common })
+    expect(kids()).toEqual(['first'])
+    const openid = `${path.replace(/\/$/, '')}/.well-known/openid-configuration`
+    expect(web.requests).toEqual([openid, place, '/k'].map((target) => `GET ${target}`))
+  })
+
+  it.each<[string, object, number, string]>([
+    ['of another issuer', { issuer: 'https://other.example' }, 1, 'metadata are of another issuer'],
+    ['of an issuer with a slash more', { issuer: 'slash' }, 1, 'metadata are of another issuer'],
+    ['without keys', { jwks_uri: undefined }, 1, 'no \\"jwks_uri\\"'],
+  ])('does not look further than metadata %s', async (_, change, requests, reason) => {
+    const { web, common } = await startKeyServer((_request, response) => {
+      const said = { issuer: web.url, jwks_uri: `${web.url}/k`, ...change }
+      response.end(JSON.stringify(said.issuer === 'slash' ? { ...said, issuer: `${web.url}/` } : said))
+    })
+    const { kids, log } = await issuerOf({ issuer: web.url, discovery: true, ...common })
+    expect(kids()).toEqual([])
+    expect(log.text).toContain(reason)
+    expect(web.requests).toHaveLength(requests)
+  })
+
+  it('says that there are no metadata where there are none, and holds those of RFC 8414 to the issuer too', async () => {
+    let isThere = false
+    const { web, common } = await startKeyServer((request, response) => {
+      const isOAuth = request.url?.includes('oauth-authorization-server') === true
+      if (isThere && isOAuth)
+        response.end(JSON.stringify({ issuer: 'https://other.example', jwks_uri: `${web.url}/k` }))
+      else nothing(response)
+    })
+    const config = { issuer: web.url, discovery: true, ...common } as const
+    const without = await issuerOf(config)
+    expect(without.kids()).toEqual([])
+    expect(without.log.text).toContain('there are no metadata of it')
+    expect(web.requests).toHaveLength(2)
+    isThere = true
+    expect((await issuerOf(config)).log.text).toContain('metadata are of another issuer')
+  })
+
+  it('asks for metadata at no address of this network, by either name', async () => {
+    const { web, common } = await startKeyServer((_request, response) => nothing(response))
+    const { log } = await issuerOf({ issuer: web.url, discovery: true, ...common, allowedAddresses: [] })
+    expect(log.text).toContain('ERR_FEDERATION_ADDRESS')
+    expect(web.connections).toHaveLength(0)
+  })
+
+  it('takes keys from no address of this network that metadata name', async () => {
+    const { web, common } = await startKeyServer((_request, response) =>
+      response.end(JSON.stringify({ issuer: web.url, jwks_uri: 'https://10.0.0.1/k' })),
+    )
+    const { kids, log } = await issuerOf({ issuer: web.url, discovery: true, ...common })
+    expect(kids()).toEqual([])
+    expect(log.text).toContain('ERR_FEDERATION_ADDRESS')
   })
 
   it('finds keys by the metadata of the issuer, and by those of no other', async () => {

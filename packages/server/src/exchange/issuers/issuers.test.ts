@@ -4,8 +4,8 @@ import { expectCode, FakeClock } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import type { IssuerConfig } from '../token-service-schema.ts'
 import { ConfiguredIssuer } from './configured-issuer.ts'
+import { openIssuerKeySource } from './issuer-key-source.ts'
 import { Issuers, validateIssuers } from './issuers.ts'
-import { openKeySource } from './key-source.ts'
 
 const CLUSTER = 'https://kubernetes.default.svc.cluster.local'
 
@@ -29,7 +29,9 @@ async function open(...configs: IssuerConfig[]): Promise<Issuers> {
   const parts = { crypto: nodeCrypto, clock: new FakeClock(), log: silentLogger }
   const fetchNothing = () => Promise.reject(new Error('nothing is fetched here'))
   const issuers = new Issuers(
-    configs.map((config) => new ConfiguredIssuer(config, { ...parts, source: openKeySource(config, fetchNothing) })),
+    configs.map(
+      (config) => new ConfiguredIssuer(config, { ...parts, source: openIssuerKeySource(config, fetchNothing) }),
+    ),
   )
   await issuers.start()
   return issuers
@@ -93,7 +95,7 @@ describe('validateIssuers', () => {
   })
 })
 
-describe('openKeySource', () => {
+describe('openIssuerKeySource', () => {
   it.each<[string, Partial<IssuerConfig>, string]>([
     ['two places', { jwksFile: '/a' }, 'ERR_EXCHANGE_ISSUER'],
     ['no place', { jwks: undefined }, 'ERR_EXCHANGE_ISSUER'],
@@ -103,6 +105,6 @@ describe('openKeySource', () => {
     ['discovery without TLS', { jwks: undefined, discovery: true, issuer: 'http://a.example' }, 'ERR_EXCHANGE_KEYS'],
   ])('refuses %s', async (_, change, code) => {
     const config = JSON.parse(JSON.stringify(configWith(change)))
-    await expectCode(() => openKeySource(config, () => Promise.reject(new Error('no'))), code)
+    await expectCode(() => openIssuerKeySource(config, () => Promise.reject(new Error('no'))), code)
   })
 })

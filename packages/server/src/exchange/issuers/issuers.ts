@@ -54,7 +54,7 @@ export class Issuers {
       })
     }
     if (second === undefined) return only
-    const holders = candidates.filter((issuer) => issuer.keys.jwks.some((jwk) => kid !== undefined && jwk.kid === kid))
+    const holders = candidates.filter((issuer) => kid !== undefined && issuer.knowsKey(kid))
     const [holder, other] = holders
     if (holder !== undefined && other === undefined) return holder
     throw new CredentialError(
@@ -94,7 +94,9 @@ export function validateIssuers(configs: readonly IssuerConfig[]): void {
       throw refuse('it signs for many: "requiredClaims" must say which of them is meant')
     }
     if (configs.length > 1 && config.subjectPrefix === '') {
-      throw refuse('with several issuers each needs a "subjectPrefix", or one could name a subject of another')
+      throw refuse(
+        `with several issuers each needs a "subjectPrefix", such as "${config.name}/", or one could name a subject of another`,
+      )
     }
     const clash = configs.find((other) => other !== config && other.subjectPrefix.startsWith(config.subjectPrefix))
     if (clash !== undefined) throw refuse(`its "subjectPrefix" is how that of "${clash.name}" begins`)

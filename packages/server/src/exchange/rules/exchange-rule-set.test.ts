@@ -138,11 +138,41 @@ describe('ExchangeRuleSet', () => {
 
   it.each([
     ['no rule is for that', { grant: 'jwt-bearer' }, 'ERR_OAUTH_UNAUTHORIZED_CLIENT'],
-    ['parties do not fit', { client: undefined }, 'ERR_OAUTH_UNAUTHORIZED_CLIENT'],
+    ['the client does not fit', { client: undefined }, 'ERR_OAUTH_UNAUTHORIZED_CLIENT'],
+    [
+      'neither client nor subject do',
+      { client: undefined, subject: { ...alice, audience: ['x'] } },
+      'ERR_OAUTH_UNAUTHORIZED_CLIENT',
+    ],
+    ['the subject is for others', { subject: { ...alice, audience: ['x'] } }, 'ERR_OAUTH_INVALID_REQUEST'],
+    [
+      'the subject is for others, and so is the target',
+      { subject: { ...alice, audience: ['x'] }, audience: ['x'] },
+      'ERR_OAUTH_INVALID_REQUEST',
+    ],
+    ['the subject lets others act', { subject: { ...alice, mayAct: { subject: 'b' } } }, 'ERR_OAUTH_INVALID_REQUEST'],
+    ['no rule has an actor', { actor: gateway }, 'ERR_OAUTH_INVALID_REQUEST'],
     ['only the audience does not', { audience: ['https://x.example'] }, 'ERR_OAUTH_INVALID_TARGET'],
     ['only the scope does not', { scopes: ['x'] }, 'ERR_OAUTH_INVALID_SCOPE'],
   ] as const)('says how near it was: %s', (_, change, code) => {
     expect(parse(RULE).decide(ask(change as Partial<ExchangeQuestion>))).toMatchObject({ allowed: false, code })
+  })
+
+  it.each<[string, Partial<ExchangeQuestion>, string]>([
+    ['its audience', { subject: { ...alice, audience: ['x'] } }, 'subject token is meant for another audience'],
+    [
+      'a key that nobody proved',
+      { subject: { ...alice, confirmation: { kind: 'jkt', thumbprint: 'x' } }, isSubjectProven: false },
+      'request does not prove the key that the subject token is bound to',
+    ],
+    [
+      'whom it lets act',
+      { subject: { ...alice, mayAct: { subject: 'b' } } },
+      'subject token lets others act, and not who asks',
+    ],
+    ['anything that a rule says', { actor: gateway }, 'no rule takes these tokens from this client'],
+  ])('says of a token that is not taken what its holder can see in it: %s', (_, change, message) => {
+    expect(parse(RULE).decide(ask(change))).toMatchObject({ message })
   })
 
   it('asks for the subject itself where a rule names no client', () => {

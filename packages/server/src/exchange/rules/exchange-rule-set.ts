@@ -10,6 +10,7 @@ import { ExchangeError } from '../exchange-error.ts'
 import { type CompiledRule, compileResourceServer, compileRule } from './compile-rule.ts'
 import type { Decision, ExchangeQuestion, RuleFinding } from './decision.ts'
 import type { PartyMatcher } from './party-matcher.ts'
+import { distance, refusalOf } from './refusal.ts'
 import { ExchangeRules } from './rule-schema.ts'
 import type { RuleVocabulary } from './rule-vocabulary.ts'
 import { rejectShadowedRules } from './shadowed-rules.ts'
@@ -159,34 +160,6 @@ function holds(check: () => unknown): boolean {
     if (error instanceof OAuthError) return false
     throw error
   }
-}
-
-const TARGET_PATHS = ['to.audience', 'to.scopes', 'to.details', 'to.context']
-
-/** Fewer is nearer. A rule for other parties is further away than any for another target. */
-function distance(failed: readonly string[]): number {
-  return failed.reduce((sum, path) => sum + (TARGET_PATHS.includes(path) ? 1 : 10), 0)
-}
-
-function refusalOf(grant: ExchangeQuestion['grant'], nearest: RuleFinding | undefined) {
-  const failed = nearest?.failed ?? ['grant']
-  // RFC 7523 section 3.1: a grant about somebody who is nobody here is not valid. The client is another question.
-  if (grant === 'jwt-bearer' && failed.some((path) => path.startsWith('subject.'))) {
-    return { code: 'ERR_OAUTH_INVALID_GRANT', message: 'no rule knows the subject of the grant' } as const
-  }
-  if (failed.some((path) => !TARGET_PATHS.includes(path))) {
-    return { code: 'ERR_OAUTH_UNAUTHORIZED_CLIENT', message: 'no rule allows this' } as const
-  }
-  if (failed.includes('to.audience')) {
-    return { code: 'ERR_OAUTH_INVALID_TARGET', message: 'no rule allows a token for this audience' } as const
-  }
-  if (!failed.includes('to.scopes')) {
-    return {
-      code: 'ERR_OAUTH_INVALID_REQUEST',
-      message: 'no rule lets these details of a transaction through',
-    } as const
-  }
-  return { code: 'ERR_OAUTH_INVALID_SCOPE', message: 'scope goes beyond what rule and subject token allow' } as const
 }
 
 function keyOf(grant: string, requested: string, profile: string, issuer: string): string {

@@ -192,6 +192,27 @@ describe('keys of an issuer', () => {
     expect(await status(token())).toBe('200')
   })
 
+  it('that were withdrawn count for ten minutes at most, while the issuer can be asked', async () => {
+    const { issuer, test, token, status, grant } = await start()
+    await grant('sub', 'alice')
+    const before = token({ exp: test.clock.now() + 3600 })
+    expect(await status(before)).toBe('200')
+    issuer.state.keys = [generateSigningKey('ES256', { kid: 'k2' })]
+    expect(await status(before)).toBe('200')
+    test.clock.jump(601)
+    expect(await status(before)).toBe('401 ERR_ADMIN_TOKEN')
+  })
+
+  it('are not taken from where the issuer is said to have gone', async () => {
+    const { issuer, token, status, grant, test } = await start()
+    await grant('sub', 'alice')
+    issuer.state.redirect = '/elsewhere'
+    expect(await status(token())).toBe('503 ERR_ADMIN_TOKEN_KEYS')
+    issuer.state.redirect = undefined
+    test.clock.jump(11)
+    expect(await status(token())).toBe('200')
+  })
+
   it('are not fetched from this machine unless that is allowed', async () => {
     const { issuer, token, status } = await start({ allowedAddresses: [] })
     expect(await status(token())).toBe('503 ERR_ADMIN_TOKEN_KEYS')

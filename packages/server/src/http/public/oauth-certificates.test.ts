@@ -168,7 +168,7 @@ describe('spiffe_x509', () => {
     const [tls, other] = [await test.credential(), await test.credential()]
     const { access_token: token } = (await test.by(tls, OWN)).body
     expect((await test.by(tls, exchange(token, TYPE.access))).status).toBe(200)
-    expect(oauthError(await test.by(other, exchange(token, TYPE.access)))).toBe('400 unauthorized_client')
+    expect(oauthError(await test.by(other, exchange(token, TYPE.access)))).toBe('400 invalid_request')
     expect(test.log.events('token.refused').at(-1)).toMatchObject({ detail: 'again: subject.proof' })
   })
 

@@ -66,6 +66,17 @@ describe('registered client', () => {
     await expectCode(() => validateClients(clients, issuers), 'ERR_EXCHANGE_CLIENT')
   })
 
+  it('says what to change where it cannot stand beside an issuer', async () => {
+    const refusal = (id: string, prefix: string) =>
+      expectCode(() => validateClients([client(id)], [issuer(prefix)]), 'ERR_EXCHANGE_CLIENT')
+    expect((await refusal('a', '')).message).toBe(
+      'client "a": issuer "cluster" could name a subject like it: beside "clients" each issuer needs a "subjectPrefix", such as "cluster/"',
+    )
+    expect((await refusal('k8s/a', 'k8s/')).message).toMatch(
+      /begins with the "subjectPrefix" of issuer "cluster".*another id/,
+    )
+  })
+
   it('has a name of its own', () => {
     expect(() => validateClients([client('a'), client('b')], [issuer('k8s/')])).not.toThrow()
   })

@@ -254,17 +254,17 @@ describe('token exchange', () => {
     }
     expect(oauthError(await test.post({ ...exchangeForm(first), ...svid }))).toBe('400 unauthorized_client')
     const bound = test.alice({ confirmation: { kind: 'jkt', thumbprint: thumbprintOf(generateSigningKey('ES256')) } })
-    expect(oauthError(await test.exchange(bound))).toBe('400 unauthorized_client')
+    expect(oauthError(await test.exchange(bound))).toBe('400 invalid_request')
     expect(test.log.events('token.refused').at(-1)).toMatchObject({ detail: 'act: subject.proof' })
   })
 
   it.each<[string, object, string]>([
     ['that has expired', { expiresAt: 1, issuedAt: 0 }, '400 invalid_request'],
-    ['for another service', { audience: ['https://gateway.example'] }, '400 unauthorized_client'],
+    ['for another service', { audience: ['https://gateway.example'] }, '400 invalid_request'],
     ['without the scope that is asked for', { scopes: [] }, '400 invalid_scope'],
     ['whose chain of actors is too long', { actor: chainOf(9) }, '400 invalid_request'],
     ['with a full chain of actors', { actor: chainOf(8) }, '400 invalid_request'],
-    ['that lets another act', { claims: {}, mayAct: 'x' }, '400 unauthorized_client'],
+    ['that lets another act', { claims: {}, mayAct: 'x' }, '400 invalid_request'],
   ])('refuses a subject token %s', async (_, change, expected) => {
     const test = await start()
     const { mayAct, ...content } = change as { mayAct?: string }
@@ -299,7 +299,7 @@ describe('token exchange', () => {
   it('takes no actor token where no rule names one, and no access token of another kind as actor', async () => {
     const test = await start()
     const actor = { actor_token: test.alice(), actor_token_type: TYPE.access }
-    expect(oauthError(await test.exchange(test.alice(), actor))).toBe('400 unauthorized_client')
+    expect(oauthError(await test.exchange(test.alice(), actor))).toBe('400 invalid_request')
     const broken = { actor_token: test.wit, actor_token_type: TYPE.access }
     expect(oauthError(await test.exchange(test.alice(), broken))).toBe('400 invalid_request')
   })

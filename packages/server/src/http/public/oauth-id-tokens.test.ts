@@ -64,12 +64,8 @@ describe('ID tokens', () => {
   })
 
   it.each<[string, object, string]>([
-    ['of another client', { aud: 'other' }, '400 unauthorized_client'],
-    [
-      'of another client that names this one too',
-      { aud: ['portal', 'other'], azp: 'other' },
-      '400 unauthorized_client',
-    ],
+    ['of another client', { aud: 'other' }, '400 invalid_request'],
+    ['of another client that names this one too', { aud: ['portal', 'other'], azp: 'other' }, '400 invalid_request'],
     ['of several clients', { aud: ['portal', 'other'] }, '400 invalid_request'],
     ['of another tenant', { tid: 't2' }, '400 invalid_request'],
     ['that are access tokens', { scope: 'orders.read' }, '400 invalid_request'],

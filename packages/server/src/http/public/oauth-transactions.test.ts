@@ -112,7 +112,7 @@ describe('transaction tokens', () => {
       exp: test.clock.now() + 60,
     })
     const asked = async (token: string, workload = test.gateway) => oauthError(await test.begin(token, form, workload))
-    expect(await asked(test.selfSigned({ sub: 'other' }))).toBe('400 unauthorized_client')
+    expect(await asked(test.selfSigned({ sub: 'other' }))).toBe('400 invalid_request')
     expect(await asked(test.selfSigned(), test.broker)).toBe('400 invalid_request')
     expect(await asked(test.selfSigned({ aud: 'https://other.example' }))).toBe('400 invalid_request')
     expect(await asked(test.selfSigned({ exp: 1, iat: 0 }))).toBe('400 invalid_request')
@@ -162,7 +162,7 @@ describe('transaction tokens', () => {
     ['that has expired', { expiresAt: 1, issuedAt: 0 }, '400 invalid_request'],
     ['without the scope', { scopes: ['trade.stocks'] }, '400 invalid_scope'],
     ['without any scope', { scopes: [] }, '400 invalid_scope'],
-    ['for another service', { audience: ['https://other.example'] }, '400 unauthorized_client'],
+    ['for another service', { audience: ['https://other.example'] }, '400 invalid_request'],
   ])('are not given for an access token %s', async (_, change, expected) => {
     const test = await startTransactionService()
     expect(oauthError(await test.begin(test.alice(change)))).toBe(expected)

@@ -1,0 +1,38 @@
+import type { Clock, Logger, TokenProfile } from '@countersign/plugin-kit'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { parseAddressRange } from '../../federation/address-range.ts'
+import { createDocumentFetcher } from '../../federation/fetch-document.ts'
+import type { ResolveHost } from '../../federation/resolve-address.ts'
+import { ExchangeError } from '../exchange-error.ts'
+import type { IssuerConfig } from '../token-service-schema.ts'
+import { ConfiguredIssuer } from './configured-issuer.ts'
+import { openIssuerKeySource } from './issuer-key-source.ts'
+
+export interface OpenIssuerParts {
+  readonly profiles: ReadonlyMap<string, TokenProfile>
+  readonly resolveHost: ResolveHost
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Makes an issuer of its configuration. Nothing is fetched yet.
+ *
+ * @throws ExchangeError `ERR_EXCHANGE_ISSUER`, `ERR_EXCHANGE_KEYS`
+ */
+export function openIssuer(config: IssuerConfig, { profiles, resolveHost, clock, log }: OpenIssuerParts) {
+  const refuse = (reason: string) => new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
+  for (const profile of config.profiles) {
+    const half = profiles.get(profile)?.in
+    if (half === undefined) throw refuse(`no profile takes "${profile}"`)
+    if (!half.vouchers.includes('issuer')) {
+      throw refuse(`by "${profile}" trust domains vouch, or this service, and no configured issuer`)
+    }
+  }
+  if (config.allowedAddresses?.some((range) => parseAddressRange(range) === undefined)) {
+    throw refuse('"allowedAddresses" has one that is none')
+  }
+  // A redirect of keys would put the word of one host in place of another's.
+  const source = openIssuerKeySource(config, createDocumentFetcher(resolveHost, 0))
+  return new ConfiguredIssuer(config, { source, crypto: nodeCrypto, clock, log })
+}
