@@ -117,7 +117,7 @@ describe('audience', () => {
     expect((await asked([ISSUER])).status).toBe(200)
     expect((await asked(['https://portal.example', ISSUER])).status).toBe(200)
     for (const audience of [['https://portal.example'], [`${ISSUER}/`], [`${ISSUER}/token`], ['*']]) {
-      expectRefusal(await asked(audience), '400 unauthorized_client')
+      expectRefusal(await asked(audience), '400 invalid_request')
     }
     for (const aud of [[], undefined, null, '', [''], 7, { 0: ISSUER }, [ISSUER, 7]]) {
       const token = mutateToken(test.accessToken(), { claims: { aud }, key: loginKey })
@@ -143,8 +143,8 @@ describe('a binding to a key', () => {
       const own = { ...credentialsForm(test.serviceAccountToken()), grant_type: GRANT.exchange }
       return test.post({ ...own, subject_token: bound, subject_token_type: TYPE.access }, fields)
     }
-    expectRefusal(await asPod(), '400 unauthorized_client')
-    expectRefusal(await asPod({ dpop: test.dpop(generateSigningKey('ES256')) }), '400 unauthorized_client')
+    expectRefusal(await asPod(), '400 invalid_request')
+    expectRefusal(await asPod({ dpop: test.dpop(generateSigningKey('ES256')) }), '400 invalid_request')
     expect(test.log.events('token.refused').at(-1)).toMatchObject({ detail: 'pod: subject.proof' })
     expect((await asPod({ dpop: test.dpop(test.key) })).body.token_type).toBe('DPoP')
     for (const cnf of [{}, null, 'x', { jkt: 'x' }, { jkt: 'a', jwk: {} }, { kid: 'a' }, { jkt: 7 }, []]) {
