@@ -66,6 +66,8 @@ export interface ServerParts extends SigningParts {
   readonly federations: Federations
   readonly states: SyncStates
   readonly certificates: CertificateStore
+  /** Of agents, and of identities that the token service gives certificates to. */
+  readonly issuanceRate: IssuanceRate
   readonly administrators: Administrators
   readonly roleGrants: RoleGrants
   readonly tokens: TokenAuthentication
@@ -112,6 +114,7 @@ export async function openServerParts(
   const signing = await openAuthorities(config, { store, keyManager, gate, audit, clock, log, plugin }, closers)
   const { authorities, downstreamKeys } = signing
   const certificates = new CertificateStore(store)
+  const issuanceRate = new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock })
   const issuer = new SvidIssuer({ authorities, crypto, clock, audit, jwtIssuer: svids.jwtIssuer, gate })
 
   const joinTokens = new JoinTokens({ tokens: new JoinTokenStore(store, clock), audit, clock, crypto, trustDomain })
@@ -146,6 +149,7 @@ export async function openServerParts(
     gate,
     nodes,
     certificates,
+    issuanceRate,
     administrators: new Administrators({ store, clock, trustDomain }),
     roleGrants: new RoleGrants({
       store: new RoleGrantStore(store),
@@ -203,7 +207,7 @@ export async function openServerParts(
         directory,
         issuer,
         certificates,
-        rate: new IssuanceRate({ perSecond: svids.issuanceRate, burst: svids.issuanceBurst, clock }),
+        rate: issuanceRate,
         audit,
         clock,
         defaultTtlSeconds: { x509: svids.x509Ttl, jwt: svids.jwtTtl, wit: svids.witTtl },

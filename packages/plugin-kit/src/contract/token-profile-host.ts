@@ -1,8 +1,12 @@
 import {
+  buildCaCertificate,
   CredentialError,
   encodeBase64url,
+  encodePem,
   InProcessReplayMemory,
+  issueX509Svid,
   JwtSvidIssuer,
+  randomSerial,
   TrustedKeys,
   TrustStore,
   WitIssuer,
@@ -47,6 +51,7 @@ export class TestTokenProfileHost implements TokenProfileHost {
   readonly usedTokens = new InProcessReplayMemory()
   readonly oauthKey = generateSigningKey('ES256', { kid: 'oauth-1' })
   readonly witKey = generateSigningKey('ES256', { kid: 'wit-1' })
+  readonly caKey = generateSigningKey('ES256')
   readonly jwtKey = generateSigningKey('ES256', { kid: 'jwt-1' })
   readonly self: TrustedIssuer = {
     name: 'self',
@@ -80,6 +85,18 @@ export class TestTokenProfileHost implements TokenProfileHost {
     throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'issuer of credential is not trusted here')
   }
 
+  #createRoot(now: number) {
+    return buildCaCertificate({
+      key: this.caKey,
+      crypto: nodeCrypto,
+      subject: { commonName: 'Test' },
+      trustDomain: this.trustDomain,
+      serial: randomSerial(nodeCrypto),
+      notBefore: now - 10,
+      notAfter: now + KEY_LIFETIME,
+    })
+  }
+
   #createSigner(now: number): TokenSigner {
     const newId = () => encodeBase64url(nodeCrypto.randomBytes(16))
     const notAfter = now + KEY_LIFETIME
@@ -106,9 +123,19 @@ export class TestTokenProfileHost implements TokenProfileHost {
             confirmationKey: publicKey,
           }),
         ),
-      issueX509Svid: async () => {
-        throw new TypeError('this host has no certificate authority')
-      },
+      issueX509Svid: ({ spiffeId, publicKey, expiresAt }) =>
+        issue(expiresAt, async () => {
+          const notAfter = Math.min(expiresAt, now + KEY_LIFETIME)
+          const leaf = await issueX509Svid({
+            issuer: { certificate: await this.#createRoot(now), key: this.caKey },
+            publicKeySpki: nodeCrypto.exportSpki(publicKey),
+            subject: WorkloadId.parse(spiffeId),
+            serial: randomSerial(nodeCrypto),
+            notBefore: now - 10,
+            notAfter,
+          })
+          return encodePem([leaf])
+        }),
     }
   }
 }

@@ -76,7 +76,7 @@ export {
 } from './requesting-workloads.ts'
 export { type BindingQuestion, shrinkAudience, shrinkBinding, shrinkLifetime, shrinkScopes } from './shrink.ts'
 export { type SingleUseToken, useOnce } from './single-use.ts'
-export { requireSvidOrder } from './svid-order.ts'
+export { requireProvenKey, requireSvidOrder } from './svid-order.ts'
 export type { IssuedToken, TokenOrder } from './token-order.ts'
 export {
   MAX_TRANSACTION_CONTEXT_BYTES,

@@ -1,5 +1,8 @@
 import { IdentifierError } from '../identifier/identifier-error.ts'
 import { WorkloadId } from '../identifier/workload-id.ts'
+import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
+import type { PublicJwk } from '../keys/public-jwk.ts'
+import { jwkThumbprint } from '../keys/thumbprint.ts'
 import { OAuthError } from './oauth-error.ts'
 import type { TokenOrder } from './token-order.ts'
 
@@ -24,6 +27,23 @@ export function requireSvidOrder(order: TokenOrder, trustDomain: string): Worklo
   const id = parse(order.subject)
   if (id?.scheme === 'spiffe' && id.trustDomain === trustDomain) return id
   throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'subject is no workload of this trust domain')
+}
+
+/**
+ * The key of an SVID or WIT. That in the credential and that which was proved must be one, or it would be for somebody else's.
+ *
+ * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF`
+ */
+export function requireProvenKey(
+  { confirmationKey, confirmation }: TokenOrder,
+  crypto: CryptoBackend,
+): Eventual<PublicJwk> {
+  const refusal = () => new OAuthError('ERR_OAUTH_INVALID_DPOP_PROOF', 'the key of such a credential must be proved')
+  if (confirmationKey === undefined || confirmation?.kind !== 'jkt') throw refusal()
+  return whenReady(jwkThumbprint(confirmationKey, crypto), (thumbprint) => {
+    if (thumbprint !== confirmation.thumbprint) throw refusal()
+    return confirmationKey
+  })
 }
 
 function parse(subject: string): WorkloadId | undefined {

@@ -45,7 +45,10 @@ import { ServerTokenSigner } from './token-signer.ts'
 import { X509Proof } from './x509-proof.ts'
 
 export interface TokenServiceParts
-  extends Pick<ServerParts, 'store' | 'bundles' | 'authorities' | 'issuer' | 'audit' | 'gate' | 'readiness'> {
+  extends Pick<
+    ServerParts,
+    'store' | 'bundles' | 'authorities' | 'issuer' | 'audit' | 'gate' | 'readiness' | 'certificates' | 'issuanceRate'
+  > {
   readonly config: TokenServiceConfig
   readonly urls: TokenServiceUrls
   readonly trustDomain: string

@@ -13,7 +13,15 @@ it('signs nothing while the server is on hold', async () => {
       if (isHeld) throw new HoldError('ERR_HOLD_CLOCK', 'the clock cannot be right')
     },
   }
-  const signer = new ServerTokenSigner({ authorities, issuer, clock, crypto: nodeCrypto, gate })
+  const signer = new ServerTokenSigner({
+    authorities,
+    issuer,
+    clock,
+    crypto: nodeCrypto,
+    gate,
+    certificates: { recordExchanged: async () => {} },
+    issuanceRate: { take() {} },
+  })
   await expectCode(() => signer.oauthKey(), 'ERR_HOLD_CLOCK')
   isHeld = false
   await expectCode(() => signer.oauthKey(), 'ERR_AUTHORITY_NONE_ACTIVE')

@@ -2,9 +2,12 @@ import type { Clock, IssuedSvid, TokenSigner } from '@countersign/plugin-kit'
 import { type CryptoBackend, encodeBase64url, encodePem, WorkloadId } from '@countersign/protocol'
 import { OAuthError } from '@countersign/protocol/exchange'
 import type { Authorities } from '../issuance/authorities.ts'
+import type { IssuanceRate } from '../issuance/issuance-rate.ts'
+import { RateError } from '../issuance/rate-error.ts'
 import type { SvidIssuer } from '../issuance/svid-issuer.ts'
 import type { IssuanceGate } from '../recovery/issuance-gate.ts'
 import { isReserved, RESERVED_PATH } from '../registration/entry-parent.ts'
+import type { CertificateStore } from '../store/certificate-store.ts'
 
 export interface ServerTokenSignerParts {
   readonly authorities: Authorities
@@ -12,6 +15,8 @@ export interface ServerTokenSignerParts {
   readonly crypto: CryptoBackend
   readonly clock: Clock
   readonly gate: Pick<IssuanceGate, 'requireOpen'>
+  readonly certificates: Pick<CertificateStore, 'recordExchanged'>
+  readonly issuanceRate: Pick<IssuanceRate, 'take'>
 }
 
 /** Lends token profiles the server's keys, by way of what issues SVIDs anyway: with its limits and its audit. */
@@ -54,12 +59,12 @@ export class ServerTokenSigner implements TokenSigner {
   async issueX509Svid(order: Parameters<TokenSigner['issueX509Svid']>[0]): Promise<IssuedSvid> {
     const { spiffeId, publicKey, expiresAt } = order
     this.#requireWorkload(spiffeId)
-    const issued = await this.#parts.issuer.issueX509({
-      kind: 'x509-svid',
-      spiffeId,
-      publicKey,
-      ...this.#until(expiresAt),
-    })
+    const { issuer, certificates } = this.#parts
+    this.#takeRate(spiffeId)
+    const issued = await issuer.issueX509({ kind: 'x509-svid', spiffeId, publicKey, ...this.#until(expiresAt) })
+    // Nothing leaves that nobody would know of later.
+    const { serial, authorityId, expiresAt: end } = issued
+    await certificates.recordExchanged({ serial, authorityId, expiresAt: end })
     const token = encodePem(issued.chain.map((certificate) => Buffer.from(certificate, 'base64')))
     return { token, expiresAt: issued.expiresAt, id: issued.serial }
   }
@@ -73,6 +78,16 @@ export class ServerTokenSigner implements TokenSigner {
     const { path } = WorkloadId.parse(spiffeId)
     if (isReserved(path)) {
       throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', `identifiers below ${RESERVED_PATH} are not given out`)
+    }
+  }
+
+  /** Rules name such an identity exactly, so nobody makes buckets at will. */
+  #takeRate(spiffeId: string): void {
+    try {
+      this.#parts.issuanceRate.take(spiffeId, 1)
+    } catch (cause) {
+      if (!(cause instanceof RateError)) throw cause
+      throw new OAuthError('ERR_OAUTH_TEMPORARILY_UNAVAILABLE', 'try again later', { cause })
     }
   }
 

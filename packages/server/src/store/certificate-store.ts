@@ -46,6 +46,15 @@ export class CertificateStore {
     })
   }
 
+  /**
+   * Records one that the token service gives out. It belongs to no node, so that none takes it along when it is banned.
+   *
+   * @throws StoreError `ERR_STORE_UNWRITABLE`
+   */
+  recordExchanged(certificate: RecordedCertificate): Promise<void> {
+    return this.#store.note((db) => insertCertificate(db, EXCHANGED, certificate))
+  }
+
   /** Whether this server has revoked a certificate of its own. One that it never recorded is not. */
   isRevoked(serial: string): Promise<boolean> {
     return this.#store.read(async (snapshot) => {
@@ -73,6 +82,8 @@ export class CertificateStore {
   }
 }
 
+/** In place of a node's identifier, which is a SPIFFE ID. */
+const EXCHANGED = 'token-service'
 const MAX_ROWS = 4096
 
 /** @returns for each why it was refused, if it was */

@@ -1,8 +1,9 @@
 import type { TokenProfileHost, TokenProfileOut } from '@countersign/plugin-kit'
-import { IssuanceError, jwkThumbprint, KeyError } from '@countersign/protocol'
+import { IssuanceError, KeyError } from '@countersign/protocol'
 import {
   type IssuedToken,
   OAuthError,
+  requireProvenKey,
   requireSvidOrder,
   TOKEN_TYPES,
   type TokenOrder,
@@ -15,11 +16,8 @@ export class WitOut implements TokenProfileOut {
 
   async issue(order: TokenOrder, host: TokenProfileHost): Promise<IssuedToken> {
     const id = requireSvidOrder(order, host.trustDomain)
-    const { confirmationKey: publicKey, confirmation, expiresAt } = order
-    // The key in the token and the key that was proved must be one, or the token would be for somebody else's key.
-    if (publicKey === undefined || confirmation?.thumbprint !== (await jwkThumbprint(publicKey, host.crypto))) {
-      throw new OAuthError('ERR_OAUTH_INVALID_DPOP_PROOF', 'the key of a workload identity token must be proved')
-    }
+    const publicKey = await requireProvenKey(order, host.crypto)
+    const { expiresAt } = order
     try {
       const issued = await host.signer.issueWit({ spiffeId: id.toString(), publicKey, expiresAt })
       return { ...issued, tokenType: 'N_A', issuedTokenType: TOKEN_TYPES.wit }

@@ -1,7 +1,8 @@
-/** Token profile `x509-svid`: the X509-SVID of a TLS connection. */
+/** Token profile `x509-svid`: the X509-SVID of a TLS connection, and X509-SVIDs for keys that were proved. */
 import { definePlugin, parseConfig } from '@countersign/plugin-kit'
 import { Type } from 'typebox'
 import { X509SvidIn } from './x509-svid-in.ts'
+import { X509SvidOut } from './x509-svid-out.ts'
 
 const X509SvidConfig = Type.Object({}, { additionalProperties: false })
 
@@ -10,5 +11,5 @@ export default definePlugin({
   name: 'x509-svid',
   apiVersion: 1,
   parseConfig: (config) => parseConfig(X509SvidConfig, config),
-  create: () => ({ in: new X509SvidIn() }),
+  create: () => ({ in: new X509SvidIn(), out: new X509SvidOut() }),
 })

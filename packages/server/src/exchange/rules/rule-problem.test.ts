@@ -27,6 +27,7 @@ const wit = (name: string) => ({ profile: 'wit', issuer: 'example.org', subject:
 const registered = { profile: 'registered-client', issuer: 'clients', subject: ['shop'] }
 const TRANSACTION = { profile: 'transaction-token', audience: ['example.org'], scopes: ['trade'], binding: 'none' }
 const JWT_SVID = { profile: 'jwt-svid', audience: ['https://orders.example'] }
+const X509 = { profile: 'x509-svid', audience: ['example.org'] }
 const WIT = { profile: 'wit', audience: ['example.org'] }
 
 const exchange = (subject: object, client: object | string, to: object, more: object = {}) => ({
@@ -54,6 +55,8 @@ describe('a rule that can be meant', () => {
       'a WIT of another name',
       exchange(wit('a'), wit('b'), { ...WIT, subject: 'spiffe://example.org/c', acting: 'impersonation' }),
     ],
+    ['a certificate for a pod', exchange(POD, 'subject', { ...X509, subject: 'spiffe://example.org/pod' })],
+    ['a certificate for a workload that it names', exchange(wit('a'), 'subject', X509)],
     ['a grant of a partner', { name: 'a', grant: 'jwt-bearer', subject: GRANT, client: 'none', to: ORDERS }],
     ['a grant for a partner', exchange(USER, wit('a'), { ...ORDERS, profile: 'authorization-grant' })],
     [
@@ -100,6 +103,12 @@ describe('a rule that can never hold', () => {
       exchange(POD, 'subject', { ...WIT, subject: 'spiffe://example.org/countersign/a' }),
       /given/,
     ],
+    [
+      'a certificate for whoever is of a trust domain',
+      exchange({ profile: 'wit', issuer: 'example.org', below: 'spiffe://example.org' }, 'subject', X509),
+      /to\.subject: a certificate is given to workloads that the rule names/,
+    ],
+    ['a certificate without a key', exchange(wit('a'), 'subject', { ...X509, binding: 'none' }), /leave "binding" out/],
     ['a WIT for a pod without a name', exchange(POD, 'subject', WIT), /to\.subject: must say/],
     [
       'a workload that its issuer has not',

@@ -23,6 +23,9 @@ export function svidPartyProblem({ profile, issuer, subject = [], below }: Party
  */
 export function svidProblem({ subject, client, to }: ExchangeRule, trustDomain: string): string | undefined {
   if (!SVIDS.has(to.profile)) return undefined
+  if (to.profile === 'x509-svid' && to.subject === undefined && subject.subject === undefined) {
+    return 'to.subject: a certificate is given to workloads that the rule names, here or in "subject.subject"'
+  }
   if (to.scopes.length > 0) return `to.scopes: a "${to.profile}" has no scope`
   if (to.subject === undefined) {
     if (subject.issuer !== trustDomain && subject.issuer !== OWN_ISSUER) {

@@ -157,8 +157,10 @@ function toOAuthError(error: unknown): OAuthError {
 function logRefusal(log: Logger, request: FastifyRequest, error: unknown): void {
   const { code, detail, status } = toOAuthError(error)
   const route = request.routeOptions.url ?? ''
-  if (status >= 500) log.error({ route, code, detail, err: error }, 'token request failed')
-  else log.debug({ route, code, detail }, 'token request refused')
+  // A hold was told of when it began.
+  if (status >= 500 && !(error instanceof HoldError)) {
+    log.error({ route, code, detail, err: error }, 'token request failed')
+  } else log.debug({ route, code, detail }, 'token request refused')
 }
 
 /** RFC 8414 section 2. */

@@ -93,7 +93,7 @@ describe('a transaction that leaves its domain', () => {
     [
       'for another purpose than the rule wants',
       async (test) => oauthError(await leave(test, await transactionOf(test, 'SELL'))),
-      '400 unauthorized_client',
+      '400 invalid_request',
     ],
     [
       'to a domain that no rule names',
