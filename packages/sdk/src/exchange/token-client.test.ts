@@ -289,6 +289,13 @@ describe('failures', () => {
     const asked = ask({ signal: halt.signal })
     halt.abort(new Error('enough'))
     await expect(asked).rejects.toThrow('enough')
+    await expect(ask({ signal: halt.signal })).rejects.toThrow('enough')
+    const metadata = new Promise<Response>(() => {})
+    const lost = programs.connect('/storefront', { fetch: () => metadata })
+    const later = new AbortController()
+    const waitingForMetadata = lost.exchange({ issuer: service.issuer, signal: later.signal })
+    later.abort(new Error('enough'))
+    await expect(waitingForMetadata).rejects.toThrow('enough')
   })
 
   it('say that nobody is there', async () => {
