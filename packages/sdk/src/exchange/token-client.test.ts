@@ -186,6 +186,8 @@ describe('binding', () => {
     service.asksForNonce = true
     await expectCode(ask({ binding: 'dpop' }), 'ERR_SDK_TOKEN_REFUSED')
     expect(service.calls).toHaveLength(2)
+    await expectCode(ask({ binding: 'dpop' }), 'ERR_SDK_TOKEN_REFUSED')
+    expect(service.calls).toHaveLength(3)
   })
 
   it('takes a token that the service bound to the WIT by itself', async () => {
