@@ -4,8 +4,9 @@ import { connect } from '@countersign/sdk'
 import { connectWorkloadApi } from '@countersign/workload-api'
 import { decodeJwt } from 'jose'
 import { type Fetch, type OAuthClient, refusalOf, type TokenAnswer } from './oauth-client.ts'
+import { startOurResource } from './our-resource.ts'
 import { Parties } from './parties.ts'
-import { readAccessToken } from './resource-server.ts'
+import { discoverResource, readAccessToken } from './resource-server.ts'
 import { GATEWAY, LOCAL_WORKLOAD, ORDERS, type Scenario } from './scenario.ts'
 import { twice } from './twice.ts'
 
@@ -25,6 +26,7 @@ export async function runFlows(client: OAuthClient): Promise<void> {
   await flows.tokenExchange()
   await flows.dpop()
   await flows.introspection()
+  await flows.resource()
   process.exitCode = flows.failed ? 1 : 0
 }
 
@@ -230,6 +232,47 @@ class Flows {
       return [true, 'accepted']
     })
     await expectLook('introspection after revocation', orders(), 'active false')
+  }
+
+  /** A service of ours, called by the library with tokens that it got. */
+  async resource(): Promise<void> {
+    const { issuer } = this.#scenario
+    const service = await startOurResource(issuer)
+    const generate = () => crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
+    const [dpop, other] = [await generate(), await generate()] as webcrypto.CryptoKeyPair[] as [
+      webcrypto.CryptoKeyPair,
+      webcrypto.CryptoKeyPair,
+    ]
+    const tokenFor = async (scope: string, key?: webcrypto.CryptoKeyPair) => {
+      const authentication = this.#parties.serviceAccount({})
+      const request = { authentication, grantType: CREDENTIALS, parameters: { scope } }
+      return (await this.#client.grant(key === undefined ? request : { ...request, dpop: key })).access_token
+    }
+    const call = (token: string, key?: webcrypto.CryptoKeyPair, method = 'GET') =>
+      this.#client.callResource({
+        ...{ token, url: `${service.url}/orders?page=1`, method },
+        ...(key === undefined ? {} : { dpop: key }),
+      })
+    const bound = await tokenFor('orders.read', dpop)
+    for (const method of ['GET', 'POST']) {
+      await this.#gives(`DPoP at a service of ours, with its nonce: ${method}`, async () => {
+        const seen = await call(bound, dpop, method)
+        return [seen === JSON.stringify({ subject: LOCAL_WORKLOAD, binding: 'dpop', method }), seen]
+      })
+    }
+    await this.#gives('metadata of a service of ours', async () => {
+      const found = await discoverResource(service.url)
+      return [found.authorization_servers?.join() === issuer, String(found.authorization_servers)]
+    })
+    await this.#refuses('at a service of ours: proof by another key', '401 invalid_dpop_proof', () =>
+      call(bound, other),
+    )
+    await this.#refuses('at a service of ours: bound token as a bearer token', '401 invalid_token', () => call(bound))
+    const unbound = await tokenFor('orders.read')
+    await this.#refuses('at a service of ours: bearer token', '401 invalid_token', () => call(unbound))
+    const narrow = await tokenFor('orders.write', dpop)
+    await this.#refuses('at a service of ours: too little scope', '403 insufficient_scope', () => call(narrow, dpop))
+    await service.close()
   }
 
   #subjectToken(): Promise<TokenAnswer> {

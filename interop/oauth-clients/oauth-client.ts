@@ -14,6 +14,17 @@ export interface OAuthClient {
   grant(request: GrantRequest): Promise<TokenAnswer>
   introspect(authentication: Authentication, token: string): Promise<Readonly<Record<string, unknown>>>
   revoke(authentication: Authentication, token: string): Promise<void>
+  /** @returns the content of the answer. @throws what the library throws */
+  callResource(request: ResourceRequest): Promise<string>
+}
+
+/** A request with an access token. */
+export interface ResourceRequest {
+  readonly token: string
+  readonly url: string
+  readonly method: string
+  /** Key of DPoP proofs. */
+  readonly dpop?: webcrypto.CryptoKeyPair
 }
 
 export interface GrantRequest {
@@ -58,6 +69,7 @@ export function refusalOf(thrown: unknown): string {
     cause?: readonly { parameters?: { error?: string } }[]
     message: string
   }
-  const said = error ?? (Array.isArray(cause) ? cause[0]?.parameters?.error : undefined)
+  const challenges = Array.isArray(cause) ? (cause as { parameters?: { error?: string } }[]) : []
+  const said = error ?? challenges.find(({ parameters }) => parameters?.error !== undefined)?.parameters?.error
   return status === undefined || said === undefined ? message : `${status} ${said}`
 }

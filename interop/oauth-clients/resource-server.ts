@@ -30,3 +30,10 @@ export async function readAccessToken(
   }
   return oauth.validateJwtAccessToken(server, request, audience)
 }
+
+/** Whose tokens a service takes, as it says itself. @throws what the library throws. @see RFC 9728 */
+export async function discoverResource(url: string): Promise<oauth.ResourceServer> {
+  const resource = new URL(url)
+  const options = { [oauth.allowInsecureRequests]: true }
+  return oauth.processResourceDiscoveryResponse(resource, await oauth.resourceDiscoveryRequest(resource, options))
+}

@@ -6,19 +6,24 @@ import { thisUser } from '../support/client-entries.ts'
 import { runForeignClient } from '../support/foreign-client.ts'
 import type { InteropSuite } from '../support/interop-suite.ts'
 import { startTokenService } from '../support/token-service.ts'
-import { CLUSTER, DOMAIN, PREFIX, rulesFor, type Scenario } from './scenario.ts'
+import { COMMAND } from '../support/trust-domain.ts'
+import { CLUSTER, DOMAIN, ORDERS, PREFIX, rulesFor, type Scenario } from './scenario.ts'
 
-const CLIENTS = ['openid-client', 'oauth4webapi'] as const
+/** Programs that are asked for, and `countersign exchange`. */
+const CLIENTS = ['openid-client', 'oauth4webapi', 'sdk'] as const
 const TIMEOUT_MS = 90_000
 
-/** OAuth clients of the npm registry as clients of the token service: each flow by each of them. */
+/**
+ * OAuth clients of the npm registry as clients of the token service, each flow by each of them, and of a service of ours; and our
+ * token sources at a service of theirs.
+ */
 export const suite: InteropSuite = {
   missing: async () => undefined,
 
   async run(context) {
     const { processes, report, temporaryFolder } = context
     const [cluster, gateway, orders] = [rsaKey('cluster'), ecKey('gateway'), ecKey('orders')] as const
-    const identities = CLIENTS.map((client) => `spiffe://${DOMAIN}/${client}`)
+    const identities = [...CLIENTS, 'exchange'].map((client) => `spiffe://${DOMAIN}/${client}`)
     const { domain, issuer } = await startTokenService(context, DOMAIN, {
       rules: rulesFor(identities),
       tokenService: {
@@ -59,6 +64,21 @@ export const suite: InteropSuite = {
         },
       )
     }
+    await domain.register({
+      spiffeId: `spiffe://${DOMAIN}/exchange`,
+      selectors: [{ type: 'unix', value: `script:path:${COMMAND}` }, thisUser()],
+    })
+    const asked = ['--issuer', issuer, '--audience', ORDERS, '--scope', 'orders.read']
+    const env = { NODE_EXTRA_CA_CERTS: domain.publicRootFile, SPIFFE_ENDPOINT_SOCKET: domain.endpointSocket }
+    const exchange = async (check: string, args: readonly string[], expected: RegExp) => {
+      const command = [COMMAND, 'exchange', ...asked, ...args]
+      const { stdout, stderr } = await processes.run(process.execPath, command, { env, timeoutMs: TIMEOUT_MS })
+      const [said = ''] = expected.exec(stdout + stderr) ?? []
+      report.add({ check: `countersign exchange: ${check}`, ok: said !== '', detail: said || stdout + stderr })
+    }
+    await exchange('by WIT', ['--claims'], /shown as +DPoP/)
+    await exchange('by JWT-SVID', ['--authentication', 'jwt-svid', '--claims'], /shown as +Bearer/)
+    await exchange('refused: a scope that no rule has', ['--scope', 'orders.delete'], /token: invalid_scope.*/)
   },
 }
 

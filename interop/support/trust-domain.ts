@@ -7,7 +7,7 @@ import type { Entry, JoinToken, NewEntry, NodeList, ServerStatus, TrustDomainBun
 import { type AdminMethod, callAdminApi } from './admin-api.ts'
 import { hasExited, type Processes, stopProcess } from './processes.ts'
 
-const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
+export const COMMAND = fileURLToPath(new URL('../../packages/cli/bin/countersign.js', import.meta.url))
 const READY_PATIENCE_MS = 30_000
 const READY_POLL_MS = 50
 

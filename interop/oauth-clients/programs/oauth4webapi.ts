@@ -1,7 +1,7 @@
 /** The flows with oauth4webapi, which leaves every step to its caller. `node oauth4webapi.ts SCENARIO_FILE` */
 import * as oauth from 'oauth4webapi'
 import { runFlows } from '../flows.ts'
-import type { Authentication, GrantRequest, OAuthClient, TokenAnswer } from '../oauth-client.ts'
+import type { Authentication, GrantRequest, OAuthClient, ResourceRequest, TokenAnswer } from '../oauth-client.ts'
 
 class Oauth4webapi implements OAuthClient {
   readonly name = 'oauth4webapi 3.8.8'
@@ -51,6 +51,18 @@ class Oauth4webapi implements OAuthClient {
     await oauth.processRevocationResponse(
       await oauth.revocationRequest(server, client, clientAuth(authentication), token),
     )
+  }
+
+  async callResource({ token, url, method, dpop }: ResourceRequest): Promise<string> {
+    const proofs = dpop === undefined ? undefined : oauth.DPoP({}, dpop)
+    const options = { [oauth.allowInsecureRequests]: true, ...(proofs === undefined ? {} : { DPoP: proofs }) }
+    const ask = () => oauth.protectedResourceRequest(token, method, new URL(url), undefined, undefined, options)
+    try {
+      return await (await ask()).text()
+    } catch (error) {
+      if (!oauth.isDPoPNonceError(error)) throw error
+      return (await ask()).text()
+    }
   }
 
   #requireServer(): oauth.AuthorizationServer {

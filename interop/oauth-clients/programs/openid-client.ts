@@ -1,7 +1,7 @@
 /** The flows with openid-client, which does DPoP's nonces by itself. `node openid-client.ts SCENARIO_FILE` */
 import * as openid from 'openid-client'
 import { runFlows } from '../flows.ts'
-import type { Authentication, GrantRequest, OAuthClient, TokenAnswer } from '../oauth-client.ts'
+import type { Authentication, GrantRequest, OAuthClient, ResourceRequest, TokenAnswer } from '../oauth-client.ts'
 
 class OpenidClient implements OAuthClient {
   readonly name = 'openid-client 6.9.0'
@@ -28,6 +28,14 @@ class OpenidClient implements OAuthClient {
 
   revoke(authentication: Authentication, token: string): Promise<void> {
     return openid.tokenRevocation(this.#configure(authentication), token)
+  }
+
+  async callResource({ token, url, method, dpop }: ResourceRequest): Promise<string> {
+    const config = this.#configure({ by: 'fetch', clientId: 'anybody' })
+    openid.allowInsecureRequests(config)
+    const options = dpop === undefined ? {} : { DPoP: openid.getDPoPHandle(config, dpop) }
+    const target = new URL(url)
+    return (await openid.fetchProtectedResource(config, token, target, method, undefined, undefined, options)).text()
   }
 
   #configure(authentication: Authentication): openid.Configuration {

@@ -186,6 +186,8 @@ describe('binding', () => {
     service.asksForNonce = true
     await expectCode(ask({ binding: 'dpop' }), 'ERR_SDK_TOKEN_REFUSED')
     expect(service.calls).toHaveLength(2)
+    await expectCode(ask({ binding: 'dpop' }), 'ERR_SDK_TOKEN_REFUSED')
+    expect(service.calls).toHaveLength(3)
   })
 
   it('takes a token that the service bound to the WIT by itself', async () => {
@@ -289,6 +291,13 @@ describe('failures', () => {
     const asked = ask({ signal: halt.signal })
     halt.abort(new Error('enough'))
     await expect(asked).rejects.toThrow('enough')
+    await expect(ask({ signal: halt.signal })).rejects.toThrow('enough')
+    const metadata = new Promise<Response>(() => {})
+    const lost = programs.connect('/storefront', { fetch: () => metadata })
+    const later = new AbortController()
+    const waitingForMetadata = lost.exchange({ issuer: service.issuer, signal: later.signal })
+    later.abort(new Error('enough'))
+    await expect(waitingForMetadata).rejects.toThrow('enough')
   })
 
   it('say that nobody is there', async () => {

@@ -7,6 +7,7 @@ import { authenticateForm } from './client-authentication.ts'
 import { readNonce } from './dpop-nonce-field.ts'
 import { type BroughtTokens, type ExchangeRequest, formOf, validateRequest } from './exchange-request.ts'
 import { type ExchangedToken, readExchangedToken } from './exchanged-token.ts'
+import { orAborted } from './or-aborted.ts'
 import { PublishedMetadata } from './service-metadata.ts'
 import { requireServiceUrl } from './service-url.ts'
 import { readTokenInput } from './token-input.ts'
@@ -96,9 +97,9 @@ export class TokenClient {
     return before === undefined || before === after ? [after.dpop] : [before.dpop, after.dpop]
   }
 
-  async #endpointOf({ issuer, tokenEndpoint }: ExchangeRequest): Promise<string> {
+  async #endpointOf({ issuer, tokenEndpoint, signal }: ExchangeRequest): Promise<string> {
     if (tokenEndpoint !== undefined) return requireServiceUrl(tokenEndpoint)
-    const found = (await this.#metadataOf(issuer).current()).tokenEndpoint
+    const found = (await orAborted(this.#metadataOf(issuer).current(), signal)).tokenEndpoint
     if (found !== undefined) return found
     throw new SdkError('ERR_SDK_METADATA', 'the metadata of the token service name no token endpoint', {
       detail: issuer,

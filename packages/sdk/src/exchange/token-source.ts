@@ -3,6 +3,7 @@ import type { WorkloadRuntime } from '../workload-runtime.ts'
 import { AuthorizedFetch, type SendRequest } from './authorized-fetch.ts'
 import { type ExchangeRequest, listOf, scopesOf, validateRequest } from './exchange-request.ts'
 import type { ExchangedToken } from './exchanged-token.ts'
+import { orAborted } from './or-aborted.ts'
 import { RefreshingToken } from './refreshing-token.ts'
 import type { TokenInput } from './token-input.ts'
 
@@ -88,8 +89,7 @@ export class TokenSource {
    */
   async token(signal?: AbortSignal): Promise<ExchangedToken> {
     signal?.throwIfAborted()
-    const current = this.#entry().current()
-    return signal === undefined ? current : orAborted(current, signal)
+    return orAborted(this.#entry().current(), signal)
   }
 
   /**
@@ -144,12 +144,4 @@ function nameOf(input: TokenInput | undefined): readonly string[] {
 
 function isUrl(name: string): boolean {
   return /^https?:\/\//i.test(name)
-}
-
-function orAborted<T>(value: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

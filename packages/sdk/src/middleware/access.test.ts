@@ -1,11 +1,14 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { nodeCrypto } from '@countersign/protocol/keys-node'
 import { getRequestListener } from '@hono/node-server'
 import express, { Router } from 'express'
 import Fastify from 'fastify'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { describeVerifyAccessToken, type StartResource } from '../test-support/access-contract.ts'
+import { AccessWorld } from '../test-support/access-world.ts'
+import { TlsWorld } from '../test-support/tls-world.ts'
 import { closeServer, listen, sendRaw } from '../test-support/wire.ts'
 import type { CallAuthorization } from '../verification/call-authorization.ts'
 import * as withExpress from './express.ts'
@@ -90,6 +93,26 @@ describeVerifyAccessToken('Hono on node:http', inHono)
 describeVerifyAccessToken('Hono without node:http', inHonoAlone)
 
 describe('verifyAccessToken', () => {
+  it('takes a token that is bound to a certificate on a connection with that alone', async () => {
+    await using tls = new TlsWorld()
+    const world = await AccessWorld.start()
+    tls.onEnd(() => world.stop())
+    const svid = tls.shop.svid('/storefront')
+    const [client, thief] = [tls.party(svid), tls.party(tls.shop.svid('/thief'))]
+    const orders = tls.party(tls.shop.svid('/orders', { dnsNames: ['localhost'] }))
+    const listener = withHttp.verifyAccessToken(world.options(), ({ authorization }, response) => {
+      response.end(authorization.binding)
+    })
+    const { addressUrl } = await tls.listen(orders.tls.createHttpsServer({}, listener))
+    const thumbprint = Buffer.from(nodeCrypto.sha256(svid.x509Svid)).toString('base64url')
+    const token = world.bearerToken({ confirmation: { kind: 'x5t#S256', thumbprint } })
+    const init = { headers: { authorization: `Bearer ${token}` }, peer: tls.shop.id('/orders') }
+    expect(await (await client.tls.fetch(addressUrl, init)).text()).toBe('mtls')
+    const stolen = await thief.tls.fetch(addressUrl, init)
+    expect(stolen.status).toBe(401)
+    expect(stolen.headers.get('www-authenticate')).toContain('Bearer error="invalid_token"')
+  })
+
   it('is not set up so that every token may do everything', () => {
     const options = { issuer: 'https://id.example', audience: 'https://orders.example' }
     expect(() => withExpress.verifyAccessToken(options)).toThrow(TypeError)

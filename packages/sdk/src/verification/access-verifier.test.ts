@@ -269,7 +269,7 @@ describe('AccessVerifier', () => {
   it('is not set up without saying for whom a token must be', () => {
     for (const change of [
       { audience: [] },
-      { audience: [''] },
+      { audience: ['', RESOURCE] },
       { audience: 'orders' },
       { issuer: 'http://id.example' },
       { baseUrl: 'https://orders.example/?a' },
