@@ -19,6 +19,7 @@ export {
   parseMayAct,
   prependActor,
 } from './actor-chain.ts'
+export { actorsOfTransaction } from './actors-of-transaction.ts'
 export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
 export { certificateThumbprint } from './certificate-thumbprint.ts'
 export { type ChainingGrantContent, ChainingGrantIssuer } from './chaining-grant-issuer.ts'
@@ -45,6 +46,7 @@ export {
   type VerifiedClientAttestation,
 } from './client-attestation-verifier.ts'
 export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
+export { DpopNonces, type NonceCrypto } from './dpop-nonces.ts'
 export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'
 export {
   DEFAULT_MAX_DPOP_AGE_SECONDS,
@@ -56,8 +58,14 @@ export {
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
 export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
-export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
-export { ASSERTION_TYPES, ATTESTATION_FIELDS, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'
+export { errorDescription, OAuthError, type OAuthErrorCode } from './oauth-error.ts'
+export {
+  ASSERTION_TYPES,
+  ATTESTATION_FIELDS,
+  GRANT_TYPES,
+  JWT_TYPES,
+  TOKEN_TYPES,
+} from './oauth-names.ts'
 export { PrivateKeyJwtVerifier } from './private-key-jwt-verifier.ts'
 export {
   EARLIER_WORKLOADS_CLAIM,

@@ -3,9 +3,9 @@ import { AudiencePolicy, HttpSignatureVerifier, RequestVerifier, WitVerifier, Wp
 import {
   ClientAttestationPopVerifier,
   ClientAttestationVerifier,
+  type DpopNonces,
   DpopProofVerifier,
 } from '@countersign/protocol/exchange'
-import type { DpopNonces } from './dpop-nonces.ts'
 import type { Attesters } from './issuers/attesters.ts'
 import type { ProveRequestOptions } from './prove-request.ts'
 import type { TokenServiceUrls } from './token-service-urls.ts'

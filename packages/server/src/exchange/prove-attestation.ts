@@ -11,12 +11,12 @@ import {
 import type {
   ClientAttestationPopVerifier,
   ClientAttestationVerifier,
+  DpopNonces,
   VerifiedClientAttestation,
   VerifiedDpopProof,
 } from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
 import { findAttestation, type ShownAttestation } from './attestation-method.ts'
-import type { DpopNonces } from './dpop-nonces.ts'
 import type { Attesters } from './issuers/attesters.ts'
 import type { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import type { TokenRequest } from './token-request.ts'

@@ -12,12 +12,12 @@ import {
 import {
   type Confirmation,
   certificateThumbprint,
+  type DpopNonces,
   type DpopProofVerifier,
   OAuthError,
   type VerifiedDpopProof,
 } from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
-import type { DpopNonces } from './dpop-nonces.ts'
 import { singleField } from './header-field.ts'
 import { type ProveAttestationOptions, proveAttestation } from './prove-attestation.ts'
 import type { RequestProofs } from './request-proofs.ts'
