@@ -6,6 +6,7 @@ import { runForeignClient } from '../support/foreign-client.ts'
 import type { InteropSuite, SuiteContext } from '../support/interop-suite.ts'
 import { missingNpmPackage, npmFolder } from '../support/npm-package.ts'
 import { startTokenService } from '../support/token-service.ts'
+import { checkKeycloak } from './keycloak.ts'
 import { checkOidcProvider } from './oidc-provider.ts'
 import { ATTESTER, DOMAIN, rules, type Scene } from './scene.ts'
 
@@ -23,6 +24,7 @@ export const suite: InteropSuite = {
     await runClient(context, 'oauth4webapi', attester, { attestationChallenge: true, dpopNonce: true })
     await runClient(context, 'openid4vc', attester, {}, npmFolder(WALLET_LIBRARY, WALLET_VERSION))
     await checkOidcProvider(context)
+    await checkKeycloak(context)
   },
 }
 

@@ -24,6 +24,7 @@ export interface OpenIssuerParts {
 export function openIssuer(config: IssuerConfig, { profiles, resolveHost, clock, log }: OpenIssuerParts) {
   const refuse = (reason: string) => new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
   for (const profile of config.profiles) {
+    // No token profile: it comes in fields of its own, and is exchanged for nothing.
     if (profile === CLIENT_ATTESTATION_PROFILE) continue
     const half = profiles.get(profile)?.in
     if (half === undefined) throw refuse(`no profile takes "${profile}"`)

@@ -29,6 +29,7 @@ export interface VocabularySources {
 export function createVocabulary({ profiles, issuers, ...own }: VocabularySources): RuleVocabulary {
   const configured = new Map(issuers.map((issuer) => [issuer.name, issuer]))
   const inProfiles = new Map<string, Pick<TokenProfileIn, 'roles' | 'isBound'>>([
+    // Neither is a token: they say who a client is, and nothing else can be made of them.
     [REGISTERED_CLIENT_PROFILE, { roles: ['client'], isBound: false }],
     [CLIENT_ATTESTATION_PROFILE, { roles: ['client'], isBound: true }],
   ])

@@ -165,6 +165,15 @@ describe('client attestation', () => {
     const reply = await test.post({ grant_type: 'client_credentials' }, known.fields())
     expect(oauthError(reply)).toBe('400 invalid_client_attestation')
     await expectCode(startTokenService({ cluster: { maxAge: 60 } }), 'ERR_EXCHANGE_ISSUER')
+    const elsewhere = [
+      // Nothing is made of an attestation, and no other issuer gives any.
+      { ...CLIENT_RULE, grant: 'token-exchange' },
+      { ...CLIENT_RULE, subject: { ...CLIENT_RULE.subject, issuer: 'cluster' } },
+      { ...CLIENT_RULE, subject: { ...CLIENT_RULE.subject, issuer: 'example.org' } },
+    ]
+    for (const rule of elsewhere) {
+      await expectCode(startAttestationWorld({}, { rules: [rule] }), 'ERR_EXCHANGE_RULES')
+    }
   })
 })
 

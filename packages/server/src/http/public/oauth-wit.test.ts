@@ -1,7 +1,9 @@
+import { createHash, createPrivateKey, randomUUID } from 'node:crypto'
 import { HttpSignatureBuilder, thumbprintInput, WptBuilder } from '@countersign/protocol'
 import { ClientAttestationPopBuilder } from '@countersign/protocol/exchange'
 import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { decodeToken, mutateToken } from '@countersign/testing'
+import { createSigner, httpbis } from 'http-message-signatures'
 import { describe, expect, it, vi } from 'vitest'
 import { createEntry } from '../../test-support/machine-requests.ts'
 import {
@@ -109,6 +111,47 @@ describe('WIT with an HTTP message signature', () => {
     })
     expect(oauthError(await test.post(BODY, fields))).toBe('401 invalid_client')
     expect((await test.post(BODY, test.signed({ audience: ISSUER }))).status).toBe(200)
+  })
+
+  it('is taken from another implementation of RFC 9421', async () => {
+    const test = await start()
+    const now = test.clock.now()
+    const digest = createHash('sha256').update(BODY).digest('base64')
+    const privateKey = createPrivateKey({ key: Buffer.from(test.key.exportPkcs8()), format: 'der', type: 'pkcs8' })
+    const fields = ['@method', '@request-target', 'workload-identity-token', 'content-type', 'content-digest']
+    const sign = (covered: readonly string[]) =>
+      httpbis.signMessage(
+        {
+          key: createSigner(privateKey, 'ecdsa-p256-sha256'),
+          name: 'wimse',
+          fields: covered.map((name) => `"${name}"`),
+          params: ['created', 'expires', 'nonce', 'tag', 'wimse-aud'],
+          paramValues: {
+            created: new Date(now * 1000),
+            expires: new Date((now + 60) * 1000),
+            nonce: randomUUID(),
+            tag: 'wimse-workload-to-workload',
+            'wimse-aud': TOKEN_ENDPOINT,
+          },
+        },
+        {
+          method: 'POST',
+          url: TOKEN_ENDPOINT,
+          headers: {
+            'content-type': FORM,
+            'content-digest': `sha-256=:${digest}:`,
+            'workload-identity-token': test.wit,
+          },
+        },
+      )
+    const { headers } = await sign(fields)
+    expect((await test.post(BODY, headers as Fields)).status).toBe(200)
+    for (const left of fields) {
+      const { headers: less } = await sign(fields.filter((name) => name !== left))
+      expect(`without ${left}: ${oauthError(await test.post(BODY, less as Fields))}`).toBe(
+        `without ${left}: 401 invalid_client`,
+      )
+    }
   })
 
   it('covers the form, byte for byte', async () => {
