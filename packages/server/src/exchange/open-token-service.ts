@@ -3,6 +3,7 @@ import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import { type Clock, type Logger, loadConfigFile, type TokenProfile } from '@countersign/plugin-kit'
 import {
   AudiencePolicy,
+  type CryptoBackend,
   type ReplayMemory,
   RequestVerifier,
   type TrustStore,
@@ -10,7 +11,7 @@ import {
   WptVerifier,
 } from '@countersign/protocol'
 import { DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
-import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { CryptoPool, nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
 import { parseAddressRange } from '../federation/address-range.ts'
 import { createDocumentFetcher } from '../federation/fetch-document.ts'
@@ -96,9 +97,10 @@ export interface TokenService {
  */
 export async function openTokenService(parts: TokenServiceParts): Promise<TokenService> {
   const { config, urls, trustDomain, store, bundles, usedTokens, audit, clock, log } = parts
-  const crypto = nodeCrypto
+  const pool = new CryptoPool()
+  const { crypto } = pool
   validateIssuers(config.issuers)
-  const issuers = new Issuers(config.issuers.map((issuer) => openIssuer(issuer, parts)))
+  const issuers = new Issuers(config.issuers.map((issuer) => openIssuer(issuer, parts, crypto)))
   validateClients(config.clients, config.issuers)
   const clients = new RegisteredClients(
     config.clients,
@@ -118,7 +120,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     trust: bundleTrust.trust,
     self: keys,
     issuers,
-    signer: new ServerTokenSigner({ ...parts, crypto }),
+    signer: new ServerTokenSigner({ ...parts, crypto, pool }),
     usedTokens,
     revoked,
   })
@@ -188,7 +190,11 @@ function openX509Proof({ store, trustDomain }: TokenServiceParts, trust: TrustSt
   return new X509Proof({ crypto: nodeCrypto, trust, trustDomain, readCrls: () => store.read(selectCrls) })
 }
 
-function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenServiceParts): ConfiguredIssuer {
+function openIssuer(
+  config: TokenServiceConfig['issuers'][number],
+  parts: TokenServiceParts,
+  crypto: CryptoBackend,
+): ConfiguredIssuer {
   for (const profile of config.profiles) {
     if (parts.profiles.get(profile)?.in === undefined) {
       throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": no profile takes "${profile}"`)
@@ -199,7 +205,7 @@ function openIssuer(config: TokenServiceConfig['issuers'][number], parts: TokenS
   }
   // A redirect of keys would put the word of one host in place of another's.
   const source = openKeySource(config, createDocumentFetcher(parts.resolveHost, 0))
-  return new ConfiguredIssuer(config, { source, crypto: nodeCrypto, clock: parts.clock, log: parts.log })
+  return new ConfiguredIssuer(config, { source, crypto, clock: parts.clock, log: parts.log })
 }
 
 async function readRules(parts: TokenServiceParts, issuers: Issuers, profiles: TokenProfiles) {

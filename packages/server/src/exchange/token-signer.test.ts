@@ -1,4 +1,4 @@
-import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { CryptoPool, nodeCrypto } from '@countersign/protocol/keys-node'
 import { expectCode } from '@countersign/testing'
 import { expect, it } from 'vitest'
 import { HoldError } from '../recovery/hold-error.ts'
@@ -13,7 +13,7 @@ it('signs nothing while the server is on hold', async () => {
       if (isHeld) throw new HoldError('ERR_HOLD_CLOCK', 'the clock cannot be right')
     },
   }
-  const signer = new ServerTokenSigner({ authorities, issuer, clock, crypto: nodeCrypto, gate })
+  const signer = new ServerTokenSigner({ authorities, issuer, clock, crypto: nodeCrypto, pool: new CryptoPool(), gate })
   await expectCode(() => signer.oauthKey(), 'ERR_HOLD_CLOCK')
   isHeld = false
   await expectCode(() => signer.oauthKey(), 'ERR_AUTHORITY_NONE_ACTIVE')
