@@ -8,7 +8,7 @@ const HEADROOM = 1.5
 
 /**
  * One server that gives tokens, and what it did so far. What asks it is as small as can be, since it takes from the same
- * processors: bodies are made before time is taken, connections stay, of an answer only its end is looked for.
+ * processors: bodies are made before time is taken, connections stay for a slice, of an answer only its end is looked for.
  */
 export class TokenLoad {
   /** Requests per second by the wall, a figure a slice. */
@@ -19,7 +19,6 @@ export class TokenLoad {
   readonly #url: URL
   readonly #pid: number
   readonly #body: () => string
-  readonly #connections: Connection[] = []
   #ahead = 0
 
   /** @param body makes the form of the next request */
@@ -31,7 +30,9 @@ export class TokenLoad {
 
   /** @returns tokens per CPU second of the server */
   async measure(milliseconds: number): Promise<number> {
-    while (this.#connections.length < IN_FLIGHT) this.#connections.push(await Connection.open(this.#url))
+    // Anew for each slice, before time is taken: servers close those that wait for their turn for long.
+    const connections: Connection[] = []
+    while (connections.length < IN_FLIGHT) connections.push(await Connection.open(this.#url))
     const bodies = Array.from({ length: this.#ahead }, this.#body)
     const before = cpuSeconds(this.#pid)
     const began = performance.now()
@@ -46,17 +47,17 @@ export class TokenLoad {
         tokens += 1
       }
     }
-    await Promise.all(this.#connections.map(ask))
+    try {
+      await Promise.all(connections.map(ask))
+    } finally {
+      for (const connection of connections) connection.close()
+    }
     const seconds = (performance.now() - began) / 1000
     const used = cpuSeconds(this.#pid) - before
     this.#ahead = Math.ceil(tokens * HEADROOM)
     this.tokens += tokens
     this.byWall.push(tokens / seconds)
     return tokens / used
-  }
-
-  close(): void {
-    for (const connection of this.#connections) connection.close()
   }
 }
 
