@@ -1,4 +1,4 @@
-/** A Fastify endpoint that verifies one signature and makes one: what a token costs at least. Sent its settings, says `ready`. */
+/** A Fastify endpoint that verifies the signatures it is sent and makes one: what a token costs at least. Sent its settings, says `ready`. */
 import { createPrivateKey, createPublicKey, type JsonWebKey, sign, verify } from 'node:crypto'
 import Fastify from 'fastify'
 import type { TokenServerSettings } from './token-servers.ts'
@@ -6,6 +6,7 @@ import type { TokenServerSettings } from './token-servers.ts'
 process.once('message', async ({ port, key, cert, clientKey, signingKey }: TokenServerSettings) => {
   const trusted = createPublicKey({ key: clientKey as JsonWebKey, format: 'jwk' })
   const own = createPrivateKey({ key: signingKey as JsonWebKey, format: 'jwk' })
+  const dsaEncoding = 'ieee-p1363'
   const header = Buffer.from('{"alg":"ES256","typ":"at+jwt","kid":"own"}').toString('base64url')
   const app = Fastify({ https: { key, cert } })
   app.addContentTypeParser(
@@ -13,15 +14,16 @@ process.once('message', async ({ port, key, cert, clientKey, signingKey }: Token
     { parseAs: 'string' },
     async (_: unknown, body: string) => body,
   )
+  const isAuthentic = (token: string) => {
+    const end = token.lastIndexOf('.')
+    const signature = Buffer.from(token.slice(end + 1), 'base64url')
+    return verify('sha256', Buffer.from(token.slice(0, end)), { key: trusted, dsaEncoding }, signature)
+  }
   app.post('/token', async (request, reply) => {
-    const [head, payload, signature = ''] = (
-      new URLSearchParams(request.body as string).get('client_assertion') ?? ''
-    ).split('.')
-    const dsaEncoding = 'ieee-p1363'
-    const input = Buffer.from(`${head}.${payload}`)
-    if (!verify('sha256', input, { key: trusted, dsaEncoding }, Buffer.from(signature, 'base64url')))
-      return reply.code(401).send({})
-    const { sub } = JSON.parse(Buffer.from(payload ?? '', 'base64url').toString())
+    const form = new URLSearchParams(request.body as string)
+    const tokens = ['client_assertion', 'subject_token'].flatMap((name) => form.get(name) ?? [])
+    if (tokens.length === 0 || !tokens.every(isAuthentic)) return reply.code(401).send({})
+    const { sub } = JSON.parse(Buffer.from(tokens.at(-1)?.split('.')[1] ?? '', 'base64url').toString())
     const now = Math.floor(Date.now() / 1000)
     const claims = {
       iss: 'https://localhost',

@@ -8,6 +8,7 @@ import { requestCheck } from './questions/request-check.ts'
 import { server } from './questions/server.ts'
 import { taint } from './questions/taint.ts'
 import { tokenService } from './questions/token-service.ts'
+import { tokenServiceMemory } from './questions/token-service-memory.ts'
 import { witIssue } from './questions/wit-issue.ts'
 import { witVerify } from './questions/wit-verify.ts'
 import { workloadMemory } from './questions/workload-memory.ts'
@@ -32,6 +33,7 @@ const QUESTIONS: Readonly<Record<string, (effort: Effort) => Promise<readonly Ro
   away,
   taint,
   'token-service': tokenService,
+  'token-service-memory': tokenServiceMemory,
 }
 
 const HELP = `usage: npm run bench -- [--only NAME] [--json] [--rounds N] [--slice MS]

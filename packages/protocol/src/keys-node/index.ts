@@ -1,3 +1,4 @@
+export { CryptoPool, type CryptoPoolOptions } from './crypto-pool.ts'
 export {
   generateMlDsaSigningKey,
   importMlDsaSigningKey,

@@ -39,6 +39,21 @@ describe.each(SIGNATURE_ALGORITHMS)('%s', (alg) => {
     expect(nodeCrypto.importPublicJwk(other.publicJwk, alg).verify(data, signature)).toBe(false)
   })
 
+  it('does the same in the pool, whatever becomes of the bytes meanwhile', async () => {
+    const bytes = Uint8Array.from(data)
+    const proof = Uint8Array.from(signature)
+    const wrong = Uint8Array.from(signature)
+    wrong[wrong.length - 1] = (wrong.at(-1) as number) ^ 1
+    // Many at once: each is copied before the next one is prepared.
+    const verdicts = [proof, wrong, proof, wrong.slice(1)].map((each) => verifier.verifyInPool(bytes, each))
+    const signing = key.signInPool(bytes)
+    bytes.fill(0)
+    proof.fill(0)
+    wrong.fill(0)
+    expect(await Promise.all(verdicts)).toEqual([true, false, true, false])
+    expect(verifier.verify(data, await signing)).toBe(true)
+  })
+
   it('refuses a signature of any other length with false, not with an exception', () => {
     const padded = new Uint8Array([0, ...signature])
     const longer = new Uint8Array([...signature, 0])

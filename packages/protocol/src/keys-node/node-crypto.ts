@@ -85,6 +85,10 @@ export class NodeVerificationKey implements VerificationKey {
   verify(data: Uint8Array, signature: Uint8Array): boolean {
     return this.#scheme.verify(this.#key, data, signature)
   }
+
+  verifyInPool(data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+    return this.#scheme.verifyInPool(this.#key, data, signature)
+  }
 }
 
 /**

@@ -42,6 +42,10 @@ export class NodeSigningKey implements SigningKey {
     return this.#scheme.sign(this.#key, data)
   }
 
+  signInPool(data: Uint8Array): Promise<Uint8Array> {
+    return this.#scheme.signInPool(this.#key, data)
+  }
+
   signDer(data: Uint8Array): Uint8Array {
     return this.#scheme.signDer(this.#key, data)
   }

@@ -22,6 +22,8 @@ export interface SigningKey<Alg extends TokenAlgorithm = SignatureAlgorithm> {
   sign(data: Uint8Array): Eventual<Uint8Array>
   /** The same in X.509's form (for ECDSA a DER SEQUENCE), where the key has it without a conversion. */
   signDer?(data: Uint8Array): Eventual<Uint8Array>
+  /** As `sign`, on another thread, where the key has one: for servers that have more to do meanwhile. */
+  signInPool?(data: Uint8Array): Promise<Uint8Array>
 }
 
 /** Verifies with one public key under one algorithm. A wrong signature is `false`, never an exception. */

@@ -24,7 +24,7 @@ export interface CheckTokenServiceParts {
 export async function checkTokenService({ config, trustDomain, ...parts }: CheckTokenServiceParts): Promise<void> {
   const resolveHost = () => Promise.reject(new TypeError('a check asks nobody'))
   const log = silentLogger
-  for (const issuer of config.issuers) openIssuer(issuer, { ...parts, resolveHost, log })
+  for (const issuer of config.issuers) openIssuer(issuer, { ...parts, resolveHost, log, crypto: nodeCrypto })
   new RegisteredClients(config.clients, { ...parts, crypto: nodeCrypto, log }, createDocumentFetcher(resolveHost, 0))
   const { profiles } = parts
   const vocabulary = createVocabulary({ ownAudience: config.issuer, trustDomain, profiles, issuers: config.issuers })

@@ -3,7 +3,7 @@ import type { ExchangeExplanation, ExplainExchange } from '@countersign/api'
 import type { Clock, Logger, TokenProfile } from '@countersign/plugin-kit'
 import type { ReplayMemory, TrustStore } from '@countersign/protocol'
 import { DpopNonces, OAuthError } from '@countersign/protocol/exchange'
-import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { CryptoPool, nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
 import { createDocumentFetcher } from '../federation/fetch-document.ts'
 import type { ResolveHost } from '../federation/resolve-address.ts'
@@ -94,9 +94,10 @@ export interface TokenService {
  */
 export async function openTokenService(parts: TokenServiceParts): Promise<TokenService> {
   const { config, urls, trustDomain, store, bundles, usedTokens, audit, clock, log } = parts
-  const crypto = nodeCrypto
+  const pool = new CryptoPool()
+  const { crypto } = pool
   validateIssuers(config.issuers)
-  const configured = config.issuers.map((issuer) => openIssuer(issuer, parts))
+  const configured = config.issuers.map((issuer) => openIssuer(issuer, { ...parts, crypto }))
   const issuers = new Issuers(configured)
   const attesters = new Attesters(configured)
   validateClients(config.clients, config.issuers)
@@ -121,8 +122,8 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   parts.readiness.add(rulesFile.readiness)
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
   const revoked = new RevokedTokenStore(store)
-  const nonces = config.dpopNonce ? new DpopNonces(crypto) : undefined
-  const challenges = config.attestationChallenge ? new DpopNonces(crypto) : undefined
+  const nonces = config.dpopNonce ? new DpopNonces(nodeCrypto) : undefined
+  const challenges = config.attestationChallenge ? new DpopNonces(nodeCrypto) : undefined
   const host = new TokenServiceHost({
     urls,
     trustDomain,
@@ -130,7 +131,7 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
     trust: bundleTrust.trust,
     self: keys,
     issuers,
-    signer: new ServerTokenSigner({ ...parts, crypto }),
+    signer: new ServerTokenSigner({ ...parts, crypto, pool }),
     usedTokens,
     revoked,
   })

@@ -1,4 +1,4 @@
-import { nodeCrypto } from '@countersign/protocol/keys-node'
+import { CryptoPool, nodeCrypto } from '@countersign/protocol/keys-node'
 import { expectCode } from '@countersign/testing'
 import { expect, it } from 'vitest'
 import { HoldError } from '../recovery/hold-error.ts'
@@ -14,11 +14,7 @@ it('signs nothing while the server is on hold', async () => {
     },
   }
   const signer = new ServerTokenSigner({
-    authorities,
-    issuer,
-    clock,
-    crypto: nodeCrypto,
-    gate,
+    ...{ authorities, issuer, clock, gate, crypto: nodeCrypto, pool: new CryptoPool() },
     certificates: { recordExchanged: async () => {} },
     issuanceRate: { take() {} },
   })

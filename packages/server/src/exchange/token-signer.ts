@@ -1,6 +1,7 @@
 import type { Clock, IssuedSvid, TokenSigner } from '@countersign/plugin-kit'
 import { type CryptoBackend, encodeBase64url, encodePem, WorkloadId } from '@countersign/protocol'
 import { OAuthError } from '@countersign/protocol/exchange'
+import type { CryptoPool } from '@countersign/protocol/keys-node'
 import type { Authorities } from '../issuance/authorities.ts'
 import type { IssuanceRate } from '../issuance/issuance-rate.ts'
 import { RateError } from '../issuance/rate-error.ts'
@@ -13,6 +14,7 @@ export interface ServerTokenSignerParts {
   readonly authorities: Authorities
   readonly issuer: SvidIssuer
   readonly crypto: CryptoBackend
+  readonly pool: Pick<CryptoPool, 'signingKey'>
   readonly clock: Clock
   readonly gate: Pick<IssuanceGate, 'requireOpen'>
   readonly certificates: Pick<CertificateStore, 'recordExchanged'>
@@ -31,7 +33,7 @@ export class ServerTokenSigner implements TokenSigner {
   async oauthKey() {
     this.#parts.gate.requireOpen()
     const { authority, key } = await this.#parts.authorities.active('oauth')
-    return { key, notAfter: authority.notAfter }
+    return { key: this.#parts.pool.signingKey(key), notAfter: authority.notAfter }
   }
 
   async issueJwtSvid(order: { spiffeId: string; audience: readonly string[]; expiresAt: number }): Promise<IssuedSvid> {

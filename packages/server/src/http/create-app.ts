@@ -49,8 +49,10 @@ export async function createApp(options: AppOptions, routes: (app: FastifyInstan
     logFailure(options.log, request, error)
     return sendProblem(reply, error)
   })
-  app.addHook('onRequest', async (_request, reply) => {
+  // Hooks of every request call back: a promise for each would cost more than what they do.
+  app.addHook('onRequest', (_request, reply, done) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    done()
   })
   if (guard !== undefined) {
     app.addHook('onRequest', (request) => spans?.run(request, () => guard(request)) ?? guard(request))
@@ -58,7 +60,10 @@ export async function createApp(options: AppOptions, routes: (app: FastifyInstan
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, new HttpError('ERR_HTTP_NOT_FOUND', 'no such resource')),
   )
-  app.addHook('onResponse', async (request, reply) => logResponse(options.log, request, reply))
+  app.addHook('onResponse', (request, reply, done) => {
+    logResponse(options.log, request, reply)
+    done()
+  })
   install?.(app)
   const known = collectRoutes(app)
   if (options.openapi) await describeApi(app, options)

@@ -12,7 +12,10 @@ export function observeRequests(app: FastifyInstance, listener: string, observer
   const { recorder } = observers
   const spans = new RequestSpans(listener, observers)
   const streams = new WeakSet<FastifyRequest>()
-  app.addHook('onRequest', async (request) => spans.begin(request))
+  app.addHook('onRequest', (request, _reply, done) => {
+    spans.begin(request)
+    done()
+  })
   app.addHook('onRoute', (route) => {
     const { handler } = route
     // A body arrives by events of its connection, so the handler is not below the hook that came before it.
@@ -26,13 +29,14 @@ export function observeRequests(app: FastifyInstance, listener: string, observer
       return result
     }
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method } = request
     recorder.requestAnswered({
       ...{ listener, method, route: routeOf(request), status: reply.raw.statusCode },
       ...(!streams.has(request) && { seconds: reply.elapsedTime / 1000 }),
     })
     spans.end(request, reply.raw.statusCode)
+    done()
   })
   return spans
 }

@@ -101,7 +101,13 @@ export class AuthorityFactory {
 }
 
 function named(key: SigningKey, kid: string): SigningKey {
-  return { alg: key.alg, publicJwk: { ...key.publicJwk, kid }, sign: (data) => key.sign(data) }
+  const { alg, publicJwk, signInPool } = key
+  return {
+    alg,
+    publicJwk: { ...publicJwk, kid },
+    sign: (data) => key.sign(data),
+    ...(signInPool === undefined ? {} : { signInPool: (data) => signInPool.call(key, data) }),
+  }
 }
 
 /** @returns `undefined` when the key manager has no such key, or another one under its name */

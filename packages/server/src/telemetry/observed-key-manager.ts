@@ -64,11 +64,19 @@ export class ObservedKeyManager implements KeyManager {
   }
 
   #observed(key: SigningKey): SigningKey {
-    return { alg: key.alg, publicJwk: key.publicJwk, sign: (data) => this.#sign(key, data) }
+    const { alg, publicJwk, signInPool } = key
+    return {
+      alg,
+      publicJwk,
+      sign: (data) => this.#sign(alg, () => key.sign(data)),
+      ...(signInPool === undefined
+        ? {}
+        : { signInPool: async (data) => this.#sign(alg, () => signInPool.call(key, data)) }),
+    }
   }
 
   /** A key that signs at once still does. */
-  #sign(key: SigningKey, data: Uint8Array): ReturnType<SigningKey['sign']> {
+  #sign(alg: string, sign: () => ReturnType<SigningKey['sign']>): ReturnType<SigningKey['sign']> {
     const { recorder, tracing } = this.#observers
     const seconds = recorder.stopwatch()
     const done = () => {
@@ -81,9 +89,7 @@ export class ObservedKeyManager implements KeyManager {
       throw error
     }
     try {
-      const signature = traced(tracing, 'key_manager.sign', { 'countersign.key.algorithm': key.alg }, () =>
-        key.sign(data),
-      )
+      const signature = traced(tracing, 'key_manager.sign', { 'countersign.key.algorithm': alg }, sign)
       if (!(signature instanceof Promise)) {
         done()
         return signature

@@ -1,5 +1,5 @@
 import type { Clock, Logger, TokenProfile } from '@countersign/plugin-kit'
-import { nodeCrypto } from '@countersign/protocol/keys-node'
+import type { CryptoBackend } from '@countersign/protocol'
 import { parseAddressRange } from '../../federation/address-range.ts'
 import { createDocumentFetcher } from '../../federation/fetch-document.ts'
 import type { ResolveHost } from '../../federation/resolve-address.ts'
@@ -12,6 +12,7 @@ import { openIssuerKeySource } from './issuer-key-source.ts'
 export interface OpenIssuerParts {
   readonly profiles: ReadonlyMap<string, TokenProfile>
   readonly resolveHost: ResolveHost
+  readonly crypto: CryptoBackend
   readonly clock: Clock
   readonly log: Logger
 }
@@ -21,7 +22,7 @@ export interface OpenIssuerParts {
  *
  * @throws ExchangeError `ERR_EXCHANGE_ISSUER`, `ERR_EXCHANGE_KEYS`
  */
-export function openIssuer(config: IssuerConfig, { profiles, resolveHost, clock, log }: OpenIssuerParts) {
+export function openIssuer(config: IssuerConfig, { profiles, resolveHost, crypto, clock, log }: OpenIssuerParts) {
   const refuse = (reason: string) => new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
   for (const profile of config.profiles) {
     // No token profile: it comes in fields of its own, and is exchanged for nothing.
@@ -40,5 +41,5 @@ export function openIssuer(config: IssuerConfig, { profiles, resolveHost, clock,
   }
   // A redirect of keys would put the word of one host in place of another's.
   const source = openIssuerKeySource(config, createDocumentFetcher(resolveHost, 0))
-  return new ConfiguredIssuer(config, { source, crypto: nodeCrypto, clock, log })
+  return new ConfiguredIssuer(config, { source, crypto, clock, log })
 }
