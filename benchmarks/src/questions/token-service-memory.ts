@@ -6,7 +6,7 @@ import { residentKib } from '../trust-domain.ts'
 
 const TOKENS = 1_000_000
 /** Until then the heap takes its size, and as many used assertions are remembered as ever are. */
-const WARM_UP_TOKENS = 250_000
+const WARM_UP_TOKENS = 500_000
 /** Short, so that what is remembered is what is used in a minute or so. */
 const LIFETIME_SECONDS = 20
 const SLICE_MS = 2_000
