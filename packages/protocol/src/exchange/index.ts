@@ -90,6 +90,7 @@ export {
   type TxnTokenIssuerOptions,
 } from './txn-token-issuer.ts'
 export { type FormerTxnToken, isSameActor } from './txn-token-replacement.ts'
+export { saysAccessToken } from './untyped-access-token.ts'
 export {
   type AssertionPolicy,
   type AssertionVerifierOptions,

@@ -33,6 +33,7 @@ export class ConfiguredIssuer implements TrustedIssuer, IssuerSettings {
   readonly requiredClaims: Readonly<Record<string, readonly string[]>>
   readonly mappedClaims: Readonly<Record<string, string>>
   readonly maxLifetimeSeconds: number | undefined
+  readonly acceptsUntypedAccessTokens: boolean
   readonly #keys: IssuerKeys
 
   /** @throws ExchangeError `ERR_EXCHANGE_ISSUER` for an algorithm that is not known */
@@ -47,6 +48,7 @@ export class ConfiguredIssuer implements TrustedIssuer, IssuerSettings {
     this.requiredClaims = config.requiredClaims
     this.mappedClaims = config.claims
     this.maxLifetimeSeconds = config.maxLifetime
+    this.acceptsUntypedAccessTokens = config.untypedAccessTokens === true
     const { refreshInterval } = config
     const times = {
       fresh: refreshInterval,
