@@ -1,7 +1,7 @@
 /** Tokens exchanged for others: what a token service verifies, decides by and issues. Values in, values out. */
 
 export { requireScopes, requireText } from '../verification/txn-token-claims.ts'
-export { type AccessTokenContent, AccessTokenIssuer, isOwnClaim } from './access-token-issuer.ts'
+export { type AccessTokenContent, AccessTokenIssuer } from './access-token-issuer.ts'
 export {
   AccessTokenVerifier,
   type AccessTokenVerifierOptions,
@@ -57,6 +57,7 @@ export {
 } from './dpop-proof-verifier.ts'
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
 export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
+export { isOwnClaim } from './issued-claims.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 export { errorDescription, OAuthError, type OAuthErrorCode } from './oauth-error.ts'
 export {
