@@ -77,6 +77,8 @@ export interface IssuerSettings {
   /** Claims to let through, by path, and the name each gets. */
   readonly mappedClaims: Readonly<Record<string, string>>
   readonly maxLifetimeSeconds: number | undefined
+  /** Whether its access tokens need not say in their header that they are such, if their claims do. Default: they must. */
+  readonly acceptsUntypedAccessTokens?: boolean
 }
 
 /** What the server signs with. Each of them reports to the audit by itself. */

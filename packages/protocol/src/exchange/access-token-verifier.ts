@@ -1,13 +1,15 @@
 import type { JsonObject } from '../encoding/strict-json.ts'
+import { isType } from '../jws/jws-header.ts'
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import { CredentialError } from '../verification/credential-error.ts'
 import type { TimePolicy } from '../verification/time-window.ts'
 import { requireScopes, requireText } from '../verification/txn-token-claims.ts'
 import { type Actor, type MayAct, parseActor, parseMayAct } from './actor-chain.ts'
 import { type Confirmation, parseConfirmation } from './confirmation.ts'
-import { type FindIssuer, IssuedJwtVerifier } from './issued-jwt-verifier.ts'
+import { type FindIssuer, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 import { JWT_TYPES } from './oauth-names.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
+import { validateUntypedAccessToken } from './untyped-access-token.ts'
 
 /** What an access token says. Whether it is meant for whoever reads it, and who brought it, is still to be asked. */
 export interface VerifiedAccessToken<Issuer extends TrustedIssuer = TrustedIssuer> {
@@ -29,10 +31,11 @@ export interface VerifiedAccessToken<Issuer extends TrustedIssuer = TrustedIssue
 
 export interface AccessTokenVerifierOptions extends TimePolicy {
   readonly crypto: CryptoBackend
-  /** Accept tokens that do not say `at+jwt`, of authorization servers that are older than RFC 9068. Default false. */
-  readonly acceptsUntyped?: boolean
   readonly maxActors?: number
 }
+
+/** Whether one that says less is taken is its issuer's to say, who is not known before. */
+const KIND: JwtKind = { types: [JWT_TYPES.accessToken], acceptsUntyped: true }
 
 /** Verifies JWT access tokens of configured issuers. @see RFC 9068 section 4 */
 export class AccessTokenVerifier {
@@ -47,25 +50,31 @@ export class AccessTokenVerifier {
   /**
    * @param token compact JWS, without its scheme
    * @param now seconds since the Unix epoch
+   * @param acceptsUntyped whether tokens of this issuer are taken that do not say `at+jwt`, by what their claims say. Default: none
    * @throws CredentialError `ERR_CREDENTIAL_*`
    */
   verify<Issuer extends TrustedIssuer>(
     token: string,
     find: FindIssuer<Issuer>,
     now: number,
+    acceptsUntyped: (issuer: Issuer) => boolean = () => false,
   ): Eventual<VerifiedAccessToken<Issuer>> {
-    const { acceptsUntyped = false, maxActors } = this.#options
-    const kind = { types: [JWT_TYPES.accessToken], acceptsUntyped }
+    const { maxActors } = this.#options
     return whenReady(
-      this.#jwts.verify(token, find, kind, () => this.#options, now),
-      ({ issuer, claims, times }) => {
+      this.#jwts.verify(token, find, KIND, () => this.#options, now),
+      ({ issuer, header, claims, times }) => {
+        const isTyped = isType(header, JWT_TYPES.accessToken)
+        if (!isTyped && !acceptsUntyped(issuer)) {
+          throw new CredentialError('ERR_CREDENTIAL_TYPE', 'credential does not say that it is an access token')
+        }
+        const clientId = isTyped ? requireText(claims, 'client_id') : validateUntypedAccessToken(claims)
         const { issuedAt, expiresAt } = times
         if (issuedAt === undefined) throw new CredentialError('ERR_CREDENTIAL_MALFORMED', 'credential has no "iat"')
         return {
           issuer,
           subject: requireText(claims, 'sub', 'ERR_CREDENTIAL_SUBJECT'),
           audience: requireAudiences(claims['aud']),
-          clientId: requireText(claims, 'client_id'),
+          clientId,
           scopes: claims['scope'] === undefined ? [] : requireScopes(claims),
           issuedAt,
           expiresAt,

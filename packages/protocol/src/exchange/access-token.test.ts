@@ -123,9 +123,45 @@ describe('AccessTokenVerifier', () => {
     await expectCode(() => verify(mutateToken(issue(), { ...change, key })), code)
   })
 
-  it('accepts a plain JWT only where told to', async () => {
-    const token = mutateToken(issue(), { header: { typ: 'JWT' }, key })
-    expect((await verify(token, { acceptsUntyped: true })).subject).toBe(CONTENT.subject)
+  describe('of an issuer whose tokens say less', () => {
+    const keycloak = { client_id: undefined, typ: 'Bearer', azp: 'portal', scope: 'a b' }
+    const untyped = (claims: object = {}, header: Record<string, unknown> = { typ: 'JWT' }) =>
+      mutateToken(issue({ confirmation: undefined }), { header, claims: { ...keycloak, ...claims }, key })
+    const verifyUntyped = (token: string, accepts = true) =>
+      new AccessTokenVerifier({ crypto: nodeCrypto }).verify(token, findOnly(self), NOW, () => accepts)
+
+    it('takes one that says by its claims what it is, where that is allowed', async () => {
+      expect(await verifyUntyped(untyped())).toMatchObject({ clientId: 'portal', scopes: ['a', 'b'] })
+      expect(await verifyUntyped(untyped({}, { typ: undefined }))).toMatchObject({ clientId: 'portal' })
+      const bound = { typ: 'DPoP', cnf: { jkt: 'A'.repeat(43) } }
+      expect(await verifyUntyped(untyped(bound))).toMatchObject({ confirmation: { kind: 'jkt' } })
+      await expectCode(async () => verifyUntyped(untyped(), false), 'ERR_CREDENTIAL_TYPE')
+    })
+
+    it('takes none of another type that says so', async () => {
+      for (const typ of ['wit+jwt', 'txntoken+jwt', 'logout+jwt', 'dpop+jwt']) {
+        await expectCode(async () => verifyUntyped(untyped({}, { typ })), 'ERR_CREDENTIAL_TYPE')
+      }
+    })
+
+    it.each<[string, object, string]>([
+      ['is an ID token', { typ: 'ID' }, 'ERR_CREDENTIAL_TYPE'],
+      ['is a refresh token', { typ: 'Refresh' }, 'ERR_CREDENTIAL_TYPE'],
+      ['does not say what it is', { typ: undefined }, 'ERR_CREDENTIAL_TYPE'],
+      ['has a nonce', { nonce: 'n' }, 'ERR_CREDENTIAL_TYPE'],
+      ['has the hash of an access token', { at_hash: 'h' }, 'ERR_CREDENTIAL_TYPE'],
+      ['has the hash of a code', { c_hash: 'h' }, 'ERR_CREDENTIAL_TYPE'],
+      ['is of a logout', { events: {} }, 'ERR_CREDENTIAL_TYPE'],
+      ['is of a transaction', { txn: 't' }, 'ERR_CREDENTIAL_TYPE'],
+      ['has no scope', { scope: undefined }, 'ERR_CREDENTIAL_TYPE'],
+      ['is bound and says Bearer', { cnf: { jkt: 'A'.repeat(43) } }, 'ERR_CREDENTIAL_TYPE'],
+      ['is not bound and says DPoP', { typ: 'DPoP' }, 'ERR_CREDENTIAL_TYPE'],
+      ['was given to nobody', { azp: undefined }, 'ERR_CREDENTIAL_MALFORMED'],
+      ['was given to two', { client_id: 'other' }, 'ERR_CREDENTIAL_MALFORMED'],
+      ['has no id', { jti: undefined }, 'ERR_CREDENTIAL_ID'],
+    ])('refuses one that %s', async (_, claims, code) => {
+      await expectCode(async () => verifyUntyped(untyped(claims)), code)
+    })
   })
 
   it('holds the chain of actors to the length it was told', async () => {

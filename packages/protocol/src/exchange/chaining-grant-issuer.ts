@@ -2,26 +2,15 @@ import { type Codec, portableCodec } from '../encoding/codec.ts'
 import { IssuanceError } from '../issuance/issuance-error.ts'
 import { encodeJwsHeader, signJws } from '../jws/sign-jws.ts'
 import type { Eventual, SigningKey } from '../keys/crypto-backend.ts'
-import { isOwnClaim } from './access-token-issuer.ts'
-import { type Actor, formatActor } from './actor-chain.ts'
 import { type Confirmation, formatConfirmation } from './confirmation.ts'
+import { formatIssued, type IssuedContent, requireIssuable } from './issued-claims.ts'
 import { JWT_TYPES } from './oauth-names.ts'
 
-export interface ChainingGrantContent {
-  readonly subject: string
+export interface ChainingGrantContent extends IssuedContent {
   /** Issuer identifier of the one authorization server that may accept it. */
   readonly audience: string
-  readonly scopes: readonly string[]
-  /** Seconds since the Unix epoch. */
-  readonly issuedAt: number
-  readonly expiresAt: number
-  /** `jti`. */
-  readonly id: string
   /** `requested_cnf`: the key that the other domain's token is to be bound to. Its possession was proved to the issuer. */
   readonly requestedConfirmation?: Confirmation | undefined
-  readonly actor?: Actor | undefined
-  /** Further claims. None may have the name of one that is set here. */
-  readonly claims?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -51,30 +40,15 @@ export class ChainingGrantIssuer {
    * @throws IssuanceError `ERR_ISSUANCE_SUBJECT`, `ERR_ISSUANCE_AUDIENCE`, `ERR_ISSUANCE_LIFETIME`, `ERR_ISSUANCE_CLAIM`
    */
   issue(content: ChainingGrantContent): Eventual<string> {
-    const { subject, audience, scopes, issuedAt, expiresAt, requestedConfirmation, actor, claims = {} } = content
+    const { subject, audience, requestedConfirmation: requested } = content
     if (subject === '') throw new IssuanceError('ERR_ISSUANCE_SUBJECT', 'a grant needs a subject')
     // A grant for its own issuer would turn in a circle.
     if (audience === '' || audience === this.#issuer) {
       throw new IssuanceError('ERR_ISSUANCE_AUDIENCE', 'a grant is for another authorization server')
     }
-    if (!(expiresAt > issuedAt && Number.isFinite(expiresAt))) {
-      throw new IssuanceError('ERR_ISSUANCE_LIFETIME', 'lifetime must be positive')
-    }
-    for (const name of Object.keys(claims)) {
-      if (isOwnClaim(name)) throw new IssuanceError('ERR_ISSUANCE_CLAIM', `claim "${name}" cannot be set`)
-    }
-    const all = {
-      iss: this.#issuer,
-      sub: subject,
-      aud: audience,
-      ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
-      iat: issuedAt,
-      exp: expiresAt,
-      jti: content.id,
-      ...(requestedConfirmation === undefined ? {} : { requested_cnf: formatConfirmation(requestedConfirmation) }),
-      ...(actor === undefined ? {} : { act: formatActor(actor) }),
-      ...claims,
-    }
+    requireIssuable(content)
+    const binding = requested === undefined ? {} : { requested_cnf: formatConfirmation(requested) }
+    const all = formatIssued(this.#issuer, content, { aud: audience }, binding)
     return signJws(this.#header, all, this.#key, this.#codec)
   }
 }

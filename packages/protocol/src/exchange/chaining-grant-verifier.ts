@@ -1,7 +1,6 @@
 import type { JsonObject } from '../encoding/strict-json.ts'
 import { isType } from '../jws/jws-header.ts'
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
-import { CredentialError } from '../verification/credential-error.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
 import type { TimePolicy } from '../verification/time-window.ts'
 import { requireScopes, requireText } from '../verification/txn-token-claims.ts'
@@ -11,7 +10,8 @@ import { type Confirmation, parseConfirmation } from './confirmation.ts'
 import { qualifyActors } from './foreign-names.ts'
 import { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 import { JWT_TYPES } from './oauth-names.ts'
-import { MAX_ID_LENGTH, useOnce } from './single-use.ts'
+import { useOnce } from './single-use.ts'
+import { optionalTokenId, rejectPurposes } from './token-purpose.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
 /** Longest lifetime of a grant where nothing else is said. It is used at once; what is left of its time is an attacker's. */
@@ -107,12 +107,12 @@ export class ChainingGrantVerifier {
   ): Eventual<VerifiedChainingGrant<Issuer>> {
     const { names, replayMemory, crypto } = this.#options
     const { claims, header, issuer, times } = jwt
-    if (!isType(header, JWT_TYPES.authorizationGrant)) rejectOtherPurposes(claims)
+    if (!isType(header, JWT_TYPES.authorizationGrant)) rejectPurposes(claims, OTHER_PURPOSES)
     // Bound to a key as it is, it would be good here without; a key for the new token comes in "requested_cnf".
-    if (claims['cnf'] !== undefined) throw otherPurpose('cnf')
+    rejectPurposes(claims, ['cnf'])
     requireOwnAudience(claims['aud'], names)
     const subject = requireText(claims, 'sub', 'ERR_CREDENTIAL_SUBJECT')
-    const id = optionalId(claims)
+    const id = optionalTokenId(claims)
     const verified: VerifiedChainingGrant<Issuer> = {
       ...jwt,
       subject,
@@ -129,21 +129,4 @@ export class ChainingGrantVerifier {
     const use = { issuer: issuer.name, subject, id: id ?? jwt.contentDigest, times }
     return whenReady(useOnce(use, replayMemory, crypto, now, policy), () => verified)
   }
-}
-
-function rejectOtherPurposes(claims: JsonObject): void {
-  for (const name of OTHER_PURPOSES) if (claims[name] !== undefined) throw otherPurpose(name)
-}
-
-function otherPurpose(name: string): CredentialError {
-  return new CredentialError('ERR_CREDENTIAL_TYPE', 'credential was issued for another purpose', {
-    detail: `claim ${name}`,
-  })
-}
-
-function optionalId(claims: JsonObject): string | undefined {
-  const jti = claims['jti']
-  if (jti === undefined) return undefined
-  if (typeof jti === 'string' && jti !== '' && jti.length <= MAX_ID_LENGTH) return jti
-  throw new CredentialError('ERR_CREDENTIAL_ID', 'credential has no usable "jti"')
 }

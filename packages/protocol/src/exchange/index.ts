@@ -1,7 +1,7 @@
 /** Tokens exchanged for others: what a token service verifies, decides by and issues. Values in, values out. */
 
 export { requireScopes, requireText } from '../verification/txn-token-claims.ts'
-export { type AccessTokenContent, AccessTokenIssuer, isOwnClaim } from './access-token-issuer.ts'
+export { type AccessTokenContent, AccessTokenIssuer } from './access-token-issuer.ts'
 export {
   AccessTokenVerifier,
   type AccessTokenVerifierOptions,
@@ -58,6 +58,7 @@ export {
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
 export { qualifyActors, requireForeignActors, requireForeignName } from './foreign-names.ts'
 export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
+export { isOwnClaim } from './issued-claims.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 export { errorDescription, OAuthError, type OAuthErrorCode } from './oauth-error.ts'
 export {
@@ -91,6 +92,7 @@ export {
   type TxnTokenIssuerOptions,
 } from './txn-token-issuer.ts'
 export { type FormerTxnToken, isSameActor } from './txn-token-replacement.ts'
+export { saysAccessToken } from './untyped-access-token.ts'
 export {
   type AssertionPolicy,
   type AssertionVerifierOptions,

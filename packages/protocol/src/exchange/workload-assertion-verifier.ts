@@ -1,13 +1,12 @@
-import type { JsonObject } from '../encoding/strict-json.ts'
 import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
-import { CredentialError } from '../verification/credential-error.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
 import type { TimePolicy } from '../verification/time-window.ts'
 import { requireText } from '../verification/txn-token-claims.ts'
 import { requireServerAudience, type ServerNames } from './assertion-audience.ts'
 import { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 import { JWT_TYPES } from './oauth-names.ts'
-import { MAX_ID_LENGTH, useOnce } from './single-use.ts'
+import { useOnce } from './single-use.ts'
+import { optionalTokenId, rejectPurposes } from './token-purpose.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
 /** What an operator lets the assertions of one issuer do. */
@@ -76,31 +75,14 @@ export class WorkloadAssertionVerifier {
   ): Eventual<VerifiedAssertion<Issuer>> {
     const { names, replayMemory, crypto } = this.#options
     const { claims, issuer } = jwt
-    rejectOtherPurposes(claims)
+    rejectPurposes(claims, OTHER_PURPOSES)
     requireServerAudience(claims['aud'], names, policy.allowsTokenEndpointAudience === true)
     const subject = requireText(claims, 'sub', 'ERR_CREDENTIAL_SUBJECT')
-    const id = optionalId(claims)
+    const id = optionalTokenId(claims)
     const verified = { ...jwt, subject, id }
     if (policy.allowsReuse === true) return verified
     // Without an id, its content is its name: a second signature over the same does not make it another one.
     const use = { issuer: issuer.name, subject, id: id ?? jwt.contentDigest, times: jwt.times }
     return whenReady(useOnce(use, replayMemory, crypto, now, policy), () => verified)
   }
-}
-
-function rejectOtherPurposes(claims: JsonObject): void {
-  for (const name of OTHER_PURPOSES) {
-    if (claims[name] !== undefined) {
-      throw new CredentialError('ERR_CREDENTIAL_TYPE', 'credential was issued for another purpose', {
-        detail: `claim ${name}`,
-      })
-    }
-  }
-}
-
-function optionalId(claims: JsonObject): string | undefined {
-  const jti = claims['jti']
-  if (jti === undefined) return undefined
-  if (typeof jti === 'string' && jti !== '' && jti.length <= MAX_ID_LENGTH) return jti
-  throw new CredentialError('ERR_CREDENTIAL_ID', 'credential has no usable "jti"')
 }

@@ -64,6 +64,13 @@ export const IssuerConfig = Type.Object({
     default: false,
     description: 'whether its assertions may name the token endpoint as audience, as before RFC 7523bis',
   }),
+  untypedAccessTokens: Type.Optional(
+    Type.Boolean({
+      description:
+        'whether its access tokens are taken though their header does not say at+jwt, as those of Keycloak do not: by the claims ' +
+        'typ (Bearer or DPoP), scope and azp, and if nothing in them is of an ID token; default false',
+    }),
+  ),
   maxLifetime: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 31_536_000, description: 'longest lifetime of its tokens, in seconds' }),
   ),

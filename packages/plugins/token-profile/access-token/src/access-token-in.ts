@@ -9,6 +9,7 @@ import {
   qualifyActors,
   requireClaims,
   requireForeignActors,
+  saysAccessToken,
   TOKEN_TYPES,
   type TrustedIssuer,
   type VerifiedAccessToken,
@@ -17,7 +18,12 @@ import {
 const PROFILE = 'access-token'
 
 type AccessTokenSource = TrustedIssuer &
-  Pick<IssuerSettings, 'subjectPrefix' | 'requiredClaims' | 'mappedClaims' | 'maxLifetimeSeconds'>
+  Pick<
+    IssuerSettings,
+    'subjectPrefix' | 'requiredClaims' | 'mappedClaims' | 'maxLifetimeSeconds' | 'acceptsUntypedAccessTokens'
+  >
+
+const acceptsUntyped = (issuer: AccessTokenSource) => issuer.acceptsUntypedAccessTokens === true
 
 /** Takes JWT access tokens in: of configured authorization servers, and of this one. @see RFC 9068 section 4 */
 export class AccessTokenIn implements TokenProfileIn {
@@ -28,13 +34,16 @@ export class AccessTokenIn implements TokenProfileIn {
   readonly #verifiers = new WeakMap<TokenProfileHost, AccessTokenVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {
-    return jws !== undefined && isType(jws.header, JWT_TYPES.accessToken)
+    if (jws === undefined) return false
+    const { typ } = jws.header
+    const isPlain = typ === undefined || typ.toUpperCase() === 'JWT'
+    return isType(jws.header, JWT_TYPES.accessToken) || (isPlain && saysAccessToken(jws.payload))
   }
 
   async verify({ token, now }: PresentedToken, host: TokenProfileHost): Promise<ExchangedSubject> {
     const verifier = this.#verifiers.get(host) ?? new AccessTokenVerifier({ crypto: host.crypto })
     this.#verifiers.set(host, verifier)
-    const verified = await verifier.verify(token, (iss, kid) => findSource(host, iss, kid), now)
+    const verified = await verifier.verify(token, (iss, kid) => findSource(host, iss, kid), now, acceptsUntyped)
     const { issuer, claims } = verified
     if (issuer.url === host.self.url && (await host.isRevoked(verified.id))) {
       throw new CredentialError('ERR_CREDENTIAL_REVOKED', 'credential was revoked')

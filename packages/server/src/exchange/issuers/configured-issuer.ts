@@ -34,6 +34,7 @@ export class ConfiguredIssuer implements TrustedIssuer, IssuerSettings {
   readonly mappedClaims: Readonly<Record<string, string>>
   readonly maxLifetimeSeconds: number | undefined
   readonly maxAgeSeconds: number | undefined
+  readonly acceptsUntypedAccessTokens: boolean
   readonly #keys: IssuerKeys
 
   /** @throws ExchangeError `ERR_EXCHANGE_ISSUER` for an algorithm that is not known */
@@ -49,6 +50,7 @@ export class ConfiguredIssuer implements TrustedIssuer, IssuerSettings {
     this.mappedClaims = config.claims
     this.maxLifetimeSeconds = config.maxLifetime
     this.maxAgeSeconds = config.maxAge
+    this.acceptsUntypedAccessTokens = config.untypedAccessTokens === true
     const { refreshInterval } = config
     const times = {
       fresh: refreshInterval,
