@@ -168,7 +168,7 @@ class Flows {
       return [isWhole, `sub ${claims.sub}, act ${actor}`]
     })
     const issued = (await exchange(subject)).access_token
-    await this.#refuses('exchange of what was exchanged', '400 unauthorized_client', () => exchange(issued))
+    await this.#refuses('exchange of what was exchanged', '400 invalid_request', () => exchange(issued))
     await this.#refuses('exchange for more scope', '400 invalid_scope', () =>
       exchange(subject, { scope: 'orders.write' }),
     )

@@ -1,9 +1,9 @@
 import { GRANT_TYPES, OAuthError } from '@countersign/protocol/exchange'
 import type { RequestProofs } from '../request-proofs.ts'
-import { readScopes, readTargets } from '../require-parameter.ts'
 import type { ExchangeQuestion } from '../rules/decision.ts'
 import type { TokenProfiles } from '../token-profiles.ts'
 import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
+import { readAsked } from './brought-tokens.ts'
 import type { Grant } from './grant.ts'
 
 /** The client asks for itself. @see RFC 6749 section 4.4 */
@@ -27,9 +27,7 @@ export class ClientCredentials implements Grant {
       client: client.subject,
       subject: client.subject,
       actor: undefined,
-      requested: this.#profiles.findOut(undefined).name,
-      audience: readTargets(request),
-      scopes: readScopes(request),
+      ...readAsked(request, this.#profiles, undefined),
       proven: proofs.binding,
       // The method of authentication has seen to it.
       isSubjectProven: true,

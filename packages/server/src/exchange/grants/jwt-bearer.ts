@@ -1,4 +1,3 @@
-import type { TokenProfileHost } from '@countersign/plugin-kit'
 import {
   type Confirmation,
   type ExchangedSubject,
@@ -6,19 +5,13 @@ import {
   OAuthError,
   TOKEN_TYPES,
 } from '@countersign/protocol/exchange'
-import { asOAuthError } from '../as-oauth-error.ts'
 import { singleField } from '../header-field.ts'
 import type { RequestProofs } from '../request-proofs.ts'
-import { readScopes, readTargets, requireParameter } from '../require-parameter.ts'
+import { requireParameter } from '../require-parameter.ts'
 import type { ExchangeQuestion } from '../rules/decision.ts'
-import type { TokenProfiles } from '../token-profiles.ts'
 import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
+import { type BroughtTokenOptions, readAsked, verifyBrought } from './brought-tokens.ts'
 import type { Grant } from './grant.ts'
-
-export interface JwtBearerOptions {
-  readonly profiles: TokenProfiles
-  readonly host: TokenProfileHost
-}
 
 /**
  * Another domain's word on a subject, for a token of this one. Whether a client must authenticate, the rule says.
@@ -28,9 +21,9 @@ export interface JwtBearerOptions {
 export class JwtBearer implements Grant {
   readonly type = GRANT_TYPES.jwtBearer
   readonly needsClient = false
-  readonly #options: JwtBearerOptions
+  readonly #options: BroughtTokenOptions
 
-  constructor(options: JwtBearerOptions) {
+  constructor(options: BroughtTokenOptions) {
     this.#options = options
   }
 
@@ -40,34 +33,21 @@ export class JwtBearer implements Grant {
     proofs: RequestProofs,
   ): Promise<ExchangeQuestion> {
     // Read before the grant is verified: that uses it up.
-    const requested = this.#options.profiles.findOut(undefined).name
-    const audience = readTargets(request)
-    const scopes = readScopes(request)
-    const subject = await this.#verify(request, proofs)
+    const asked = readAsked(request, this.#options.profiles, undefined)
+    const assertion = requireParameter(request, 'assertion')
+    const use = { role: 'grant', declaredType: TOKEN_TYPES.jwt } as const
+    // RFC 7523 section 3.1.
+    const subject = await verifyBrought(assertion, use, 'ERR_OAUTH_INVALID_GRANT', this.#options, request, proofs)
     return {
       grant: 'jwt-bearer',
       client: client?.subject,
       subject,
       actor: undefined,
-      requested,
-      audience,
-      scopes,
+      ...asked,
       proven: bindingOf(subject, request, proofs),
       // Of a key that the grant asks for, its issuer saw the proof. Whoever has not got it can do nothing with the token.
       isSubjectProven: true,
       isActorProven: true,
-    }
-  }
-
-  /** RFC 7523 section 3.1. */
-  async #verify(request: TokenRequest, proofs: RequestProofs): Promise<ExchangedSubject> {
-    const { profiles, host } = this.#options
-    const assertion = requireParameter(request, 'assertion')
-    try {
-      const use = { role: 'grant', declaredType: TOKEN_TYPES.jwt } as const
-      return await profiles.verify(assertion, use, proofs, host, request.now)
-    } catch (error) {
-      throw asOAuthError(error, 'ERR_OAUTH_INVALID_GRANT')
     }
   }
 }

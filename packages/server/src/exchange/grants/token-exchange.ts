@@ -1,26 +1,20 @@
-import type { TokenProfileHost, TokenRole } from '@countersign/plugin-kit'
+import type { TokenRole } from '@countersign/plugin-kit'
 import { type ExchangedSubject, GRANT_TYPES, isProven, OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
-import { asOAuthError } from '../as-oauth-error.ts'
 import { readTransactionRequest } from '../read-transaction-request.ts'
 import type { RequestProofs } from '../request-proofs.ts'
-import { readScopes, readTargets, requireParameter } from '../require-parameter.ts'
+import { requireParameter } from '../require-parameter.ts'
 import type { ExchangeQuestion } from '../rules/decision.ts'
-import type { TokenProfiles } from '../token-profiles.ts'
 import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
+import { type BroughtTokenOptions, readAsked, verifyBrought } from './brought-tokens.ts'
 import type { Grant } from './grant.ts'
-
-export interface TokenExchangeOptions {
-  readonly profiles: TokenProfiles
-  readonly host: TokenProfileHost
-}
 
 /** One token for another, on behalf of its subject. @see RFC 8693 section 2.1 */
 export class TokenExchange implements Grant {
   readonly type = GRANT_TYPES.tokenExchange
   readonly needsClient = true
-  readonly #options: TokenExchangeOptions
+  readonly #options: BroughtTokenOptions
 
-  constructor(options: TokenExchangeOptions) {
+  constructor(options: BroughtTokenOptions) {
     this.#options = options
   }
 
@@ -30,9 +24,7 @@ export class TokenExchange implements Grant {
     proofs: RequestProofs,
   ): Promise<ExchangeQuestion> {
     const { parameters } = request
-    const requested = this.#options.profiles.findOut(parameters.get('requested_token_type')).name
-    const audience = readTargets(request)
-    const scopes = readScopes(request)
+    const asked = readAsked(request, this.#options.profiles, parameters.get('requested_token_type'))
     const transactionRequest = readTransactionRequest(request)
     const subject = await this.#verify('subject', request, proofs)
     const actor = hasActor(request) ? await this.#verify('actor', request, proofs) : undefined
@@ -43,9 +35,7 @@ export class TokenExchange implements Grant {
       client: client?.subject,
       subject,
       actor,
-      requested,
-      audience,
-      scopes,
+      ...asked,
       proven: proofs.binding,
       isSubjectProven: isPartyProven(subject),
       isActorProven: actor === undefined || isPartyProven(actor),
@@ -59,17 +49,12 @@ export class TokenExchange implements Grant {
     request: TokenRequest,
     proofs: RequestProofs,
   ): Promise<ExchangedSubject> {
-    const { profiles, host } = this.#options
     const token = requireParameter(request, `${role}_token`)
     const declaredType = requireParameter(request, `${role}_token_type`)
     if (declaredType === TOKEN_TYPES.refreshToken) {
       throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'a refresh token cannot be exchanged')
     }
-    try {
-      return await profiles.verify(token, { role, declaredType }, proofs, host, request.now)
-    } catch (error) {
-      throw asOAuthError(error, 'ERR_OAUTH_INVALID_REQUEST')
-    }
+    return verifyBrought(token, { role, declaredType }, 'ERR_OAUTH_INVALID_REQUEST', this.#options, request, proofs)
   }
 }
 
