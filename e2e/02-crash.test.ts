@@ -62,8 +62,9 @@ describe('a killed process', () => {
     const workload = startWorkload()
     await workload.untilOutput(/"identities":\["spiffe:\/\/example\.org\/app"\]/)
 
+    const start = workload.output.length
     await agent.kill()
-    await workload.untilOutput(/"retry"/)
+    await workload.until(() => workload.output.slice(start).includes('"retry"'), 'it noticed')
     const before = workload.output.length
     await domain.startAgent()
     await workload.until(

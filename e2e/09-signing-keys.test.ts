@@ -27,6 +27,8 @@ it('a tainted key is replaced everywhere before it is revoked', { timeout: 180_0
   )
   const workload = domain.start([WORKLOAD], { SPIFFE_ENDPOINT_SOCKET: domain.endpoint })
   await workload.untilOutput(/"identities":\["spiffe:\/\/example\.org\/web"\]/)
+  // Before that it may have been told that nothing is there yet.
+  const start = workload.stdout.length
 
   const olds = (await list()).map(({ id }) => id)
   for (const kind of ['x509', 'jwt', 'wit']) {
@@ -56,6 +58,7 @@ it('a tainted key is replaced everywhere before it is revoked', { timeout: 180_0
     const fetched = await countersign([kind, 'fetch', '--socket', domain.endpoint, '--output', 'json'])
     expect(fetched, fetched.stderr).toMatchObject({ exitCode: 0 })
   }
-  expect(workload.output).not.toContain('retry')
-  expect(workload.output.match(/identities/g)?.length).toBeGreaterThan(1)
+  const since = workload.stdout.slice(start)
+  expect(since).not.toContain('retry')
+  expect(since).toContain('identities')
 })

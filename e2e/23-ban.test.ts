@@ -42,7 +42,7 @@ it('an agent that is banned is stopped at once', { timeout: 120_000 }, async () 
     decision: 'allowed',
   })
   // The program that follows is told, and another gets nothing.
-  await orders.untilOutput(/"retry":"ERR_WORKLOAD_API_\w+"/)
+  await orders.untilOutput(/"retry":"ERR_WORKLOAD_API_DENIED"/)
   const late = await countersign(['x509', 'fetch'], { SPIFFE_ENDPOINT_SOCKET: domain.endpoint })
   expect(late.exitCode).toBe(1)
   expect(events(server, 'credential.issued')).toHaveLength(issuedBefore)

@@ -24,10 +24,11 @@ function got(kind, value, end) {
   say(kind, { id: createHash('sha256').update(value).digest('hex').slice(0, 16), end })
 }
 
+const refusal = ({ code, detail }) => ({ refused: code, why: detail })
 const endOf = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).exp
 
 async function follow(kind, open, read) {
-  const onRetry = (error) => say(kind, { refused: error.code })
+  const onRetry = (error) => say(kind, refusal(error))
   for await (const { svids } of watch(open, { onRetry, backoff: { firstMs: 50, maxMs: 200 } })) {
     got(kind, ...read(svids[0]))
   }
@@ -39,7 +40,7 @@ async function poll() {
       const { svids } = await client.fetchJwtSvid({ audience: ['https://orders.example'] })
       got('jwt', svids[0].svid, endOf(svids[0].svid))
     } catch (error) {
-      say('jwt', { refused: error.code })
+      say('jwt', refusal(error))
     }
     await sleep(POLL_MS)
   }

@@ -16,6 +16,7 @@ interface Event {
   readonly end?: number
   /** Why none was given. */
   readonly refused?: string
+  readonly why?: string
   /** It was given so many seconds after its end. */
   readonly expired?: number
 }
@@ -23,6 +24,8 @@ interface Event {
 /** A program that holds a credential of each kind, and what it has been given so far. */
 export class Holder {
   readonly #program: Program
+  /** How much it had been told when it first held one of each kind. */
+  #start: number | undefined
 
   private constructor(program: Program) {
     this.#program = program
@@ -52,7 +55,16 @@ export class Holder {
     const ids = () => KINDS.map((kind) => this.last(kind)?.id)
     const isFresh = (id: string | undefined) => id !== undefined && !others.includes(id)
     await this.#program.until(() => ids().every(isFresh), 'it holds one of each kind', patienceMs)
+    this.#start ??= this.events.length
     return ids() as string[]
+  }
+
+  /**
+   * What it was refused since it first held one of each kind. An agent listens before it is attested, and those who ask that
+   * early are rightly told that nothing is there yet.
+   */
+  get refusals(): readonly Event[] {
+    return this.events.slice(this.#start).filter(({ refused }) => refused !== undefined)
   }
 
   /** Waits until the program is refused each kind, as something that is not there now. */

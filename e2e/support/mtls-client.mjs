@@ -3,12 +3,11 @@
 // each answer that differs from the one before.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { Agent, request } from 'node:https'
-import { connectWorkloadApi } from '@countersign/workload-api'
+import { connectWorkloadApi, watch } from '@countersign/workload-api'
 
 const client = connectWorkloadApi({})
-const stop = new AbortController()
 let svid
-for await (const { svids } of client.fetchX509Svid(stop.signal)) {
+for await (const { svids } of watch((signal) => client.fetchX509Svid(signal))) {
   svid = svids[0]
   break
 }

@@ -43,6 +43,7 @@ export type {
   TokenProfileOut,
   TokenRole,
   TokenSigner,
+  TokenVoucher,
 } from './plugin/token-profile.ts'
 export type { CaRequest, IssuedCa, TokenKey, UpstreamAuthority, UpstreamBundle } from './plugin/upstream-authority.ts'
 export { UpstreamAuthorityError, type UpstreamAuthorityErrorCode } from './plugin/upstream-authority-error.ts'

@@ -49,6 +49,14 @@ export function describeTokenProfileIn(
       expect(half.tokenTypes.length).toBeGreaterThan(0)
       expect(half.tokenTypes).toContain(presented.declaredType)
       expect(half.roles).toContain(presented.role)
+      expect(half.vouchers.length).toBeGreaterThan(0)
+    })
+
+    it('is good without a proof of its key only where it says so', async () => {
+      const nothing = { proven: { jkt: new Set<string>(), x5t: new Set<string>() } }
+      const unproved = verify({ ...nothing, provenWit: undefined, provenX509: undefined })
+      if (fixture.half.isBound) await expectRefusal(unproved, /^ERR_PROOF_/)
+      else expect((await unproved).subject).not.toBe('')
     })
 
     it('recognises its own and says what it means', async () => {
@@ -137,6 +145,17 @@ export function describeTokenProfileOut(
       const issued = await half.issue({ ...order, expiresAt: notAfter + 3600 }, host)
       expect(read(issued).expiresAt).toBeLessThanOrEqual(notAfter)
       expect(issued.expiresAt).toBeLessThanOrEqual(notAfter)
+    })
+
+    it('is bound to a key always, or never, where it says so', async () => {
+      const { half, host, order } = fixture
+      const confirmation = { kind: 'jkt', thumbprint: 'A'.repeat(43) } as const
+      const refused = {
+        always: { ...order, confirmation: undefined, confirmationKey: undefined },
+        never: { ...order, confirmation },
+        optional: undefined,
+      }[half.binding]
+      if (refused !== undefined) await expectRefusal(half.issue(refused, host), /^ERR_OAUTH_/)
     })
 
     it('names each token otherwise', async () => {

@@ -97,11 +97,18 @@ export interface IssuedSvid {
   readonly id: string
 }
 
+/** Who can vouch for a party by a token: a configured issuer, a SPIFFE trust domain, or this service itself. */
+export type TokenVoucher = 'issuer' | 'trust-domain' | 'self'
+
 /** Takes tokens of one type in: recognises and verifies them, and says what they mean in the words of all types. */
 export interface TokenProfileIn {
   /** Values of `subject_token_type` under which it may come. The first is its own. */
   readonly tokenTypes: readonly string[]
   readonly roles: readonly TokenRole[]
+  /** Whose tokens of this type there can be. A rule that names another would never hold. */
+  readonly vouchers: readonly TokenVoucher[]
+  /** Whether the key of such a token is always proved, so that it is never a bearer token. */
+  readonly isBound: boolean
   /**
    * Whether the token has this type's own shape. Decides among profiles that share a declared type such as
    * `urn:ietf:params:oauth:token-type:jwt`: exactly one must say yes. Looks at nothing it would have to trust.
@@ -123,8 +130,8 @@ export interface TokenProfileIn {
 export interface TokenProfileOut {
   /** Values of `requested_token_type` by which it is asked for. The first goes into `issued_token_type`. */
   readonly tokenTypes: readonly string[]
-  /** Whether it has a key in it, so that an order without one cannot be served. */
-  readonly needsKey: boolean
+  /** Whether it can say which key its holder must prove: an order without a key, or with one, may not be to be served. */
+  readonly binding: 'always' | 'optional' | 'never'
   /**
    * Issues what was ordered, and nothing wider: the order's end, audience and scopes are limits.
    *

@@ -27,6 +27,7 @@ export abstract class WorkloadIdentityError<Code extends string = string> extend
 export abstract class AuthenticityError<Code extends string = string> extends WorkloadIdentityError<Code> {}
 
 export type PolicyErrorCode =
+  | 'ERR_POLICY_ACCESS_TOKEN'
   | 'ERR_POLICY_DENIED'
   | 'ERR_POLICY_PROOF_NOT_ACCEPTED'
   | 'ERR_POLICY_TRUST_DOMAIN_NOT_ALLOWED'

@@ -1,25 +1,19 @@
 import type { JsonObject } from '../encoding/strict-json.ts'
 import { normalizeAudience } from '../http/audience.ts'
-import { type CompactJws, decodeUnverifiedJws, verifyJwsSignature } from '../jws/compact-jws.ts'
-import { JwsError } from '../jws/jws-error.ts'
-import { isType, type JwsHeader } from '../jws/jws-header.ts'
-import { isSignatureAlgorithm, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithm.ts'
-import {
-  type CryptoBackend,
-  type Eventual,
-  type VerificationKey,
-  whenFailed,
-  whenReady,
-} from '../keys/crypto-backend.ts'
+import { verifyJwsSignature } from '../jws/compact-jws.ts'
+import type { JwsHeader } from '../jws/jws-header.ts'
+import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithm.ts'
+import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import { KeyError } from '../keys/key-error.ts'
-import { fitsAlgorithm, type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
+import { type PublicJwk, parsePublicJwk } from '../keys/public-jwk.ts'
 import { jwkThumbprint } from '../keys/thumbprint.ts'
 import { ConfirmationKeys } from '../verification/confirmation-keys.ts'
 import { ProofError } from '../verification/proof-error.ts'
 import type { ReplayMemory } from '../verification/replay-memory.ts'
 import { DEFAULT_CLOCK_SKEW_SECONDS } from '../verification/time-window.ts'
 import { JWT_TYPES } from './oauth-names.ts'
-import { MAX_ID_LENGTH } from './single-use.ts'
+import { decodeProof, importProofKey, requireProofAlgorithm, requireProofType } from './proof-shape.ts'
+import { type ProofTimes, requireProofAge, requireProofId, useProofOnce } from './proof-use.ts'
 
 /** Oldest proof accepted where a verifier sets nothing, in seconds. RFC 9449 section 11.1: seconds to minutes. */
 export const DEFAULT_MAX_DPOP_AGE_SECONDS = 60
@@ -79,19 +73,20 @@ export class DpopProofVerifier {
   /** @throws ProofError `ERR_PROOF_*`; `ERR_PROOF_NONCE` is answered with a nonce */
   verify(proof: string, context: DpopContext): Eventual<VerifiedDpopProof> {
     const { crypto } = this.#options
-    const jws = this.#decode(proof)
+    const jws = decodeProof(proof, crypto.codec)
     const { jwk, alg } = this.#requireHeader(jws.header)
-    return whenReady(importKey(this.#keys, jwk, alg), (key) =>
+    return whenReady(importProofKey(this.#keys, jwk, alg), (key) =>
       whenReady(verifyJwsSignature(jws, key), (authentic) => {
         if (authentic !== true) throw new ProofError('ERR_PROOF_SIGNATURE', 'proof was not made with the key in it')
         const claims = jws.payload
         requireTarget(claims, context)
-        const issuedAt = this.#requireTime(claims, context.now)
-        const id = requireId(claims)
+        // RFC 9449 section 4.3 step 11.
+        const times = requireProofAge(claims, context.now, { maxAge: this.#maxAge, skew: this.#skew })
+        const id = requireProofId(claims)
         requireNonce(claims, context)
         return whenReady(jwkThumbprint(jwk, crypto), (thumbprint) =>
           whenReady(this.#requireTokenHash(claims, context, thumbprint), () =>
-            whenReady(this.#rejectReplay(id, thumbprint, issuedAt, context.now), () => ({
+            whenReady(this.#useOnce(id, thumbprint, times, context.now), () => ({
               thumbprint,
               // With the algorithm that it was used with: a credential that confirms it must name one.
               jwk: { ...jwk, alg },
@@ -103,45 +98,15 @@ export class DpopProofVerifier {
     )
   }
 
-  #decode(proof: string): CompactJws {
-    try {
-      // No memory of headers: each client's has its own key in it.
-      return decodeUnverifiedJws(proof, undefined, this.#options.crypto.codec)
-    } catch (error) {
-      if (!(error instanceof JwsError)) throw error
-      const code = error.code === 'ERR_JWS_TOO_LARGE' ? 'ERR_PROOF_TOO_LARGE' : 'ERR_PROOF_MALFORMED'
-      throw new ProofError(code, error.message.replace('token', 'proof'), { cause: error })
-    }
-  }
-
   #requireHeader(header: JwsHeader): { readonly jwk: PublicJwk; readonly alg: SignatureAlgorithm } {
-    if (!isType(header, JWT_TYPES.dpopProof)) {
-      throw new ProofError('ERR_PROOF_TYPE', 'proof is not a DPoP proof', {
-        detail: `typ ${header.typ?.slice(0, 64) ?? 'absent'}`,
-      })
-    }
-    const alg = isSignatureAlgorithm(header.alg) && this.#algorithms.find((each) => each === header.alg)
-    if (!alg) {
-      throw new ProofError('ERR_PROOF_ALGORITHM', 'proof algorithm is not allowed', {
-        detail: `alg ${header.alg.slice(0, 32)}`,
-      })
-    }
-    const jwk = parseKey(header.parameters['jwk'])
-    if (!fitsAlgorithm(jwk, alg) || (jwk.alg !== undefined && jwk.alg !== alg)) {
-      throw new ProofError('ERR_PROOF_ALGORITHM', 'proof algorithm does not fit its key')
-    }
-    return { jwk, alg }
+    requireProofType(header, JWT_TYPES.dpopProof, 'DPoP proof')
+    const alg = requireProofAlgorithm(header.alg, this.#algorithms)
+    return { jwk: parseKey(header.parameters['jwk']), alg }
   }
 
-  /** RFC 9449 section 4.3 step 11. */
-  #requireTime(claims: JsonObject, now: number): number {
-    const iat = claims['iat']
-    if (typeof iat !== 'number' || !Number.isFinite(iat)) {
-      throw new ProofError('ERR_PROOF_MALFORMED', 'proof claim "iat" is missing or not a number')
-    }
-    if (!(iat - this.#skew <= now)) throw new ProofError('ERR_PROOF_ISSUED_IN_FUTURE', 'proof is from the future')
-    if (!(iat + this.#maxAge + this.#skew > now)) throw new ProofError('ERR_PROOF_EXPIRED', 'proof is too old')
-    return iat
+  #useOnce(id: string, thumbprint: string, times: ProofTimes, now: number): Eventual<void> {
+    const { crypto, replayMemory } = this.#options
+    return useProofOnce({ kind: 'dpop', sender: thumbprint, id, times }, replayMemory, crypto, now)
   }
 
   #requireTokenHash(claims: JsonObject, { accessToken, boundTo }: DpopContext, thumbprint: string): Eventual<void> {
@@ -157,26 +122,6 @@ export class DpopProofVerifier {
       if (ath !== hash) throw new ProofError('ERR_PROOF_ACCESS_TOKEN', 'proof does not cover the access token')
     })
   }
-
-  /** Last, so that a proof refused for another reason does not use up its one use. */
-  #rejectReplay(id: string, thumbprint: string, issuedAt: number, now: number): Eventual<void> {
-    const { crypto, replayMemory } = this.#options
-    const expiresAt = issuedAt + this.#maxAge + this.#skew
-    return whenReady(crypto.sha256Base64url(`dpop\n${thumbprint}\n${id}`), (key) =>
-      whenReady(replayMemory.remember(key, expiresAt, now, thumbprint, issuedAt - this.#skew), (answer) => {
-        if (answer === 'full') {
-          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_FULL', 'too many proofs are in use at once')
-        }
-        if (answer === 'away') {
-          throw new ProofError('ERR_PROOF_REPLAY_MEMORY_AWAY', 'whether the proof was used before cannot be told now')
-        }
-        if (answer === 'forgotten') {
-          throw new ProofError('ERR_PROOF_REPLAYED', 'proof may have been used before: a new one is needed')
-        }
-        if (answer !== 'fresh') throw new ProofError('ERR_PROOF_REPLAYED', 'proof was used before')
-      }),
-    )
-  }
 }
 
 function parseKey(value: unknown): PublicJwk {
@@ -188,18 +133,6 @@ function parseKey(value: unknown): PublicJwk {
   }
 }
 
-function importKey(keys: ConfirmationKeys, jwk: PublicJwk, alg: SignatureAlgorithm): Eventual<VerificationKey> {
-  const refuse = (cause: unknown): never => {
-    if (!(cause instanceof KeyError)) throw cause
-    throw new ProofError('ERR_PROOF_KEY', 'proof has no usable key', { cause })
-  }
-  try {
-    return whenFailed(keys.import(jwk, alg), refuse)
-  } catch (error) {
-    return refuse(error)
-  }
-}
-
 /** Steps 8 and 9. The URL comes from configuration: what the request says of its host is what its sender says. */
 function requireTarget(claims: JsonObject, { method, url }: DpopContext): void {
   if (claims['htm'] !== method) throw new ProofError('ERR_PROOF_METHOD', 'proof was made for another method')
@@ -207,12 +140,6 @@ function requireTarget(claims: JsonObject, { method, url }: DpopContext): void {
   if (typeof htu !== 'string' || (htu !== url && normalizeAudience(htu) !== normalizeAudience(url))) {
     throw new ProofError('ERR_PROOF_TARGET', 'proof was made for another URL')
   }
-}
-
-function requireId(claims: JsonObject): string {
-  const { jti } = claims
-  if (typeof jti === 'string' && jti !== '' && jti.length <= MAX_ID_LENGTH) return jti
-  throw new ProofError('ERR_PROOF_ID', 'proof has no usable "jti"')
 }
 
 function requireNonce(claims: JsonObject, { acceptsNonce }: DpopContext): void {

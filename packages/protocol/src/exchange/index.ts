@@ -19,6 +19,7 @@ export {
   parseMayAct,
   prependActor,
 } from './actor-chain.ts'
+export { actorsOfTransaction } from './actors-of-transaction.ts'
 export { requireOwnAudience, requireServerAudience, type ServerNames } from './assertion-audience.ts'
 export { certificateThumbprint } from './certificate-thumbprint.ts'
 export { type ChainingGrantContent, ChainingGrantIssuer } from './chaining-grant-issuer.ts'
@@ -30,7 +31,22 @@ export {
   type VerifiedChainingGrant,
 } from './chaining-grant-verifier.ts'
 export { mapClaims, readClaim, requireClaims } from './claim-paths.ts'
+export { type ClientAttestationContent, ClientAttestationIssuer } from './client-attestation-issuer.ts'
+export { ClientAttestationPopBuilder, type ClientAttestationPopContent } from './client-attestation-pop-builder.ts'
+export {
+  type ClientAttestationPopContext,
+  ClientAttestationPopVerifier,
+  type ClientAttestationPopVerifierOptions,
+  DEFAULT_MAX_ATTESTATION_POP_AGE_SECONDS,
+  type VerifiedClientAttestationPop,
+} from './client-attestation-pop-verifier.ts'
+export {
+  ClientAttestationVerifier,
+  type FindAttester,
+  type VerifiedClientAttestation,
+} from './client-attestation-verifier.ts'
 export { type Confirmation, formatConfirmation, isProven, type ProvenKeys, parseConfirmation } from './confirmation.ts'
+export { DpopNonces, type NonceCrypto } from './dpop-nonces.ts'
 export { DpopProofBuilder, type DpopProofContent } from './dpop-proof-builder.ts'
 export {
   DEFAULT_MAX_DPOP_AGE_SECONDS,
@@ -42,8 +58,14 @@ export {
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'
 export { IdTokenVerifier, type VerifiedIdToken } from './id-token-verifier.ts'
 export { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
-export { OAuthError, type OAuthErrorCode } from './oauth-error.ts'
-export { ASSERTION_TYPES, GRANT_TYPES, JWT_TYPES, TOKEN_TYPES } from './oauth-names.ts'
+export { errorDescription, OAuthError, type OAuthErrorCode } from './oauth-error.ts'
+export {
+  ASSERTION_TYPES,
+  ATTESTATION_FIELDS,
+  GRANT_TYPES,
+  JWT_TYPES,
+  TOKEN_TYPES,
+} from './oauth-names.ts'
 export { PrivateKeyJwtVerifier } from './private-key-jwt-verifier.ts'
 export {
   EARLIER_WORKLOADS_CLAIM,

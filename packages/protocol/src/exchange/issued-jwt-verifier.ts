@@ -1,17 +1,12 @@
 import type { JsonObject } from '../encoding/strict-json.ts'
-import { type CompactJws, verifyJwsSignature } from '../jws/compact-jws.ts'
+import { verifyJwsSignature } from '../jws/compact-jws.ts'
 import { HeaderMemo, isType, type JwsHeader } from '../jws/jws-header.ts'
-import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../keys/algorithm.ts'
-import {
-  type CryptoBackend,
-  type Eventual,
-  type VerificationKey,
-  whenFailed,
-  whenReady,
-} from '../keys/crypto-backend.ts'
+import { SIGNATURE_ALGORITHMS } from '../keys/algorithm.ts'
+import { type CryptoBackend, type Eventual, whenReady } from '../keys/crypto-backend.ts'
 import { CredentialError } from '../verification/credential-error.ts'
-import { decodeCredential, requireCredentialAlgorithm, selectCredentialKey } from '../verification/decode-credential.ts'
+import { decodeCredential, requireCredentialAlgorithm } from '../verification/decode-credential.ts'
 import { type CredentialTimes, parseTimes, type TimePolicy, validateTimes } from '../verification/time-window.ts'
+import { selectIssuerKey } from './issuer-key.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
 /** What sort of JWT is looked for. */
@@ -70,7 +65,7 @@ export class IssuedJwtVerifier {
     // Whoever finds issuers may look at the key's name as well; the name of the issuer must fit whatever it found.
     if (issuer.url !== iss) throw new CredentialError('ERR_CREDENTIAL_ISSUER', 'credential is of another issuer')
     const alg = requireCredentialAlgorithm(jws.header.alg, issuer.algorithms ?? SIGNATURE_ALGORITHMS)
-    return whenReady(selectKey(issuer, jws, alg), (key) =>
+    return whenReady(selectIssuerKey(issuer, jws.header.kid, alg), (key) =>
       whenReady(verifyJwsSignature(jws, key), (authentic) => {
         if (authentic !== true) {
           throw new CredentialError('ERR_CREDENTIAL_SIGNATURE', 'credential signature is wrong', {
@@ -97,19 +92,4 @@ function requireKind(header: JwsHeader, { types, acceptsUntyped }: JwtKind): voi
   throw new CredentialError('ERR_CREDENTIAL_TYPE', 'credential is of another type than is asked for', {
     detail: `typ ${header.typ?.slice(0, 64) ?? 'absent'}`,
   })
-}
-
-/** A key that is not known may be new: asked for once, and then whatever is known then decides. */
-function selectKey(issuer: TrustedIssuer, { header }: CompactJws, alg: SignatureAlgorithm): Eventual<VerificationKey> {
-  const select = () => selectCredentialKey(issuer.keys, header.kid, alg, `issuer ${issuer.name}`)
-  const recover = (error: unknown): Eventual<VerificationKey> => {
-    const isUnknown = error instanceof CredentialError && error.code === 'ERR_CREDENTIAL_KEY_UNKNOWN'
-    if (!isUnknown || issuer.refreshKeys === undefined) throw error
-    return whenReady(issuer.refreshKeys(), select)
-  }
-  try {
-    return whenFailed(select(), recover)
-  } catch (error) {
-    return recover(error)
-  }
 }

@@ -44,8 +44,13 @@ export class OAuthError extends WorkloadIdentityError<OAuthErrorCode> {
     }
   }
 
-  /** What goes into `error_description`: the message in the characters that member may have. RFC 6749 section 5.2 */
+  /** What goes into `error_description`. */
   get description(): string {
-    return this.message.replaceAll('"', "'").replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
+    return errorDescription(this.message)
   }
+}
+
+/** A message in the characters that `error_description` may have. RFC 6749 section 5.2, RFC 6750 section 3 */
+export function errorDescription(message: string): string {
+  return message.replaceAll('"', "'").replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?')
 }

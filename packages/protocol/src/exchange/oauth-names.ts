@@ -46,3 +46,10 @@ export const JWT_TYPES = {
   clientAttestation: 'oauth-client-attestation+jwt',
   clientAttestationPop: 'oauth-client-attestation-pop+jwt',
 } as const
+
+/** HTTP fields, as they are written. draft-ietf-oauth-attestation-based-client-auth-11 */
+export const ATTESTATION_FIELDS = {
+  attestation: 'OAuth-Client-Attestation',
+  proof: 'OAuth-Client-Attestation-PoP',
+  challenge: 'OAuth-Client-Attestation-Challenge',
+} as const

@@ -25,6 +25,7 @@ export type ProofErrorCode =
   | 'ERR_PROOF_TARGET'
   | 'ERR_PROOF_ISSUED_IN_FUTURE'
   | 'ERR_PROOF_NONCE'
+  | 'ERR_PROOF_CHALLENGE'
 
 /** A proof of possession that does not prove what it must, for this request. */
 export class ProofError extends AuthenticityError<ProofErrorCode> {}

@@ -13,6 +13,8 @@ export interface Decision {
   readonly binding: Caller['binding'] | undefined
   /** `txn` of the transaction that the request came in, where it was verified. */
   readonly transaction?: string
+  /** `jti` of the access token that came with the request, where it was verified. */
+  readonly accessTokenId?: string
   /** The failed check, or undefined when allowed. */
   readonly code: string | undefined
   /** For the operator only. Undefined for a policy that threw: see `onError`. */
@@ -38,6 +40,7 @@ export function decisionOf(
     caller: caller?.id.toString(),
     binding: caller?.binding,
     ...(caller?.transaction === undefined ? {} : { transaction: caller.transaction.content.transactionId }),
+    ...(caller?.authorization === undefined ? {} : { accessTokenId: caller.authorization.id }),
     code: failure === undefined ? undefined : (errorCode(error) ?? 'ERR_INTERNAL'),
     reason:
       error instanceof WorkloadIdentityError ? [error.message, error.detail].filter(Boolean).join(': ') : undefined,

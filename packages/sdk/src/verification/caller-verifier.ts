@@ -8,6 +8,7 @@ import {
 } from '@countersign/protocol'
 import { type Decision, decisionOf, type Outcome } from '../audit/decision.ts'
 import type { Policy } from '../authorization/policy.ts'
+import { AccessTokenAuthorizer, type AccessTokenOptions } from '../exchange/access-token-authorizer.ts'
 import { type TransactionOptions, TransactionVerifier } from '../exchange/transaction-verifier.ts'
 import { ResponseSigner } from '../presentation/response-signer.ts'
 import { DEFAULT_MAX_SIGNED_BODY_BYTES } from '../presentation/signed-body.ts'
@@ -54,6 +55,8 @@ export interface VerifyCallerOptions {
   readonly replayMemory?: ReplayMemory
   /** How transaction tokens are taken. Without it they are not looked at, and no call is made in a transaction. */
   readonly transactions?: TransactionOptions
+  /** How access tokens are taken. Without it they are handed on as they came, not verified. */
+  readonly accessTokens?: AccessTokenOptions
   /** Told of every decision, once. A request whose decision it does not take is answered 500. */
   readonly onDecision?: (decision: Decision) => void
   /** Told of what a policy or `onDecision` threw; the caller is told nothing but 500. Default: a process warning. */
@@ -78,6 +81,7 @@ export class CallerVerifier {
   readonly #bindings: BindingPolicy
   readonly #authenticator: Authenticator
   readonly #transactions: TransactionVerifier | undefined
+  readonly #accessTokens: AccessTokenAuthorizer | undefined
   readonly #report: (error: unknown) => void
   readonly #acceptSignature: string
   readonly #maxSignedBodyBytes: number
@@ -90,6 +94,7 @@ export class CallerVerifier {
     this.#options = options
     this.#report = options.onError ?? warn
     this.#transactions = options.transactions && new TransactionVerifier(options.transactions, clockSkewSeconds)
+    this.#accessTokens = options.accessTokens && new AccessTokenAuthorizer(options.accessTokens, clockSkewSeconds)
     this.#bindings = new BindingPolicy(options.accept)
     this.#acceptSignature = formatAcceptSignature({ otherTokenFields })
     this.#maxSignedBodyBytes = options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES
@@ -159,6 +164,9 @@ export class CallerVerifier {
       this.#bindings.require(caller.binding, caller.id)
       if (this.#transactions !== undefined) {
         caller = { ...caller, transaction: await this.#transactions.verify(caller, now) }
+      }
+      if (this.#accessTokens !== undefined) {
+        caller = { ...caller, authorization: await this.#accessTokens.authorize(caller, now) }
       }
       const allowed = await this.#options.policy(caller, call)
       // Only `true` is a yes: a policy that forgets to answer denies.

@@ -1,4 +1,5 @@
 import type { JsonObject, WorkloadId } from '@countersign/protocol'
+import type { CallAuthorization } from '../exchange/call-authorization.ts'
 import type { ReceivedTransaction } from '../exchange/ongoing-transaction.ts'
 import type { Binding } from './binding.ts'
 
@@ -18,6 +19,8 @@ export interface Caller {
    * `bearer` it is the token that was verified.
    */
   readonly accessToken: string | undefined
+  /** The same, verified, where `accessTokens` of `verifyCaller` says how: for whom the call is, and who acted on the way. */
+  readonly authorization?: CallAuthorization | undefined
   /** A transaction token that came with the request. Not verified; bound as `accessToken` is. */
   readonly txnToken: string | undefined
   /** The same, verified, where `transactions` of `verifyCaller` says how. Never says who calls. */

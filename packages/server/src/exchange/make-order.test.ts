@@ -77,6 +77,68 @@ describe('makeOrder', () => {
     })
   })
 
+  describe('shows who acted in a transaction', () => {
+    const transaction = {
+      id: 'txn-1',
+      context: undefined,
+      requestContext: undefined,
+      requestingWorkloads: ['spiffe://example.org/entrance', 'spiffe://example.org/broker'],
+    }
+    const traded = { ...alice, issuer: 'self', transaction, actor: { subject: 'portal' } }
+    const asked = { subject: 'spiffe://example.org/entrance', previous: { subject: 'portal' } }
+    const question = { ...delegated, subject: traded }
+
+    it('outside of it, as actors before the one that acts now', () => {
+      const broker = { subject: 'spiffe://example.org/broker', previous: asked }
+      const grant = { profile: 'authorization-grant', maxActors: 8 }
+      expect(order(question, grant).actor).toEqual({ subject: gateway.subject, previous: broker })
+      expect(order(question, { ...grant, acting: 'impersonation' }).actor).toEqual(broker)
+    })
+
+    it('within it, as its requesting workloads alone', () => {
+      const replacement = { profile: 'transaction-token', maxActors: 8 }
+      expect(order(question, replacement).actor).toEqual({ subject: gateway.subject, previous: { subject: 'portal' } })
+    })
+
+    it('and refuses when there are too many of them', async () => {
+      await expectCode(() => order(question, { profile: 'authorization-grant' }), 'ERR_OAUTH_INVALID_REQUEST')
+    })
+  })
+
+  describe('takes a workload of another domain that brings its own grant', () => {
+    const partner = 'https://as.partner.example'
+    const shop = subjectWith({
+      issuer: 'partner.example',
+      issuerUrl: 'spiffe://partner.example',
+      subject: 'spiffe://partner.example/shop',
+    })
+    const grantBy = (subject: string) => ({
+      ...alice,
+      actor: { subject, issuer: partner, previous: { subject: 'spiffe://partner.example/gateway', issuer: partner } },
+    })
+
+    it('for the one actor that it is', () => {
+      expect(order(questionWith({ subject: grantBy(shop.subject), client: shop })).actor).toEqual({
+        subject: shop.subject,
+        previous: { subject: 'spiffe://partner.example/gateway', issuer: partner },
+      })
+    })
+
+    it('and leaves another one, or a name that is no identifier, where it was', () => {
+      const other = grantBy('spiffe://partner.example/other')
+      expect(order(questionWith({ subject: other, client: shop })).actor).toEqual({
+        subject: shop.subject,
+        previous: other.actor,
+      })
+      const pod = subjectWith({ issuer: 'cluster', issuerUrl: 'https://cluster.example', subject: 'pod' })
+      const named = grantBy('pod')
+      expect(order(questionWith({ subject: named, client: pod })).actor).toEqual({
+        subject: 'pod',
+        previous: named.actor,
+      })
+    })
+  })
+
   describe('names the subject', () => {
     it('as the rule does', () => {
       expect(order(delegated, { subject: 'spiffe://example.org/people' }).subject).toBe('spiffe://example.org/people')

@@ -2,6 +2,8 @@ import type { PublicJwk } from '@countersign/protocol'
 import { errorCode, IdentifierError, WorkloadId } from '@countersign/protocol'
 import {
   type Actor,
+  actorsOfTransaction,
+  type ExchangedSubject,
   OAuthError,
   prependActor,
   shrinkAudience,
@@ -14,6 +16,7 @@ import { OWN_ISSUER } from './own-token-keys.ts'
 import type { ExchangeQuestion } from './rules/decision.ts'
 import { isSameParty } from './rules/exchange-rule-set.ts'
 import type { ExchangeRule } from './rules/rule-schema.ts'
+import { TRANSACTION_TOKEN } from './rules/transaction-rule.ts'
 
 export interface OrderSurroundings {
   readonly now: number
@@ -73,13 +76,23 @@ function requireNoForeignIdentifier({ subject }: ExchangeQuestion): string {
 /** Who acts is added to those who acted before; these stay, also where the rule hides the last one. */
 function chainOf({ subject, client, actor }: ExchangeQuestion, { to }: ExchangeRule): Actor | undefined {
   const acting = actor ?? client
-  if (acting === undefined || to.acting === 'impersonation' || isSameParty(acting, subject)) return subject.actor
   try {
-    return prependActor({ subject: acting.localSubject }, subject.actor, to.maxActors)
+    const before = to.profile === TRANSACTION_TOKEN ? subject.actor : actorsOfTransaction(subject, to.maxActors)
+    if (acting === undefined || to.acting === 'impersonation' || isSameParty(acting, subject)) return before
+    return prependActor({ subject: acting.localSubject }, withoutTwin(before, acting), to.maxActors)
   } catch (cause) {
     if (errorCode(cause) !== 'ERR_CREDENTIAL_ACTOR') throw cause
     throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'chain of actors is too long', { cause })
   }
+}
+
+/**
+ * Who acts now may be the one that another domain's server names as last actor: that comes with its grant by itself. It is one
+ * actor, and stands there as it was authenticated here. Only the identifier of a workload means the same to both servers.
+ */
+function withoutTwin(before: Actor | undefined, acting: ExchangedSubject): Actor | undefined {
+  const isWorkload = acting.issuerUrl === `spiffe://${acting.issuer}`
+  return isWorkload && before?.issuer !== undefined && before.subject === acting.subject ? before.previous : before
 }
 
 function pickClaims({ subject }: ExchangeQuestion, names: readonly string[]) {

@@ -10,7 +10,7 @@ import {
   WitVerifier,
   WptVerifier,
 } from '@countersign/protocol'
-import { DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
+import { DpopNonces, DpopProofVerifier, OAuthError } from '@countersign/protocol/exchange'
 import { CryptoPool, nodeCrypto } from '@countersign/protocol/keys-node'
 import { RefusalLimit } from '../audit/refusal-limit.ts'
 import { parseAddressRange } from '../federation/address-range.ts'
@@ -26,7 +26,6 @@ import { PrivateKeyJwt } from './client-authentication/private-key-jwt.ts'
 import { SpiffeJwt } from './client-authentication/spiffe-jwt.ts'
 import { SpiffeX509 } from './client-authentication/spiffe-x509.ts'
 import { WitProof } from './client-authentication/wit-proof.ts'
-import { DpopNonces } from './dpop-nonces.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { ClientCredentials } from './grants/client-credentials.ts'
 import { JwtBearer } from './grants/jwt-bearer.ts'
@@ -36,17 +35,13 @@ import { ConfiguredIssuer } from './issuers/configured-issuer.ts'
 import { Issuers, validateIssuers } from './issuers/issuers.ts'
 import { openKeySource } from './issuers/key-source.ts'
 import { OwnAccessTokens } from './own-access-tokens.ts'
-import { OWN_ISSUER, OwnTokenKeys } from './own-token-keys.ts'
+import { OwnTokenKeys } from './own-token-keys.ts'
 import { proveRequest } from './prove-request.ts'
-import {
-  REGISTERED_CLIENT_PROFILE,
-  REGISTERED_CLIENTS,
-  RegisteredClients,
-  validateClients,
-} from './registered-clients.ts'
+import { RegisteredClients, validateClients } from './registered-clients.ts'
 import { revoke } from './revocation.ts'
 import { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
 import { explainExchange } from './rules/explain-exchange.ts'
+import { createVocabulary } from './rules/rule-vocabulary.ts'
 import { TokenEndpoint } from './token-endpoint.ts'
 import { TokenProfiles } from './token-profiles.ts'
 import type { TokenRequest } from './token-request.ts'
@@ -109,10 +104,10 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   )
   const bundleTrust = new BundleTrust({ store, bundles, crypto, log })
   const profiles = new TokenProfiles(parts.profiles)
-  const rules = await readRules(parts, issuers, profiles)
+  const rules = await readRules(parts)
   const keys = new OwnTokenKeys(urls.issuer, parts.authorities, crypto)
   const revoked = new RevokedTokenStore(store)
-  const nonces = config.dpopNonce ? new DpopNonces() : undefined
+  const nonces = config.dpopNonce ? new DpopNonces(nodeCrypto) : undefined
   const host = new TokenServiceHost({
     urls,
     trustDomain,
@@ -196,8 +191,13 @@ function openIssuer(
   crypto: CryptoBackend,
 ): ConfiguredIssuer {
   for (const profile of config.profiles) {
-    if (parts.profiles.get(profile)?.in === undefined) {
+    const half = parts.profiles.get(profile)?.in
+    if (half === undefined) {
       throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": no profile takes "${profile}"`)
+    }
+    if (!half.vouchers.includes('issuer')) {
+      const reason = `by "${profile}" trust domains vouch, or this service, and no configured issuer`
+      throw new ExchangeError('ERR_EXCHANGE_ISSUER', `issuer "${config.name}": ${reason}`)
     }
   }
   if (config.allowedAddresses?.some((range) => parseAddressRange(range) === undefined)) {
@@ -208,21 +208,10 @@ function openIssuer(
   return new ConfiguredIssuer(config, { source, crypto, clock: parts.clock, log: parts.log })
 }
 
-async function readRules(parts: TokenServiceParts, issuers: Issuers, profiles: TokenProfiles) {
-  const { config, urls, trustDomain, log } = parts
+async function readRules({ config, urls, trustDomain, profiles, log }: TokenServiceParts) {
   const document = await loadConfigFile(config.rulesFile)
-  const rules = ExchangeRuleSet.parse(document, {
-    ownAudience: urls.issuer,
-    inProfiles: new Set([...profiles.inNames, REGISTERED_CLIENT_PROFILE]),
-    outProfiles: profiles.outNames,
-    // Trust domains come and go with federation; a rule may be written before.
-    isIssuer: (name) =>
-      name === OWN_ISSUER ||
-      name === REGISTERED_CLIENTS ||
-      name === trustDomain ||
-      name.includes('.') ||
-      issuers.has(name),
-  })
+  const vocabulary = createVocabulary({ ownAudience: urls.issuer, trustDomain, profiles, issuers: config.issuers })
+  const rules = ExchangeRuleSet.parse(document, vocabulary)
   if (rules.size === 0) log.warn({ rulesFile: config.rulesFile }, 'there are no exchange rules: nothing will be issued')
   return rules
 }

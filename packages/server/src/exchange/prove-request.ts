@@ -11,11 +11,11 @@ import {
 import {
   type Confirmation,
   certificateThumbprint,
+  type DpopNonces,
   type DpopProofVerifier,
   OAuthError,
 } from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
-import type { DpopNonces } from './dpop-nonces.ts'
 import { singleField, WIT_FIELD } from './header-field.ts'
 import type { RequestProofs } from './request-proofs.ts'
 import type { TokenRequest } from './token-request.ts'

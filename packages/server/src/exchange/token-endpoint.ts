@@ -89,7 +89,7 @@ export class TokenEndpoint {
   async #issue(name: string, order: TokenOrder): Promise<IssuedToken> {
     const { profiles, host } = this.#parts
     const half = profiles.requireOut(name)
-    if (half.needsKey && order.confirmationKey === undefined) {
+    if (half.binding === 'always' && order.confirmationKey === undefined) {
       throw new OAuthError('ERR_OAUTH_INVALID_DPOP_PROOF', 'a token of this type needs a key: send a DPoP proof by it')
     }
     const issued = await half.issue(order, host)
@@ -99,6 +99,8 @@ export class TokenEndpoint {
   }
 
   #reportIssued(question: ExchangeQuestion, order: TokenOrder, issued: IssuedToken, rule: string): void {
+    // Also of what leaves the transaction, so that the way across domains is found by its name.
+    const transactionId = issued.transactionId ?? order.transaction?.id
     this.#parts.audit.tokenIssued({
       grant: question.grant,
       rule,
@@ -111,7 +113,7 @@ export class TokenEndpoint {
       audience: order.audience,
       scopes: order.scopes,
       tokenId: issued.id,
-      ...(issued.transactionId === undefined ? {} : { transactionId: issued.transactionId }),
+      ...(transactionId === undefined ? {} : { transactionId }),
       expiresAt: issued.expiresAt,
     })
   }

@@ -18,14 +18,6 @@ export class TokenProfiles {
     this.#profiles = profiles
   }
 
-  get inNames(): ReadonlySet<string> {
-    return new Set([...this.#profiles].flatMap(([name, profile]) => (profile.in === undefined ? [] : [name])))
-  }
-
-  get outNames(): ReadonlySet<string> {
-    return new Set([...this.#profiles].flatMap(([name, profile]) => (profile.out === undefined ? [] : [name])))
-  }
-
   /**
    * Verifies a token that a request brought, by the one profile that knows it.
    *

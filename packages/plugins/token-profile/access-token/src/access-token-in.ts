@@ -18,6 +18,8 @@ type AccessTokenSource = TrustedIssuer & Pick<IssuerSettings, 'subjectPrefix' | 
 export class AccessTokenIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.accessToken, TOKEN_TYPES.jwt]
   readonly roles = ['subject', 'actor'] as const
+  readonly vouchers = ['issuer', 'self'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, AccessTokenVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {

@@ -5,7 +5,7 @@ import { AccessTokenIssuer, type IssuedToken, TOKEN_TYPES, type TokenOrder } fro
 /** Gives JWT access tokens out. @see RFC 9068 section 2 */
 export class AccessTokenOut implements TokenProfileOut {
   readonly tokenTypes = [TOKEN_TYPES.accessToken]
-  readonly needsKey = false
+  readonly binding = 'optional'
   readonly #issuers = new WeakMap<SigningKey, AccessTokenIssuer>()
 
   async issue(order: TokenOrder, host: TokenProfileHost): Promise<IssuedToken> {

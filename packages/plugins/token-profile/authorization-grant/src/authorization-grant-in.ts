@@ -22,6 +22,8 @@ const PROFILE = 'authorization-grant'
 export class AuthorizationGrantIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.jwt]
   readonly roles = ['grant'] as const
+  readonly vouchers = ['issuer'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, ChainingGrantVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {

@@ -16,7 +16,7 @@ import {
  */
 export class AuthorizationGrantOut implements TokenProfileOut {
   readonly tokenTypes = [TOKEN_TYPES.jwt]
-  readonly needsKey = false
+  readonly binding = 'optional'
   readonly #issuers = new WeakMap<SigningKey, ChainingGrantIssuer>()
 
   async issue(order: TokenOrder, host: TokenProfileHost): Promise<IssuedToken> {

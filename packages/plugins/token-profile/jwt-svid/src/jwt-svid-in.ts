@@ -24,6 +24,8 @@ const PLAIN_TYPES: readonly unknown[] = [undefined, 'JWT', 'JOSE']
 export class JwtSvidIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.jwtSvid, TOKEN_TYPES.jwt]
   readonly roles = ['client', 'subject', 'actor'] as const
+  readonly vouchers = ['trust-domain'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, JwtSvidVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {

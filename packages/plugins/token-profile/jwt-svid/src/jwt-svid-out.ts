@@ -10,7 +10,7 @@ import {
 /** Gives JWT-SVIDs out, signed by the trust domain's own authority. @see JWT-SVID section 3 */
 export class JwtSvidOut implements TokenProfileOut {
   readonly tokenTypes = [TOKEN_TYPES.jwtSvid]
-  readonly needsKey = false
+  readonly binding = 'never'
 
   async issue(order: TokenOrder, host: TokenProfileHost): Promise<IssuedToken> {
     const id = requireSvidOrder(order, host.trustDomain)

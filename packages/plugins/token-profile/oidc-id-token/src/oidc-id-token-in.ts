@@ -21,6 +21,8 @@ const OTHER_SUBJECT = /^(?:spiffe:\/\/|system:serviceaccount:)/
 export class OidcIdTokenIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.idToken]
   readonly roles = ['subject', 'actor'] as const
+  readonly vouchers = ['issuer'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, IdTokenVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {

@@ -38,6 +38,8 @@ type KubernetesIssuer = TrustedIssuer & IssuerSettings
 export class ServiceAccountIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.jwt]
   readonly roles = ['client', 'subject', 'actor'] as const
+  readonly vouchers = ['issuer'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, Verifiers>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {

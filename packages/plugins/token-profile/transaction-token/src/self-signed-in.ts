@@ -30,6 +30,8 @@ const TIMES = {
 export class SelfSignedIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.selfSigned]
   readonly roles = ['subject'] as const
+  readonly vouchers = ['trust-domain'] as const
+  readonly isBound = true
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {
     if (jws === undefined) return false

@@ -1,5 +1,5 @@
 import type { PresentedToken, TokenProfileHost, TokenProfileIn } from '@countersign/plugin-kit'
-import { type CompactJws, CredentialError, isType, TxnTokenVerifier } from '@countersign/protocol'
+import { type CompactJws, CredentialError, isType, type JsonObject, TxnTokenVerifier } from '@countersign/protocol'
 import {
   type ExchangedSubject,
   JWT_TYPES,
@@ -19,6 +19,8 @@ const PROFILE = 'transaction-token'
 export class TransactionTokenIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.txnToken]
   readonly roles = ['subject'] as const
+  readonly vouchers = ['self'] as const
+  readonly isBound = false
   readonly #verifiers = new WeakMap<TokenProfileHost, TxnTokenVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {
@@ -38,7 +40,7 @@ export class TransactionTokenIn implements TokenProfileIn {
       issuerUrl: self.url,
       subject: verified.subject,
       localSubject: verified.subject,
-      claims: { req_wl: requestingWorkloads },
+      claims: { ...claimsOfContext(verified.transactionContext), req_wl: requestingWorkloads },
       scopes: verified.scopes,
       audience: [trustDomain],
       expiresAt: verified.expiresAt,
@@ -73,4 +75,17 @@ export class TransactionTokenIn implements TokenProfileIn {
     this.#verifiers.set(host, verifier)
     return verifier
   }
+}
+
+/**
+ * Members of `tctx` that are texts or lists of texts, for rules to ask for and to hand on: each is there because a rule of this
+ * service let it in, and has not changed since. What the circumstances of the request were (`rctx`) decides nothing.
+ */
+function claimsOfContext(context: JsonObject | undefined): Readonly<Record<string, string | readonly string[]>> {
+  const isText = (value: unknown): value is string => typeof value === 'string'
+  const isTexts = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
+  const members = Object.entries(context ?? {}).filter(
+    (member): member is [string, string | readonly string[]] => isText(member[1]) || isTexts(member[1]),
+  )
+  return Object.fromEntries(members)
 }

@@ -19,7 +19,7 @@ import {
  */
 export class TransactionTokenOut implements TokenProfileOut {
   readonly tokenTypes = [TOKEN_TYPES.txnToken]
-  readonly needsKey = false
+  readonly binding = 'never'
   readonly #issuers = new WeakMap<SigningKey, TxnTokenIssuer>()
 
   async issue(order: TokenOrder, host: TokenProfileHost): Promise<IssuedToken> {

@@ -204,6 +204,22 @@ describe('transaction-token', () => {
     await expectCode(out.issue(order, host), 'ERR_OAUTH_INVALID_SCOPE')
   })
 
+  it('tells rules its details that are texts, and never a chain that a detail claims', async () => {
+    const host = createHost()
+    const details = {
+      action: 'BUY',
+      amount: 7,
+      nested: { a: 'b' },
+      tags: ['x', 'y'],
+      mixed: ['x', 1],
+      req_wl: 'spiffe://x',
+    }
+    const request = { details, context: { req_ip: '192.0.2.1' } }
+    const { token } = await out.issue({ ...ORDER, transactionRequest: request }, host)
+    const { claims } = await half.verify(present(token), host)
+    expect(claims).toEqual({ action: 'BUY', tags: ['x', 'y'], req_wl: [GATEWAY] })
+  })
+
   it.each<[string, Record<string, unknown>, string]>([
     ['of another trust domain', { aud: 'other.example' }, 'ERR_CREDENTIAL_AUDIENCE'],
     ['of another service', { iss: 'https://tts.example' }, 'ERR_CREDENTIAL_ISSUER'],

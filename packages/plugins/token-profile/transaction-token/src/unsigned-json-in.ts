@@ -17,6 +17,8 @@ const LIFETIME_SECONDS = 300
 export class UnsignedJsonIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.unsignedJson]
   readonly roles = ['subject'] as const
+  readonly vouchers = ['trust-domain'] as const
+  readonly isBound = false
 
   recognises(token: string): boolean {
     try {

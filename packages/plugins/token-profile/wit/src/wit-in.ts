@@ -13,6 +13,8 @@ const PROFILE = 'wit'
 export class WitIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.wit]
   readonly roles = ['client', 'subject', 'actor'] as const
+  readonly vouchers = ['trust-domain'] as const
+  readonly isBound = true
   readonly #verifiers = new WeakMap<TokenProfileHost, WitVerifier>()
 
   recognises(_token: string, jws: CompactJws | undefined): boolean {

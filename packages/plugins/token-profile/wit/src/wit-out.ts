@@ -11,7 +11,7 @@ import {
 /** Gives WITs out, signed by the trust domain's own authority and bound to the key that the request proved. */
 export class WitOut implements TokenProfileOut {
   readonly tokenTypes = [TOKEN_TYPES.wit]
-  readonly needsKey = true
+  readonly binding = 'always'
 
   async issue(order: TokenOrder, host: TokenProfileHost): Promise<IssuedToken> {
     const id = requireSvidOrder(order, host.trustDomain)

@@ -14,6 +14,8 @@ const BEGIN = '-----BEGIN CERTIFICATE-----'
 export class X509SvidIn implements TokenProfileIn {
   readonly tokenTypes = [TOKEN_TYPES.x509Svid]
   readonly roles = ['client', 'subject', 'actor'] as const
+  readonly vouchers = ['trust-domain'] as const
+  readonly isBound = true
 
   recognises(token: string): boolean {
     return token.startsWith(BEGIN)

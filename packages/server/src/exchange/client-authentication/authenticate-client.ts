@@ -1,4 +1,5 @@
 import { OAuthError } from '@countersign/protocol/exchange'
+import { singleField } from '../header-field.ts'
 import type { RequestProofs } from '../request-proofs.ts'
 import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
 import type { ClientAuthenticationMethod } from './client-authentication-method.ts'
@@ -20,14 +21,21 @@ export async function authenticateClient(
     throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'there are no client secrets here')
   }
   const [used, second] = methods.filter((method) => method.isUsed(request))
-  if (second !== undefined) {
-    throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'request uses more than one method of client authentication')
-  }
+  // Passed over, a password would be sent on and on, and whoever tried to prove something would count as nobody.
+  const hasAuthorization = singleField(request, 'authorization', 'ERR_OAUTH_INVALID_CLIENT') !== undefined
+  const hasAssertion = ['client_assertion', 'client_assertion_type'].some((name) => parameters.get(name) !== undefined)
   if (used === undefined) {
-    if (parameters.get('client_assertion') !== undefined || parameters.get('client_assertion_type') !== undefined) {
+    if (hasAuthorization) {
+      throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', "no client authenticates by the field 'Authorization' here")
+    }
+    if (hasAssertion) {
       throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client assertion is of a type that is not taken here')
     }
     return undefined
+  }
+  const isUnread = hasAssertion && used.readsAssertion !== true
+  if (second !== undefined || hasAuthorization || isUnread) {
+    throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'request uses more than one method of client authentication')
   }
   const client = await used.authenticate(request, proofs)
   const claimed = parameters.get('client_id')

@@ -5,6 +5,8 @@ import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
 export interface ClientAuthenticationMethod {
   /** As in `token_endpoint_auth_methods_supported`. */
   readonly name: string
+  /** Whether it reads `client_assertion`. Beside any other method an assertion is a second one, even of no type known here. */
+  readonly readsAssertion?: true
   /** Whether a request uses it, by its shape alone. A request that uses two is refused before either is looked at. */
   isUsed(request: TokenRequest): boolean
   /**

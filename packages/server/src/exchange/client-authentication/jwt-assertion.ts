@@ -24,6 +24,7 @@ export interface JwtAssertionOptions {
  */
 export class JwtAssertion implements ClientAuthenticationMethod {
   readonly name = JWT_ASSERTION_METHOD
+  readonly readsAssertion = true
   readonly #options: JwtAssertionOptions
 
   constructor(options: JwtAssertionOptions) {

@@ -21,6 +21,7 @@ export interface PrivateKeyJwtOptions {
  */
 export class PrivateKeyJwt implements ClientAuthenticationMethod {
   readonly name = 'private_key_jwt'
+  readonly readsAssertion = true
   readonly #options: PrivateKeyJwtOptions
   readonly #verifier: PrivateKeyJwtVerifier
 

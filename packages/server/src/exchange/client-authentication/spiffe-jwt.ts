@@ -15,6 +15,7 @@ export interface SpiffeJwtOptions {
 /** A JWT-SVID as client assertion. @see draft-ietf-oauth-spiffe-client-auth */
 export class SpiffeJwt implements ClientAuthenticationMethod {
   readonly name = 'spiffe_jwt'
+  readonly readsAssertion = true
   readonly #options: SpiffeJwtOptions
 
   constructor(options: SpiffeJwtOptions) {

@@ -1,16 +1,40 @@
+import type { TokenRole } from '@countersign/plugin-kit'
 import { expectCode } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { questionWith, subjectWith } from '../../test-support/exchange-question.ts'
 import type { ExchangeQuestion } from './decision.ts'
 import { ExchangeRuleSet } from './exchange-rule-set.ts'
+import type { RuleVocabulary } from './rule-vocabulary.ts'
 
-const VOCABULARY = {
+const half = (roles: readonly TokenRole[], isBound = false) => ({ roles, isBound })
+const VOCABULARY: RuleVocabulary = {
   ownAudience: 'https://as.example.org',
-  inProfiles: new Set(['service-account', 'wit', 'access-token']),
-  outProfiles: new Set(['access-token', 'wit']),
-  isIssuer: (name: string) => ['cluster', 'login', 'self', 'example.org'].includes(name),
+  trustDomain: 'example.org',
+  inProfiles: new Map([
+    ['service-account', half(['client', 'subject', 'actor'])],
+    ['wit', half(['client', 'subject', 'actor'], true)],
+    ['access-token', half(['subject', 'actor'])],
+    ['authorization-grant', half(['grant'])],
+  ]),
+  outProfiles: new Map([
+    ['access-token', { binding: 'optional' }],
+    ['authorization-grant', { binding: 'optional' }],
+    ['wit', { binding: 'always' }],
+    ['transaction-token', { binding: 'never' }],
+    ['jwt-svid', { binding: 'never' }],
+  ]),
+  isIssuer: (name) => ['cluster', 'login', 'self', 'example.org', 'partner'].includes(name),
+  vouches: (issuer, profile) =>
+    ({
+      cluster: ['service-account'],
+      login: ['access-token', 'service-account'],
+      self: ['access-token'],
+      'example.org': ['wit'],
+      partner: ['authorization-grant'],
+    })[issuer]?.includes(profile) === true,
 }
 const SUBJECT = { profile: 'access-token', issuer: 'login', anySubject: true }
+const GRANT = { profile: 'authorization-grant', issuer: 'partner', anySubject: true }
 const CLIENT = { profile: 'wit', issuer: 'example.org', subject: ['spiffe://example.org/gateway'] }
 const TO = { profile: 'access-token', audience: ['https://orders.example'], scopes: ['orders.read'] }
 const RULE = { name: 'gateway', grant: 'token-exchange', subject: SUBJECT, client: CLIENT, to: TO }
@@ -36,6 +60,7 @@ describe('ExchangeRuleSet', () => {
     const rules = parse({ ...RULE, name: 'other', to: { ...TO, audience: ['https://x.example'] } }, RULE, {
       ...RULE,
       name: 'last',
+      client: { profile: 'wit', issuer: 'example.org', below: 'spiffe://example.org' },
     })
     expect(rules.decide(ask())).toMatchObject({ rule: { name: 'gateway' } })
   })
@@ -140,10 +165,10 @@ describe('ExchangeRuleSet', () => {
   })
 
   it('explains every rule, in order', () => {
-    const other = { ...RULE, name: 'other', grant: 'jwt-bearer', client: undefined }
-    const rules = parse(JSON.parse(JSON.stringify(other)), RULE)
+    const other = { ...RULE, name: 'other', grant: 'jwt-bearer', subject: GRANT, client: 'none' }
+    const rules = parse(other, RULE)
     expect(rules.explain(ask())).toEqual([
-      { rule: 'other', failed: ['grant', 'client'] },
+      { rule: 'other', failed: ['grant', 'subject.profile', 'subject.issuer', 'client'] },
       { rule: 'gateway', failed: [] },
     ])
   })
@@ -159,7 +184,8 @@ describe('ExchangeRuleSet', () => {
     ['a prefix that is no identifier', { ...RULE, client: { ...CLIENT, subject: undefined, below: '/a' } }],
     ['a client of client_credentials', { ...RULE, grant: 'client_credentials' }],
     ['nobody as client of token-exchange', { ...RULE, client: 'none' }],
-    ['an actor of jwt-bearer', { ...RULE, grant: 'jwt-bearer', actor: CLIENT }],
+    ['a claim that has a meaning already', { ...RULE, to: { ...TO, claims: ['team', 'req_wl'] } }],
+    ['an actor of jwt-bearer', { ...RULE, grant: 'jwt-bearer', subject: GRANT, actor: CLIENT }],
     ['a lifetime of nothing', { ...RULE, to: { ...TO, ttl: 0 } }],
   ])('refuses a rule with %s', async (_, rule) => {
     const error = await expectCode(() => parse(JSON.parse(JSON.stringify(rule))), 'ERR_EXCHANGE_RULES')

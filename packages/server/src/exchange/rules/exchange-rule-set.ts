@@ -7,28 +7,13 @@ import {
   shrinkScopes,
 } from '@countersign/protocol/exchange'
 import { ExchangeError } from '../exchange-error.ts'
+import { type CompiledRule, compileResourceServer, compileRule } from './compile-rule.ts'
 import type { Decision, ExchangeQuestion, RuleFinding } from './decision.ts'
-import { PartyMatcher } from './party-matcher.ts'
-import { type ExchangeRule, ExchangeRules } from './rule-schema.ts'
-import { transactionFailures, transactionProblem } from './transaction-rule.ts'
-
-/** What there is for rules to name. */
-export interface RuleVocabulary {
-  /** The service's issuer identifier. */
-  readonly ownAudience: string
-  /** Profiles that take tokens, and those that give them. */
-  readonly inProfiles: ReadonlySet<string>
-  readonly outProfiles: ReadonlySet<string>
-  /** Whether it is the name of a configured issuer, or a trust domain. */
-  readonly isIssuer: (name: string) => boolean
-}
-
-interface CompiledRule {
-  readonly rule: ExchangeRule
-  readonly subject: PartyMatcher
-  readonly client: PartyMatcher | 'subject' | 'none'
-  readonly actor: PartyMatcher | 'none'
-}
+import type { PartyMatcher } from './party-matcher.ts'
+import { ExchangeRules } from './rule-schema.ts'
+import type { RuleVocabulary } from './rule-vocabulary.ts'
+import { rejectShadowedRules } from './shadowed-rules.ts'
+import { transactionFailures } from './transaction-rule.ts'
 
 interface CompiledResourceServer {
   readonly client: PartyMatcher
@@ -59,16 +44,15 @@ export class ExchangeRuleSet {
   static parse(document: unknown, vocabulary: RuleVocabulary): ExchangeRuleSet {
     const { rules, resourceServers } = readDocument(document)
     const names = new Set<string>()
+    const compiled = rules.map((rule) => {
+      if (names.has(rule.name)) throw new ExchangeError('ERR_EXCHANGE_RULES', `two rules are named "${rule.name}"`)
+      names.add(rule.name)
+      return compileRule(rule, vocabulary)
+    })
+    rejectShadowedRules(rules)
     return new ExchangeRuleSet(
-      rules.map((rule) => {
-        if (names.has(rule.name)) throw new ExchangeError('ERR_EXCHANGE_RULES', `two rules are named "${rule.name}"`)
-        names.add(rule.name)
-        return compile(rule, vocabulary)
-      }),
-      resourceServers.map(({ client, audience }) => ({
-        client: compileParty(client, vocabulary, (reason) => refused('resourceServers', reason)),
-        audience,
-      })),
+      compiled,
+      resourceServers.map(({ client, audience }) => ({ client: compileResourceServer(client, vocabulary), audience })),
     )
   }
 
@@ -112,46 +96,6 @@ function readDocument(document: unknown): ExchangeRules {
     if (!(cause instanceof ConfigError)) throw cause
     const detail = cause.detail === undefined ? {} : { detail: cause.detail }
     throw new ExchangeError('ERR_EXCHANGE_RULES', `exchange rules: ${cause.message}`, { cause, ...detail })
-  }
-}
-
-function refused(where: string, reason: string, cause?: unknown): ExchangeError {
-  return new ExchangeError('ERR_EXCHANGE_RULES', `${where}: ${reason}`, cause === undefined ? {} : { cause })
-}
-
-function compileParty(
-  party: ExchangeRule['subject'],
-  vocabulary: RuleVocabulary,
-  refuse: (reason: string, cause?: unknown) => ExchangeError,
-): PartyMatcher {
-  if (!vocabulary.inProfiles.has(party.profile)) throw refuse(`no profile takes "${party.profile}"`)
-  if (!vocabulary.isIssuer(party.issuer)) throw refuse(`no issuer is named "${party.issuer}"`)
-  try {
-    return new PartyMatcher(party, vocabulary.ownAudience)
-  } catch (error) {
-    if (error instanceof ExchangeError) throw refuse(error.message, error)
-    throw error
-  }
-}
-
-function compile(rule: ExchangeRule, vocabulary: RuleVocabulary): CompiledRule {
-  const refuse = (reason: string, cause?: unknown) => refused(`rule "${rule.name}"`, reason, cause)
-  const parse = (member: string, party: ExchangeRule['subject']) =>
-    compileParty(party, vocabulary, (reason, cause) => refuse(`${member}: ${reason}`, cause))
-  const { client = 'subject', actor = 'none', grant } = rule
-  if (!vocabulary.outProfiles.has(rule.to.profile)) throw refuse(`to: no profile gives "${rule.to.profile}"`)
-  if (grant === 'client_credentials' && rule.client !== undefined && rule.client !== 'subject') {
-    throw refuse('client: of client_credentials it is always the subject')
-  }
-  const problem = transactionProblem(rule)
-  if (problem !== undefined) throw refuse(problem)
-  if (grant !== 'token-exchange' && rule.actor !== undefined) throw refuse('actor: only token-exchange has one')
-  if (grant === 'token-exchange' && client === 'none') throw refuse('client: token-exchange needs one')
-  return {
-    rule,
-    subject: parse('subject', rule.subject),
-    client: typeof client === 'string' ? client : parse('client', client),
-    actor: typeof actor === 'string' ? actor : parse('actor', actor),
   }
 }
 

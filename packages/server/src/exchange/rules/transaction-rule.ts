@@ -2,7 +2,8 @@ import type { JsonObject } from '@countersign/protocol'
 import type { TransactionRequest } from '@countersign/protocol/exchange'
 import type { ExchangeRule, RuleTarget } from './rule-schema.ts'
 
-const TRANSACTION_TOKEN = 'transaction-token'
+/** The profile of Transaction Tokens. */
+export const TRANSACTION_TOKEN = 'transaction-token'
 /** Profiles of what nobody vouches for but the workload that asks. */
 const OWN_WORD = new Set(['self-signed', 'unsigned-json'])
 
@@ -12,7 +13,7 @@ const OWN_WORD = new Set(['self-signed', 'unsigned-json'])
  * @returns `undefined` for one that can be meant
  * @see draft-ietf-oauth-transaction-tokens, "Transaction Tokens Are Not OAuth 2.0 Access Tokens"
  */
-export function transactionProblem({ subject, to }: ExchangeRule): string | undefined {
+export function transactionProblem({ subject, to }: ExchangeRule, trustDomain: string): string | undefined {
   const isTransaction = to.profile === TRANSACTION_TOKEN
   if (OWN_WORD.has(subject.profile) && !isTransaction) {
     return 'to: what a workload says of a subject by itself begins a transaction, and is good for nothing else'
@@ -22,6 +23,9 @@ export function transactionProblem({ subject, to }: ExchangeRule): string | unde
   }
   if (!isTransaction && (to.details !== undefined || to.context !== undefined)) {
     return 'to: only a transaction token has details and context'
+  }
+  if (isTransaction && !to.audience.includes(trustDomain)) {
+    return `to.audience: a transaction token is for "${trustDomain}" alone`
   }
   return undefined
 }

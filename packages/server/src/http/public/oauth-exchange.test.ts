@@ -70,7 +70,14 @@ const RULES = [
     name: 'pod-to-agent',
     grant: 'token-exchange',
     subject: { profile: 'service-account', issuer: 'cluster', subject: [WORKLOAD] },
-    to: { profile: 'jwt-svid', audience: [OTHER], subject: 'spiffe://example.org/countersign/agent/x' },
+    to: { profile: 'access-token', audience: [ISSUER], subject: 'spiffe://example.org/countersign/agent/x' },
+  },
+  {
+    name: 'agent-to-svid',
+    grant: 'token-exchange',
+    subject: { profile: 'access-token', issuer: 'self', anySubject: true },
+    client: { profile: 'service-account', issuer: 'cluster', subject: [WORKLOAD] },
+    to: { profile: 'jwt-svid', audience: [OTHER], acting: 'impersonation' },
   },
 ]
 
@@ -340,8 +347,15 @@ describe('token exchange', () => {
   it("gives out none of the system's own identities, whatever a rule says", async () => {
     const test = await start()
     const token = test.serviceAccountToken()
-    const form = { ...exchangeForm(token, TYPE.jwt), ...assertionForm(token), requested_token_type: TYPE.jwtSvid }
-    expect(oauthError(await test.post(form))).toBe('400 invalid_request')
+    const first = await test.post({ ...exchangeForm(token, TYPE.jwt), ...assertionForm(token) })
+    const form = {
+      ...exchangeForm(first.body.access_token),
+      ...assertionForm(token),
+      requested_token_type: TYPE.jwtSvid,
+    }
+    const reply = await test.post(form)
+    expect(oauthError(reply)).toBe('400 invalid_request')
+    expect(reply.body.error_description).toContain('not given out')
   })
 })
 
