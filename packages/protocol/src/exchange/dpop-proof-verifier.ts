@@ -50,6 +50,19 @@ export interface VerifiedDpopProof {
   readonly id: string
 }
 
+/** A proof that holds, and is not used up yet. */
+export interface UnusedDpopProof extends VerifiedDpopProof {
+  /**
+   * Uses it up. Nothing may be given for it before this has succeeded: until then others may be about to use it too.
+   *
+   * @param now when this is, in seconds since the Unix epoch. By an earlier time, a memory that has let go of what is over
+   *   would take the proof for a new one.
+   * @throws ProofError `ERR_PROOF_EXPIRED`, `ERR_PROOF_REPLAYED`; `ERR_PROOF_REPLAY_MEMORY_FULL`,
+   *   `ERR_PROOF_REPLAY_MEMORY_AWAY` when it cannot be told
+   */
+  use(now: number): Eventual<void>
+}
+
 /**
  * Verifies DPoP proofs: that the sender of this request holds a key, now, once.
  *
@@ -70,8 +83,24 @@ export class DpopProofVerifier {
     this.#keys = new ConfirmationKeys(options.crypto)
   }
 
-  /** @throws ProofError `ERR_PROOF_*`; `ERR_PROOF_NONCE` is answered with a nonce */
+  /**
+   * Verifies a proof and uses it up. For whoever knows by then who sent it, as by an access token that is bound to its key.
+   *
+   * @throws ProofError `ERR_PROOF_*`; `ERR_PROOF_NONCE` is answered with a nonce
+   */
   verify(proof: string, context: DpopContext): Eventual<VerifiedDpopProof> {
+    return whenReady(this.verifyWithoutUse(proof, context), ({ use, ...verified }) =>
+      whenReady(use(context.now), () => verified),
+    )
+  }
+
+  /**
+   * Verifies all but that a proof was not used before, and leaves the replay memory alone: anybody can make keys and proofs,
+   * and would fill it for all. To be followed by `use`, once it is known from whom the request is.
+   *
+   * @throws ProofError `ERR_PROOF_*`; `ERR_PROOF_NONCE` is answered with a nonce
+   */
+  verifyWithoutUse(proof: string, context: DpopContext): Eventual<UnusedDpopProof> {
     const { crypto } = this.#options
     const jws = decodeProof(proof, crypto.codec)
     const { jwk, alg } = this.#requireHeader(jws.header)
@@ -85,14 +114,13 @@ export class DpopProofVerifier {
         const id = requireProofId(claims)
         requireNonce(claims, context)
         return whenReady(jwkThumbprint(jwk, crypto), (thumbprint) =>
-          whenReady(this.#requireTokenHash(claims, context, thumbprint), () =>
-            whenReady(this.#useOnce(id, thumbprint, times, context.now), () => ({
-              thumbprint,
-              // With the algorithm that it was used with: a credential that confirms it must name one.
-              jwk: { ...jwk, alg },
-              id,
-            })),
-          ),
+          whenReady(this.#requireTokenHash(claims, context, thumbprint), () => ({
+            thumbprint,
+            // With the algorithm that it was used with: a credential that confirms it must name one.
+            jwk: { ...jwk, alg },
+            id,
+            use: (now: number) => this.#useOnce(id, thumbprint, times, now),
+          })),
         )
       }),
     )
@@ -106,6 +134,7 @@ export class DpopProofVerifier {
 
   #useOnce(id: string, thumbprint: string, times: ProofTimes, now: number): Eventual<void> {
     const { crypto, replayMemory } = this.#options
+    if (!(times.expiresAt > now)) throw new ProofError('ERR_PROOF_EXPIRED', 'proof is too old')
     return useProofOnce({ kind: 'dpop', sender: thumbprint, id, times }, replayMemory, crypto, now)
   }
 

@@ -142,6 +142,30 @@ describe('DpopProofVerifier', () => {
     expect(await verify(copied, {}, { replayMemory })).toMatchObject({ id: decodeToken(proof).claims['jti'] })
   })
 
+  it('leaves the memory alone until a proof is used, of which many may be about to', async () => {
+    const replayMemory = new InProcessReplayMemory()
+    const verifier = new DpopProofVerifier({ crypto: nodeCrypto, replayMemory })
+    const proof = build()
+    const [first, second] = [
+      await verifier.verifyWithoutUse(proof, TARGET),
+      await verifier.verifyWithoutUse(proof, TARGET),
+    ]
+    expect(replayMemory.size).toBe(0)
+    await second.use(NOW)
+    expect(replayMemory.size).toBe(1)
+    for (const late of [first, second]) await expectCode(() => late.use(NOW), 'ERR_PROOF_REPLAYED')
+    await expectCode(() => verifier.verify(proof, TARGET), 'ERR_PROOF_REPLAYED')
+  })
+
+  it('holds a proof to its age again when it is used: the memory may have let go of it', async () => {
+    const replayMemory = new InProcessReplayMemory()
+    const verifier = new DpopProofVerifier({ crypto: nodeCrypto, replayMemory })
+    const verified = await verifier.verifyWithoutUse(build(), TARGET)
+    for (const now of [NOW + 90, Number.NaN]) await expectCode(() => verified.use(now), 'ERR_PROOF_EXPIRED')
+    expect(replayMemory.size).toBe(0)
+    await verified.use(NOW + 89)
+  })
+
   it('remembers a proof for as long as it could be accepted', async () => {
     const replayMemory = new InProcessReplayMemory()
     const proof = build()

@@ -53,6 +53,7 @@ export {
   type DpopContext,
   DpopProofVerifier,
   type DpopVerifierOptions,
+  type UnusedDpopProof,
   type VerifiedDpopProof,
 } from './dpop-proof-verifier.ts'
 export type { ExchangedSubject, Transaction } from './exchanged-subject.ts'

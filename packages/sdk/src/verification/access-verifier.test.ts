@@ -194,6 +194,29 @@ describe('AccessVerifier', () => {
     })
   })
 
+  it('uses up no proof of a request that is refused: with a token of somebody else anybody could fill the memory', async () => {
+    const replayMemory = new InProcessReplayMemory()
+    verifier = open({ replayMemory, scopes: ['orders.read'] })
+    const certificate = { kind: 'x5t#S256', thumbprint: 'A'.repeat(43) } as const
+    const [bound, lacking] = [world.boundToken(), world.boundToken({ scopes: [] })]
+    const stranger = new DpopProofBuilder(generateSigningKey('ES256'), nodeCrypto)
+    const url = `${RESOURCE}${TARGET}`
+    const content = { method: 'POST', url, now: world.clock.now(), accessToken: bound }
+    const proof = world.proof(bound)
+    const refused: [string, Fields][] = [
+      ['ERR_CREDENTIAL_SIGNATURE', world.fields(`${bound.slice(0, -8)}AAAAAAAA`)],
+      ['ERR_PROOF_CREDENTIAL_MISMATCH', world.fields(bound, await stranger.build(content))],
+      ['ERR_CREDENTIAL_CONFIRMATION', [...bearer(bound), ['dpop', proof]]],
+      ['ERR_CREDENTIAL_CONFIRMATION', world.fields(world.bearerToken())],
+      ['ERR_CREDENTIAL_CONFIRMATION', world.fields(world.bearerToken({ confirmation: certificate }))],
+      ['ERR_POLICY_SCOPE', world.fields(lacking)],
+    ]
+    for (const [code, fields] of refused) expect(await refusal(fields)).toMatchObject({ code })
+    expect(replayMemory.size).toBe(0)
+    await verify(world.fields(bound, proof))
+    expect(replayMemory.size).toBe(1)
+  })
+
   it('cannot decide without its memory: that is not the fault of the request', async () => {
     verifier = open({ replayMemory: new InProcessReplayMemory({ capacity: 1, senderShare: 1 }) })
     await verify()

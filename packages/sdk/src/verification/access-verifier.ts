@@ -15,6 +15,7 @@ import {
   DpopNonces,
   DpopProofVerifier,
   type TrustedIssuer,
+  type UnusedDpopProof,
   type VerifiedAccessToken,
 } from '@countersign/protocol/exchange'
 import { nodeCrypto } from '@countersign/protocol/keys-node'
@@ -79,8 +80,13 @@ export class AccessVerifier {
       scheme = tokens.accessScheme()
       if (token === undefined || scheme === undefined) throw missingAccessToken()
       const content = await this.#verifyToken(token, now)
-      const binding = await this.#verifyBinding({ call, now, token, scheme, content, tokens, holder })
+      const shown = { call, now, token, scheme, content, tokens, holder }
+      // Whatever is shown must hold: also a proof that this token did not need.
+      const proof = await this.#verifyProof(shown)
+      const binding = await this.#verifyBinding(shown, proof !== undefined)
       this.#requireScopes(content)
+      // Last: with a token that is not theirs, nobody fills the memory of used proofs with those of keys of their own.
+      await proof?.use(now)
       return new CallAuthorization(token, content, binding)
     } catch (error) {
       throw asAccessTokenError(error, scheme)
@@ -108,11 +114,9 @@ export class AccessVerifier {
     return content
   }
 
-  async #verifyBinding(shown: Shown): Promise<AccessBinding> {
+  async #verifyBinding(shown: Shown, isProven: boolean): Promise<AccessBinding> {
     const { content, scheme } = shown
     const { confirmation } = content
-    // Whatever is shown must hold: also a proof that this token did not need.
-    const proof = await this.#verifyProof(shown)
     if (confirmation === undefined) return this.#requireUnbound(shown)
     if (confirmation.kind === 'x5t#S256') return requireCertificate(shown, confirmation)
     // RFC 9449 section 7.2: as a bearer token it would count without a proof.
@@ -122,7 +126,7 @@ export class AccessVerifier {
         'access token is bound to a key and shown as a bearer token',
       )
     }
-    if (proof === true) return 'dpop'
+    if (isProven) return 'dpop'
     const { holder } = shown
     if (holder === undefined) {
       throw new ProofError('ERR_PROOF_MISSING', 'access token is bound to a key, and came without a proof')
@@ -143,14 +147,14 @@ export class AccessVerifier {
     throw new CredentialError('ERR_CREDENTIAL_CONFIRMATION', 'access token is bound to no key')
   }
 
-  /** @returns whether there was one, for the very key that the token is bound to, if it is bound to one */
-  async #verifyProof({ call, now, token, content, tokens }: Shown): Promise<boolean> {
+  /** @returns the proof, if there is one: for the very key that the token is bound to, if it is bound to one */
+  async #verifyProof({ call, now, token, content, tokens }: Shown): Promise<UnusedDpopProof | undefined> {
     const [proof, second] = tokens.dpopProofs()
-    if (proof === undefined) return false
+    if (proof === undefined) return undefined
     if (second !== undefined) throw new ProofError('ERR_PROOF_MULTIPLE', 'request has more than one DPoP proof')
     const { confirmation } = content
     const nonces = this.#nonces
-    await this.#dpop.verify(proof, {
+    return await this.#dpop.verifyWithoutUse(proof, {
       method: call.method,
       url: this.settings.baseUrl + (pathOfTarget(call.target) || '/'),
       now,
@@ -158,7 +162,6 @@ export class AccessVerifier {
       ...(confirmation?.kind === 'jkt' ? { boundTo: confirmation.thumbprint } : {}),
       ...(nonces === undefined ? {} : { acceptsNonce: (nonce: string) => nonces.accepts(nonce, now) }),
     })
-    return true
   }
 
   #requireScopes({ scopes, subject }: VerifiedAccessToken): void {

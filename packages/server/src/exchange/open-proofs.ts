@@ -1,3 +1,4 @@
+import type { Clock } from '@countersign/plugin-kit'
 import type { CryptoBackend, ReplayMemory, TrustStore } from '@countersign/protocol'
 import { AudiencePolicy, HttpSignatureVerifier, RequestVerifier, WitVerifier, WptVerifier } from '@countersign/protocol'
 import {
@@ -13,6 +14,7 @@ import type { X509Proof } from './x509-proof.ts'
 
 export interface ProofParts {
   readonly crypto: CryptoBackend
+  readonly clock: Clock
   readonly trust: TrustStore
   readonly urls: TokenServiceUrls
   readonly usedTokens: ReplayMemory
@@ -24,7 +26,7 @@ export interface ProofParts {
 
 /** What every endpoint verifies proofs by. One replay memory for all: what was used at one is used up at the others. */
 export function openProofs(parts: ProofParts): Omit<ProveRequestOptions, 'url'> {
-  const { crypto, trust, urls, usedTokens: replayMemory, nonces, challenges, attesters, x509 } = parts
+  const { crypto, clock, trust, urls, usedTokens: replayMemory, nonces, challenges, attesters, x509 } = parts
   const wit = new WitVerifier({ trust, crypto })
   const { origin } = new URL(urls.tokenEndpoint)
   // The endpoint that is asked, or the whole service.
@@ -32,6 +34,7 @@ export function openProofs(parts: ProofParts): Omit<ProveRequestOptions, 'url'> 
   const shared = { crypto, audience, replayMemory }
   return {
     crypto,
+    clock,
     dpop: new DpopProofVerifier({ crypto, replayMemory }),
     nonces,
     wits: new RequestVerifier({ wit, wpt: new WptVerifier(shared) }),

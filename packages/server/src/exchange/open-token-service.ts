@@ -155,14 +155,16 @@ export async function openTokenService(parts: TokenServiceParts): Promise<TokenS
   ]
   const x509 = parts.clientCertificates ? openX509Proof(parts, bundleTrust.trust) : undefined
   const proofs = openProofs({
-    ...{ crypto, urls, usedTokens, nonces, challenges, attesters, x509 },
+    ...{ crypto, clock, urls, usedTokens, nonces, challenges, attesters, x509 },
     trust: bundleTrust.trust,
   })
   /** Who asks at another endpoint than that for tokens. */
   const requireClient = async (request: TokenRequest, url: string) => {
-    const client = await authenticateClient(methods, request, await proveRequest(request, { ...proofs, url }))
-    if (client !== undefined) return client
-    throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client did not authenticate')
+    const proved = await proveRequest(request, { ...proofs, url })
+    const client = await authenticateClient(methods, request, proved)
+    if (client === undefined) throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client did not authenticate')
+    await proved.useDpopProof()
+    return client
   }
   await Promise.all([issuers.start(), clients.start(), bundleTrust.start()])
   return {

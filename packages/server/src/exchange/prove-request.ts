@@ -1,3 +1,4 @@
+import type { Clock } from '@countersign/plugin-kit'
 import {
   type CryptoBackend,
   type HttpSignatureVerifier,
@@ -15,7 +16,7 @@ import {
   type DpopNonces,
   type DpopProofVerifier,
   OAuthError,
-  type VerifiedDpopProof,
+  type UnusedDpopProof,
 } from '@countersign/protocol/exchange'
 import { asOAuthError } from './as-oauth-error.ts'
 import { singleField } from './header-field.ts'
@@ -27,6 +28,7 @@ import type { X509Proof } from './x509-proof.ts'
 
 export interface ProveRequestOptions {
   readonly crypto: CryptoBackend
+  readonly clock: Clock
   readonly dpop: DpopProofVerifier
   /** Without them no proof needs one. */
   readonly nonces: DpopNonces | undefined
@@ -42,14 +44,23 @@ export interface ProveRequestOptions {
 /** What a request proves, and the key that `binding` means, where it is known. */
 export interface ProvedRequest extends RequestProofs {
   readonly bindingKey: PublicJwk | undefined
+  /**
+   * Uses up the DPoP proof, if there is one: as soon as somebody known vouches for the request, and before it is granted.
+   *
+   * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF`, also for one that has become too old meanwhile;
+   *   `ERR_OAUTH_TEMPORARILY_UNAVAILABLE` when it cannot be told whether it was used before
+   */
+  useDpopProof(): Promise<void>
 }
 
 /** Nothing proved: most requests. */
 const NOTHING: ReadonlySet<string> = new Set()
+const NO_PROOFS = { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, bindingKey: undefined }
 
 /**
  * Verifies all that a request brings to prove keys by. What is there and does not hold refuses the request: who sends a
- * proof means it.
+ * proof means it. The DPoP proof is not used up yet: anybody can make one, with a new key for each, and the memory of used proofs
+ * would be full of those of strangers. The other proofs are of keys that somebody vouched for.
  *
  * @throws OAuthError `ERR_OAUTH_INVALID_DPOP_PROOF`, `ERR_OAUTH_USE_DPOP_NONCE`; `ERR_OAUTH_INVALID_CLIENT` for a WIT or
  *   client certificate that does not hold; as `proveAttestation`
@@ -59,8 +70,9 @@ export async function proveRequest(request: TokenRequest, options: ProveRequestO
   const wit = await proveWit(request, options)
   const attestation = await proveAttestation(request, dpop, options.attestation)
   const x509 = await proveX509(request, options)
+  const useDpopProof = () => useUp(dpop, options.clock)
   if (dpop === undefined && wit === undefined && attestation === undefined && x509 === undefined) {
-    return { keys: { jkt: NOTHING, x5t: NOTHING }, binding: undefined, wit, attestation, x509, bindingKey: undefined }
+    return { ...NO_PROOFS, wit, attestation, x509, useDpopProof }
   }
   const witThumbprint = wit === undefined ? undefined : await jwkThumbprint(wit.confirmationJwk, options.crypto)
   const thumbprint = dpop?.thumbprint ?? witThumbprint ?? attestation?.thumbprint
@@ -75,25 +87,35 @@ export async function proveRequest(request: TokenRequest, options: ProveRequestO
     attestation,
     x509,
     bindingKey: dpop?.jwk ?? wit?.confirmationJwk ?? attestation?.jwk,
+    useDpopProof,
   }
 }
 
 async function proveDpop(
   request: TokenRequest,
   { dpop, nonces, url }: ProveRequestOptions,
-): Promise<VerifiedDpopProof | undefined> {
+): Promise<UnusedDpopProof | undefined> {
   // RFC 9449 section 4.3 step 1.
   const proof = singleField(request, 'dpop', 'ERR_OAUTH_INVALID_DPOP_PROOF')
   if (proof === undefined) return undefined
   try {
     const { now } = request
     const context = { method: 'POST', url, now }
-    if (nonces === undefined) return await dpop.verify(proof, context)
-    return await dpop.verify(proof, { ...context, acceptsNonce: (nonce) => nonces.accepts(nonce, now) })
+    if (nonces === undefined) return await dpop.verifyWithoutUse(proof, context)
+    return await dpop.verifyWithoutUse(proof, { ...context, acceptsNonce: (nonce) => nonces.accepts(nonce, now) })
   } catch (error) {
     if (error instanceof ProofError && error.code === 'ERR_PROOF_NONCE') {
       throw new OAuthError('ERR_OAUTH_USE_DPOP_NONCE', error.message, { cause: error })
     }
+    throw asOAuthError(error, 'ERR_OAUTH_INVALID_DPOP_PROOF')
+  }
+}
+
+/** By the time that it is now: whoever vouches for the request may have been asked for keys since it came. */
+async function useUp(proof: UnusedDpopProof | undefined, clock: Clock): Promise<void> {
+  try {
+    await proof?.use(clock.now())
+  } catch (error) {
     throw asOAuthError(error, 'ERR_OAUTH_INVALID_DPOP_PROOF')
   }
 }

@@ -54,7 +54,11 @@ export class TokenEndpoint {
       if (client === undefined && grant.needsClient) {
         throw new OAuthError('ERR_OAUTH_INVALID_CLIENT', 'client did not authenticate')
       }
+      // Ahead of the tokens that the request brings, so that a proof that was used before does not spend them too.
+      if (client !== undefined) await proofs.useDpopProof()
       question = await grant.ask(request, client, proofs)
+      // Nobody but the grant vouches for it.
+      if (client === undefined) await proofs.useDpopProof()
       const { rule, order } = this.#decide(question, request.now, proofs.bindingKey)
       const issued = await this.#issue(question.requested, order)
       this.#reportIssued(question, order, issued, rule)
