@@ -34,8 +34,9 @@ export interface AccessTokenVerifierOptions extends TimePolicy {
   readonly maxActors?: number
 }
 
+const TYPED: JwtKind = { types: [JWT_TYPES.accessToken], acceptsUntyped: false }
 /** Whether one that says less is taken is its issuer's to say, who is not known before. */
-const KIND: JwtKind = { types: [JWT_TYPES.accessToken], acceptsUntyped: true }
+const PERHAPS_UNTYPED: JwtKind = { ...TYPED, acceptsUntyped: true }
 
 /** Verifies JWT access tokens of configured issuers. @see RFC 9068 section 4 */
 export class AccessTokenVerifier {
@@ -57,14 +58,14 @@ export class AccessTokenVerifier {
     token: string,
     find: FindIssuer<Issuer>,
     now: number,
-    acceptsUntyped: (issuer: Issuer) => boolean = () => false,
+    acceptsUntyped?: (issuer: Issuer) => boolean,
   ): Eventual<VerifiedAccessToken<Issuer>> {
     const { maxActors } = this.#options
     return whenReady(
-      this.#jwts.verify(token, find, KIND, () => this.#options, now),
+      this.#jwts.verify(token, find, acceptsUntyped === undefined ? TYPED : PERHAPS_UNTYPED, () => this.#options, now),
       ({ issuer, header, claims, times }) => {
         const isTyped = isType(header, JWT_TYPES.accessToken)
-        if (!isTyped && !acceptsUntyped(issuer)) {
+        if (!isTyped && acceptsUntyped?.(issuer) !== true) {
           throw new CredentialError('ERR_CREDENTIAL_TYPE', 'credential does not say that it is an access token')
         }
         const clientId = isTyped ? requireText(claims, 'client_id') : validateUntypedAccessToken(claims)
