@@ -29,7 +29,7 @@ export const ExplainExchange = Type.Object(
     /** Default: the subject. */
     client: Type.Optional(ExplainedParty),
     actor: Type.Optional(ExplainedParty),
-    /** Profile of the token that is asked for; default `access-token`. */
+    /** Profile of the token that is asked for. Default: what is meant by a request that names no type. */
     requested: Type.Optional(Name),
     audience: Type.Optional(Names),
     scopes: Type.Optional(Names),
@@ -47,6 +47,8 @@ export type RuleFinding = Static<typeof RuleFinding>
 
 export const ExchangeExplanation = Type.Object({
   allowed: Type.Boolean(),
+  /** Profile of the token that is asked for, named or not. */
+  requested: Type.String(),
   /** The rule that decides. */
   rule: Type.Optional(Type.String()),
   /** The OAuth error that a client would see. */

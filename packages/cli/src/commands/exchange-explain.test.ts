@@ -6,6 +6,7 @@ import { runCli } from '../test-support/run-cli.ts'
 const WORKLOAD = 'system:serviceaccount:test:default'
 const allowed: ExchangeExplanation = {
   allowed: true,
+  requested: 'access-token',
   rule: 'orders',
   ttl: 300,
   findings: [
@@ -49,7 +50,12 @@ describe('exchange explain', () => {
   })
 
   it('gives the answer as it is with --output json, also when it is a refusal', async () => {
-    const refused: ExchangeExplanation = { allowed: false, error: 'invalid_target', findings: [] }
+    const refused: ExchangeExplanation = {
+      allowed: false,
+      requested: 'authorization-grant',
+      error: 'invalid_target',
+      findings: [],
+    }
     const { socketPath } = await start(refused)
     const args = [
       'exchange',
@@ -61,7 +67,7 @@ describe('exchange explain', () => {
     ]
     const { code, stdout } = await runCli([...args, '--output', 'json'])
     expect({ code, answer: JSON.parse(stdout) }).toEqual({ code: 0, answer: refused })
-    expect((await runCli(args)).stdout).toContain('invalid_target')
+    expect((await runCli(args)).stdout).toMatch(/refused +invalid_target\ntoken +authorization-grant\n/)
   })
 
   it('refuses a party that is not written as one', async () => {

@@ -32,7 +32,7 @@ export function addExchangeExplain(parent: Command, context: CommandContext): vo
     .addOption(new Option('--grant <grant>', 'how it would be asked for').choices(GRANTS).default('token-exchange'))
     .option('--client <profile:issuer:subject>', 'who would ask; default the subject', parseParty)
     .option('--actor <profile:issuer:subject>', 'whose actor token would come along', parseParty)
-    .option('--requested <profile>', 'type of the token; default access-token')
+    .option('--requested <profile>', 'type of the token; default what a request without type gets')
     .option('--audience <name...>', 'for which audience it would be')
     .option('--scope <scopes>', 'scopes that would be asked for, in quotation marks if several')
     .option('--subject-scope <scopes>', 'scopes that the subject token has; left out for tokens that do not say')
@@ -40,14 +40,18 @@ export function addExchangeExplain(parent: Command, context: CommandContext): vo
     const client = openAdminClient(context, options)
     const explanation = await client.post<ExchangeExplanation>('/v1/exchange/explain', toRequest(options))
     openOutput(context, options).result(explanation, (page) => {
-      const { allowed, rule, error, ttl, findings } = explanation
+      const { allowed, requested, rule, error, ttl, findings } = explanation
       page.fields(
         allowed
           ? [
               ['allowed', `by rule ${rule}`],
+              ['token', requested],
               ['lifetime', `${ttl} s at most`],
             ]
-          : [['refused', `${error}`]],
+          : [
+              ['refused', `${error}`],
+              ['token', requested],
+            ],
       )
       page.line()
       if (findings.length === 0) return page.line('there are no rules')

@@ -9,7 +9,10 @@ import { JWT_TYPES } from './oauth-names.ts'
 export interface ChainingGrantContent extends IssuedContent {
   /** Issuer identifier of the one authorization server that may accept it. */
   readonly audience: string
-  /** `requested_cnf`: the key that the other domain's token is to be bound to. Its possession was proved to the issuer. */
+  /**
+   * `requested_cnf`: the key that the other domain's token is to be bound to. Its possession was proved to the issuer. Given
+   * out as a thumbprint, which is what that token will say: any server that can bind a token knows this form.
+   */
   readonly requestedConfirmation?: Confirmation | undefined
 }
 

@@ -6,10 +6,11 @@ import type { TimePolicy } from '../verification/time-window.ts'
 import { requireScopes, requireText } from '../verification/txn-token-claims.ts'
 import { type Actor, type MayAct, parseActor, parseMayAct } from './actor-chain.ts'
 import { requireOwnAudience, type ServerNames } from './assertion-audience.ts'
-import { type Confirmation, parseConfirmation } from './confirmation.ts'
+import type { Confirmation } from './confirmation.ts'
 import { qualifyActors } from './foreign-names.ts'
 import { type FindIssuer, type IssuedJwt, IssuedJwtVerifier, type JwtKind } from './issued-jwt-verifier.ts'
 import { JWT_TYPES } from './oauth-names.ts'
+import { parseRequestedConfirmation } from './requested-confirmation.ts'
 import { useOnce } from './single-use.ts'
 import { optionalTokenId, rejectPurposes } from './token-purpose.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
@@ -95,13 +96,17 @@ export class ChainingGrantVerifier {
       rejectFutureIssuedAt: true,
       ...policyOf(issuer),
     })
+    const { crypto } = this.#options
     return whenReady(this.#jwts.verify(grant, find, KIND, timesOf, now), (jwt) =>
-      this.#validate(jwt, policyOf(jwt.issuer), now),
+      whenReady(parseRequestedConfirmation(jwt.claims, crypto), (requested) =>
+        this.#validate(jwt, requested, policyOf(jwt.issuer), now),
+      ),
     )
   }
 
   #validate<Issuer extends TrustedIssuer>(
     jwt: IssuedJwt<Issuer>,
+    requestedConfirmation: Confirmation | undefined,
     policy: GrantPolicy,
     now: number,
   ): Eventual<VerifiedChainingGrant<Issuer>> {
@@ -119,7 +124,7 @@ export class ChainingGrantVerifier {
       audience: [claims['aud']].flat() as string[],
       id,
       scopes: claims['scope'] === undefined ? undefined : requireScopes(claims),
-      requestedConfirmation: parseConfirmation({ cnf: claims['requested_cnf'] as JsonObject }),
+      requestedConfirmation,
       actor: qualifyActors(parseActor(claims), issuer.url, names.issuer),
       mayAct: parseMayAct(claims),
     }

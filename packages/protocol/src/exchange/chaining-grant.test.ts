@@ -1,6 +1,7 @@
 import { decodeToken, expectCode, mutateToken } from '@countersign/testing'
 import { describe, expect, it } from 'vitest'
 import { TrustedKeys } from '../bundle/trusted-keys.ts'
+import { jwkThumbprint } from '../keys/thumbprint.ts'
 import { nodeCrypto } from '../keys-node/node-crypto.ts'
 import { generateSigningKey } from '../keys-node/signing-key.ts'
 import { findOnly, issuerWith, NAMES, NOW } from '../test-support/exchange-fixtures.ts'
@@ -13,6 +14,7 @@ const key = generateSigningKey('ES256', { kid: 'a-1' })
 const issuer = new ChainingGrantIssuer(key, A)
 const domainA = issuerWith(key, { name: 'a', url: A })
 const THUMBPRINT = nodeCrypto.sha256Base64url('key')
+const SECRET = { ...key.publicJwk, d: THUMBPRINT }
 const CONTENT: ChainingGrantContent = {
   subject: 'alice',
   audience: NAMES.issuer,
@@ -83,6 +85,23 @@ describe('ChainingGrantVerifier', () => {
     expect((await verifierWith()(issue({ scopes: [] }))).scopes).toBeUndefined()
   })
 
+  it('reads a whole key that is asked for as its thumbprint, which is what the new token says', async () => {
+    const { requestedConfirmation } = await verifierWith()(
+      mutate({ claims: { requested_cnf: { jwk: key.publicJwk } } }),
+    )
+    const thumbprint = await jwkThumbprint(key.publicJwk, nodeCrypto)
+    expect(requestedConfirmation).toEqual({ kind: 'jkt', thumbprint })
+  })
+
+  it('spends no grant whose key it cannot read', async () => {
+    const verify = verifierWith()
+    await expectCode(
+      () => verify(mutate({ claims: { requested_cnf: { jwk: SECRET } } })),
+      'ERR_CREDENTIAL_CONFIRMATION',
+    )
+    expect((await verify(issue())).subject).toBe('alice')
+  })
+
   it('verifies the example of the draft, which has neither type nor id, and takes it once', async () => {
     const example = [
       'eyJhbGciOiJFUzI1NiIsImtpZCI6IjI4MTMzMDgwMDQifQ',
@@ -126,6 +145,11 @@ describe('ChainingGrantVerifier', () => {
     ['has no subject', { claims: { sub: undefined } }, 'ERR_CREDENTIAL_SUBJECT'],
     ['has an id that is no text', { claims: { jti: 1 } }, 'ERR_CREDENTIAL_ID'],
     ['asks for a binding nobody knows', { claims: { requested_cnf: { kid: 'x' } } }, 'ERR_CREDENTIAL_CONFIRMATION'],
+    [
+      'asks for a binding to a private key',
+      { claims: { requested_cnf: { jwk: SECRET } } },
+      'ERR_CREDENTIAL_CONFIRMATION',
+    ],
     ['asks for a binding that is none', { claims: { requested_cnf: null } }, 'ERR_CREDENTIAL_CONFIRMATION'],
     ['has an actor without a name', { claims: { act: {} } }, 'ERR_CREDENTIAL_ACTOR'],
     ['has an actor of ours', { claims: { act: { sub: 'x', iss: NAMES.issuer } } }, 'ERR_CREDENTIAL_ACTOR'],

@@ -12,6 +12,7 @@ import { ANONYMOUS_CLIENT } from './registered-clients.ts'
 import { requireParameter } from './require-parameter.ts'
 import type { ExchangeQuestion } from './rules/decision.ts'
 import type { ExchangeRuleSet } from './rules/exchange-rule-set.ts'
+import type { ExchangeRule } from './rules/rule-schema.ts'
 import type { TokenProfiles } from './token-profiles.ts'
 import type { TokenRequest } from './token-request.ts'
 
@@ -60,7 +61,7 @@ export class TokenEndpoint {
       // Nobody but the grant vouches for it.
       if (client === undefined) await proofs.useDpopProof()
       const { rule, order } = this.#decide(question, request.now, proofs.bindingKey)
-      const issued = await this.#issue(question.requested, order)
+      const issued = await this.#issue(rule.to.profile, order)
       this.#reportIssued(question, order, issued, rule)
       return toResponse(grant, request, order, issued)
     } catch (error) {
@@ -85,7 +86,7 @@ export class TokenEndpoint {
     }
     const { rule } = decision
     const order = makeOrder(question, rule, { now, anonymousClient: ANONYMOUS_CLIENT, provenKey })
-    return { rule: rule.name, order }
+    return { rule, order }
   }
 
   async #issue(name: string, order: TokenOrder): Promise<IssuedToken> {
@@ -100,13 +101,13 @@ export class TokenEndpoint {
     return issued
   }
 
-  #reportIssued(question: ExchangeQuestion, order: TokenOrder, issued: IssuedToken, rule: string): void {
+  #reportIssued(question: ExchangeQuestion, order: TokenOrder, issued: IssuedToken, rule: ExchangeRule): void {
     // Also of what leaves the transaction, so that the way across domains is found by its name.
     const transactionId = issued.transactionId ?? order.transaction?.id
     this.#parts.audit.tokenIssued({
       grant: question.grant,
-      rule,
-      profile: question.requested,
+      rule: rule.name,
+      profile: rule.to.profile,
       client: order.clientId,
       subjectIssuer: question.subject.issuer,
       subject: order.subject,

@@ -7,7 +7,7 @@ import type {
   TokenRole,
 } from '@countersign/plugin-kit'
 import { type CompactJws, decodeUnverifiedJws, errorCode, MAX_TOKEN_BYTES } from '@countersign/protocol'
-import { type ExchangedSubject, OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
+import { type ExchangedSubject, OAuthError } from '@countersign/protocol/exchange'
 import type { RequestProofs } from './request-proofs.ts'
 
 /** The token profiles in use, by name. */
@@ -59,11 +59,10 @@ export class TokenProfiles {
   }
 
   /**
-   * @param requestedType `requested_token_type`; `undefined` for an access token
+   * @param type `requested_token_type`
    * @throws OAuthError `ERR_OAUTH_INVALID_REQUEST` when no profile gives it
    */
-  findOut(requestedType: string | undefined): { readonly name: string; readonly half: TokenProfileOut } {
-    const type = requestedType ?? TOKEN_TYPES.accessToken
+  findOut(type: string): { readonly name: string; readonly half: TokenProfileOut } {
     for (const [name, { out: half }] of this.#profiles) {
       if (half?.tokenTypes.includes(type)) return { name, half }
     }

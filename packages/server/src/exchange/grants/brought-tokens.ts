@@ -16,7 +16,7 @@ export interface BroughtTokenOptions {
 /**
  * What a request asks for. Read before the tokens that it brings are verified, which may use them up.
  *
- * @param requestedType `undefined` for an access token
+ * @param requestedType `requested_token_type`; `undefined` where the rules say what is meant
  * @throws OAuthError `ERR_OAUTH_INVALID_REQUEST`, `ERR_OAUTH_INVALID_TARGET`, `ERR_OAUTH_INVALID_SCOPE`
  */
 export function readAsked(
@@ -25,7 +25,7 @@ export function readAsked(
   requestedType: string | undefined,
 ): Pick<ExchangeQuestion, 'requested' | 'audience' | 'scopes'> {
   return {
-    requested: profiles.findOut(requestedType).name,
+    requested: requestedType === undefined ? undefined : profiles.findOut(requestedType).name,
     audience: readTargets(request),
     scopes: readScopes(request),
   }

@@ -8,8 +8,8 @@ export interface ExchangeQuestion {
   readonly client: ExchangedSubject | undefined
   readonly subject: ExchangedSubject
   readonly actor: ExchangedSubject | undefined
-  /** Profile of the token that is asked for. */
-  readonly requested: string
+  /** Profile of the token that is asked for; `undefined` where the request names no type. */
+  readonly requested: string | undefined
   /** `audience` and `resource` together; empty when none is named. */
   readonly audience: readonly string[]
   readonly scopes: readonly string[] | undefined

@@ -175,6 +175,101 @@ describe('ExchangeRuleSet', () => {
     expect(parse(RULE).decide(ask(change))).toMatchObject({ message })
   })
 
+  describe('where a request names no type', () => {
+    const PARTNER = 'https://as.partner.example'
+    const toPartner = (name: string, profile: string, to: object = {}) => ({
+      ...RULE,
+      name,
+      to: { ...TO, profile, audience: [PARTNER], ...to },
+    })
+    const GIVES_GRANT = toPartner('grant', 'authorization-grant')
+    const GIVES_SVID = toPartner('svid', 'jwt-svid', {
+      scopes: undefined,
+      subject: 'spiffe://example.org/a',
+      acting: 'impersonation',
+      binding: 'none',
+    })
+    const open = (change: Partial<ExchangeQuestion> = {}) =>
+      ask({ requested: undefined, audience: [PARTNER], ...change })
+    const bob = subjectWith({ profile: 'access-token', issuer: 'login', subject: 'bob' })
+
+    it.each<[string, readonly object[], Partial<ExchangeQuestion>]>([
+      ['is all that rules give for the audience', [RULE, GIVES_GRANT], {}],
+      [
+        'is given by two rules',
+        [GIVES_GRANT, toPartner('second', 'authorization-grant', { audience: [PARTNER, 'https://as.c.example'] })],
+        {},
+      ],
+      [
+        'is all that this client may have',
+        [
+          { ...toPartner('other', 'access-token'), client: { ...CLIENT, subject: ['spiffe://example.org/x'] } },
+          GIVES_GRANT,
+        ],
+        {},
+      ],
+      [
+        'is all that this subject may have',
+        [
+          { ...toPartner('other', 'access-token'), subject: { ...SUBJECT, anySubject: undefined, subject: ['carol'] } },
+          GIVES_GRANT,
+        ],
+        { subject: bob },
+      ],
+    ])('means a grant that %s', (_, rules, change) => {
+      const set = parse(...(JSON.parse(JSON.stringify(rules)) as object[]))
+      expect(set.requestedOf(open(change))).toBe('authorization-grant')
+      expect(set.decide(open(change))).toMatchObject({
+        allowed: true,
+        rule: { to: { profile: 'authorization-grant' } },
+      })
+      expect(set.explain(open(change)).filter(({ failed }) => failed.length === 0)).not.toEqual([])
+    })
+
+    it.each<[string, readonly object[], Partial<ExchangeQuestion>, object]>([
+      [
+        'both types are given for the audience, in either order',
+        [GIVES_GRANT, toPartner('access', 'access-token')],
+        {},
+        { rule: { name: 'access' } },
+      ],
+      [
+        'only the grant has the scope',
+        [{ ...GIVES_GRANT, to: { ...GIVES_GRANT.to, scopes: ['orders.write'] } }, toPartner('access', 'access-token')],
+        { subject: bob, scopes: ['orders.write'] },
+        { code: 'ERR_OAUTH_INVALID_SCOPE' },
+      ],
+      ['there is a third type', [GIVES_GRANT, GIVES_SVID], {}, { allowed: false }],
+      ['another type than a grant is all there is', [GIVES_SVID], {}, { allowed: false }],
+      ['no audience is named', [GIVES_GRANT], { audience: [] }, { allowed: false }],
+      ['an audience is named that no rule has', [GIVES_GRANT], { audience: ['https://x.example'] }, { allowed: false }],
+      ['the client is another', [GIVES_GRANT], { client: bob }, { allowed: false }],
+    ])('means an access token where %s', (_, rules, change, expected) => {
+      for (const ordered of [rules, [...rules].reverse()]) {
+        const set = parse(...(JSON.parse(JSON.stringify(ordered)) as object[]))
+        expect(set.requestedOf(open(change))).toBe('access-token')
+        expect(set.decide(open(change))).toMatchObject(expected)
+      }
+    })
+
+    it('says of a grant what of the target does not hold', () => {
+      const refused = parse(GIVES_GRANT).decide(open({ subject: bob, scopes: ['orders.write'] }))
+      expect(refused).toMatchObject({ allowed: false, code: 'ERR_OAUTH_INVALID_SCOPE', nearest: { rule: 'grant' } })
+    })
+
+    it('means an access token by every other grant', () => {
+      const set = parse({ ...RULE, name: 'a', grant: 'jwt-bearer', subject: GRANT, client: 'none' }, GIVES_GRANT)
+      const question = { grant: 'jwt-bearer', client: undefined } as const
+      expect(set.requestedOf(open(question))).toBe('access-token')
+    })
+
+    it('leaves a type that is named alone', () => {
+      const set = parse(GIVES_GRANT)
+      expect(set.requestedOf(open({ requested: 'access-token' }))).toBe('access-token')
+      expect(set.decide(open({ requested: 'access-token' }))).toMatchObject({ allowed: false })
+    })
+  })
+
   it('asks for the subject itself where a rule names no client', () => {
     const { client: _, ...rule } = RULE
     expect(failuresOf(rule, ask())).toEqual(['client'])

@@ -10,11 +10,18 @@ import { ExchangeError } from '../exchange-error.ts'
 import { type CompiledRule, compileResourceServer, compileRule } from './compile-rule.ts'
 import type { Decision, ExchangeQuestion, RuleFinding } from './decision.ts'
 import type { PartyMatcher } from './party-matcher.ts'
-import { distance, refusalOf } from './refusal.ts'
+import { distance, isForAudience, refusalOf } from './refusal.ts'
 import { ExchangeRules } from './rule-schema.ts'
 import type { RuleVocabulary } from './rule-vocabulary.ts'
 import { rejectShadowedRules } from './shadowed-rules.ts'
 import { transactionFailures } from './transaction-rule.ts'
+
+/** What is asked for where no type is named, unless the rules leave no doubt that it is a grant. */
+const DEFAULT_PROFILE = 'access-token'
+const GRANT_PROFILE = 'authorization-grant'
+
+/** A question in which the type is settled. */
+type SettledQuestion = ExchangeQuestion & { readonly requested: string }
 
 interface CompiledResourceServer {
   readonly client: PartyMatcher
@@ -27,10 +34,12 @@ export class ExchangeRuleSet {
   readonly #resourceServers: readonly CompiledResourceServer[]
   /** By grant, requested profile and who vouches: of thousands of rules a question concerns a handful. */
   readonly #byKey = new Map<string, CompiledRule[]>()
+  readonly #profiles: ReadonlySet<string>
 
   private constructor(rules: readonly CompiledRule[], resourceServers: readonly CompiledResourceServer[]) {
     this.#rules = rules
     this.#resourceServers = resourceServers
+    this.#profiles = new Set(rules.map(({ rule }) => rule.to.profile))
     for (const each of rules) {
       const { grant, to, subject } = each.rule
       const key = keyOf(grant, to.profile, subject.profile, subject.issuer)
@@ -62,11 +71,10 @@ export class ExchangeRuleSet {
   }
 
   /** The first rule that holds decides. */
-  decide(question: ExchangeQuestion): Decision {
-    const { grant, requested, subject } = question
-    const candidates = this.#byKey.get(keyOf(grant, requested, subject.profile, subject.issuer)) ?? []
+  decide(asked: ExchangeQuestion): Decision {
+    const question = this.#settle(asked)
     let nearest: RuleFinding | undefined
-    for (const candidate of candidates) {
+    for (const candidate of this.#candidates(question)) {
       const failed = failuresOf(candidate, question)
       if (failed.length === 0) return { allowed: true, rule: candidate.rule }
       if (nearest === undefined || distance(failed) < distance(nearest.failed)) {
@@ -74,6 +82,34 @@ export class ExchangeRuleSet {
       }
     }
     return { allowed: false, ...refusalOf(question.grant, nearest), nearest }
+  }
+
+  /**
+   * Profile of the token that is asked for. Where no type is named, an access token is; a grant only where an audience is
+   * named and every rule that takes subject, client and actor to it ends in one, as the draft's own requests are meant. Scopes
+   * do not matter: to leave a type out and ask for other scopes must not turn one type into another.
+   *
+   * @see RFC 8693 section 2.1 (`requested_token_type`); draft-ietf-oauth-identity-chaining, "Token Exchange"
+   */
+  requestedOf(question: ExchangeQuestion): string {
+    const { requested, audience } = question
+    if (requested !== undefined) return requested
+    if (audience.length === 0) return DEFAULT_PROFILE
+    const isMeant = (profile: string) => {
+      const settled = { ...question, requested: profile }
+      return this.#candidates(settled).some((rule) => isForAudience(failuresOf(rule, settled)))
+    }
+    if (!isMeant(GRANT_PROFILE)) return DEFAULT_PROFILE
+    const isOther = (profile: string) => profile !== GRANT_PROFILE && isMeant(profile)
+    return [...this.#profiles].some(isOther) ? DEFAULT_PROFILE : GRANT_PROFILE
+  }
+
+  #settle(question: ExchangeQuestion): SettledQuestion {
+    return { ...question, requested: this.requestedOf(question) }
+  }
+
+  #candidates({ grant, requested, subject }: SettledQuestion): readonly CompiledRule[] {
+    return this.#byKey.get(keyOf(grant, requested, subject.profile, subject.issuer)) ?? []
   }
 
   /** Audiences whose tokens are a resource server's own. */
@@ -85,7 +121,8 @@ export class ExchangeRuleSet {
   }
 
   /** What every rule says, in the order of the document: for an operator. */
-  explain(question: ExchangeQuestion): readonly RuleFinding[] {
+  explain(asked: ExchangeQuestion): readonly RuleFinding[] {
+    const question = this.#settle(asked)
     return this.#rules.map((each) => ({ rule: each.rule.name, failed: failuresOf(each, question) }))
   }
 }
@@ -101,7 +138,7 @@ function readDocument(document: unknown): ExchangeRules {
 }
 
 /** Paths in the rule that do not hold. */
-function failuresOf({ rule, subject, client, actor }: CompiledRule, question: ExchangeQuestion): readonly string[] {
+function failuresOf({ rule, subject, client, actor }: CompiledRule, question: SettledQuestion): readonly string[] {
   const failed: string[] = []
   const under = (member: string, failures: readonly string[]) => {
     for (const failure of failures) failed.push(`${member}.${failure}`)

@@ -20,7 +20,7 @@ export function explainExchange(
     client: request.client === undefined ? subject : toParty(request.client, ownAudience),
     subject,
     actor: request.actor === undefined ? undefined : toParty(request.actor, ownAudience),
-    requested: request.requested ?? 'access-token',
+    requested: request.requested,
     audience: request.audience ?? [],
     scopes: request.scopes,
     proven: undefined,
@@ -29,8 +29,9 @@ export function explainExchange(
   }
   const decision = rules.decide(question)
   const findings = rules.explain(question).map(({ rule, failed }) => ({ rule, failed: [...failed] }))
-  if (decision.allowed) return { allowed: true, rule: decision.rule.name, ttl: decision.rule.to.ttl, findings }
-  return { allowed: false, error: new OAuthError(decision.code, decision.message).error, findings }
+  const answer = { requested: rules.requestedOf(question), findings }
+  if (decision.allowed) return { allowed: true, rule: decision.rule.name, ttl: decision.rule.to.ttl, ...answer }
+  return { allowed: false, error: new OAuthError(decision.code, decision.message).error, ...answer }
 }
 
 function toParty(party: ExplainedParty, ownAudience: string): ExchangedSubject {

@@ -8,6 +8,11 @@ export function distance(failed: readonly string[]): number {
   return failed.reduce((sum, path) => sum + (TARGET_PATHS.includes(path) ? 1 : 10), 0)
 }
 
+/** Whether a rule is for these parties and this audience, whatever else of the target it says no to. */
+export function isForAudience(failed: readonly string[]): boolean {
+  return failed.every((path) => path !== 'to.audience' && TARGET_PATHS.includes(path))
+}
+
 interface Refusal {
   readonly code: OAuthErrorCode
   readonly message: string

@@ -17,12 +17,14 @@ describe('exchange rules of a server', () => {
     }
     expect(await explain({ audience: [ORDERS], scopes: ['orders.read'] })).toEqual({
       allowed: true,
+      requested: 'access-token',
       rule: 'orders',
       ttl: 300,
       findings: [{ rule: 'orders', failed: [] }],
     })
     expect(await explain({ subject: { ...subject, subject: 'other' } })).toEqual({
       allowed: false,
+      requested: 'access-token',
       error: 'unauthorized_client',
       findings: [{ rule: 'orders', failed: ['subject.subject'] }],
     })

@@ -99,13 +99,13 @@ async function keysOf({ server }: TokenServiceWorld): Promise<readonly object[]>
 
 const rogue = generateSigningKey('ES256', { kid: 'rogue-1' })
 
-async function start(rulesOfB: readonly object[] = RULES_OF_B) {
+async function start(rulesOfB: readonly object[] = RULES_OF_B, rulesOfA: readonly object[] = RULES_OF_A) {
   const clock = new FakeClock()
   const clusterKey = generateSigningKey('RS256', { kid: 'cluster-1' })
   const a = await startTokenService({
     clock,
     clusterKey,
-    rules: RULES_OF_A,
+    rules: rulesOfA,
     cluster,
     tokenService: { issuer: A },
     issuers: [trust('b', B, [rogue.publicJwk])],
@@ -200,6 +200,46 @@ describe('identity chaining', () => {
       act: { sub: `k8s/${WORKLOAD}`, iss: A },
       scope: 'orders.read',
     })
+  })
+
+  it('gives a grant to a request that names no type, as the draft has it, and an access token where there is a choice', async () => {
+    const both = {
+      ...RULES_OF_A[1],
+      name: 'of-b',
+      to: { profile: 'access-token', audience: [C], scopes: ['orders.read'] },
+    }
+    const test = await start(RULES_OF_B, [...RULES_OF_A, both])
+    const untyped = async (resource: string) => {
+      const { requested_token_type: _, ...form } = exchangeForm(await test.accessToken(), { resource })
+      return test.a.post({ ...test.podForm(A), ...form })
+    }
+    const subject = { profile: 'access-token', issuer: 'self', subject: 'k8s/user', audience: [PORTAL] }
+    const explain = async (resource: string) => {
+      const body = { grant: 'token-exchange', subject, client: { ...podOf, subject: WORKLOAD }, audience: [resource] }
+      return (await test.a.admin('/v1/exchange/explain', { body })).body
+    }
+    const grant = await untyped(B)
+    expect(grant.body).toMatchObject({ token_type: 'N_A', issued_token_type: TYPE.jwt })
+    expect(decodeToken(grant.body.access_token).header).toMatchObject({ typ: 'authorization-grant+jwt' })
+    expect(test.a.log.events('token.issued').at(-1)).toMatchObject({ rule: 'to-b', profile: 'authorization-grant' })
+    expect(await explain(B)).toMatchObject({ allowed: true, rule: 'to-b', requested: 'authorization-grant' })
+    expect((await test.bring(grant.body.access_token)).status).toBe(200)
+    const choice = await untyped(C)
+    expect(choice.body).toMatchObject({ token_type: 'Bearer', issued_token_type: TYPE.access })
+    expect(await explain(C)).toMatchObject({ allowed: true, rule: 'of-b', requested: 'access-token' })
+    expect(oauthError(await untyped('https://as.d.example'))).toBe('400 invalid_target')
+  })
+
+  it('binds the token to a whole key that the other domain asks for', async () => {
+    const test = await start([{ ...RULES_OF_B[0], subject: grantOf('rogue') }])
+    const key = generateSigningKey('ES256')
+    const asking = (jwk: object) => mutateToken(test.rogueGrant(), { claims: { requested_cnf: { jwk } }, key: rogue })
+    const { d, ...publicJwk } = { ...key.publicJwk, d: 'AAAA' }
+    expect(oauthError(await test.bring(asking({ ...publicJwk, d })))).toBe('400 invalid_grant')
+    expect(test.b.log.events('token.refused').at(-1)).toMatchObject({ reason: 'ERR_CREDENTIAL_CONFIRMATION' })
+    const answer = await test.bring(asking(publicJwk))
+    expect(answer.body.token_type).toBe('DPoP')
+    expect(claimsOf(answer.body.access_token)).toMatchObject({ cnf: { jkt: thumbprintOf(key) } })
   })
 
   it('binds the token to the key that was proved in the first domain', async () => {
