@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { connect, createSecureContext, type TLSSocket } from 'node:tls'
 import type { WorkloadRuntime } from '../workload-runtime.ts'
 import { anchorsForOpenSsl } from './anchors-for-openssl.ts'
-import { bareHost, type CallAuthorization, type ConnectionDemand } from './connection-demand.ts'
+import { type Access, bareHost, type ConnectionDemand } from './connection-demand.ts'
 import { matchesDnsName } from './dns-identity.ts'
 import { tlsCredential } from './held-x509-svid.ts'
 import { readPeerChain } from './peer-chain.ts'
@@ -18,7 +18,7 @@ export interface ConnectingParts {
 }
 
 export interface Connecting {
-  readonly authorization: CallAuthorization
+  readonly access: Access
   readonly demand: ConnectionDemand
   readonly alpnProtocols: readonly string[]
   readonly signal?: AbortSignal | undefined
@@ -38,14 +38,14 @@ export interface Connecting {
  */
 export async function connectPeer(parts: ConnectingParts, connecting: Connecting): Promise<TLSSocket> {
   const { source, runtime } = parts
-  const { authorization, demand, alpnProtocols, signal } = connecting
+  const { access, demand, alpnProtocols, signal } = connecting
   signal?.throwIfAborted()
   const { version } = source
   const roots = demand.origin === undefined ? undefined : anchorsForOpenSsl(source.anchorsOf(demand.origin))
-  const host = bareHost(authorization.host)
+  const host = bareHost(access.host)
   const socket = connect({
     host,
-    port: authorization.port,
+    port: access.port,
     servername: isIP(host) === 0 ? host : '',
     secureContext: createSecureContext({ ...TLS_SETTINGS, ...tlsCredential(source.identity), ca: roots ?? [] }),
     // No session is offered: a resumed one would skip the certificates.

@@ -14,7 +14,7 @@ export interface ConnectionDemand {
   readonly key: string
 }
 
-export interface CallAuthorization {
+export interface Access {
   /** DNS name or IP address, the latter with or without brackets. */
   readonly host: string
   readonly port: number
@@ -31,24 +31,18 @@ const HTTPS_PORT = 443
  * @throws TlsError `ERR_TLS_HOST_NAME` when a DNS name is demanded and an IP address is called
  * @see draft-ietf-wimse-mutual-tls, "Server Name Validation"
  */
-export function settleDemand(
-  authorization: CallAuthorization,
-  peer: Peer | undefined,
-  directory: PeerDirectory,
-): ConnectionDemand {
-  const host = bareHost(authorization.host)
-  const { expected, hostname = expected === undefined } = demandOf(
-    peer ?? lookUp(directory, accessName(authorization)) ?? {},
-  )
+export function settleDemand(access: Access, peer: Peer | undefined, directory: PeerDirectory): ConnectionDemand {
+  const host = bareHost(access.host)
+  const { expected, hostname = expected === undefined } = demandOf(peer ?? lookUp(directory, accessName(access)) ?? {})
   const isAddress = isIP(host) !== 0
   if (expected === undefined && (isAddress || !hostname)) {
     throw new TlsError('ERR_TLS_NO_EXPECTATION', 'it is not configured which workload this connection must lead to', {
-      detail: accessName(authorization),
+      detail: accessName(access),
     })
   }
   if (hostname && isAddress) {
     throw new TlsError('ERR_TLS_HOST_NAME', 'an IP address was called where a DNS name is demanded', {
-      detail: accessName(authorization),
+      detail: accessName(access),
     })
   }
   const dnsName = hostname ? host.toLowerCase() : undefined
@@ -59,7 +53,7 @@ export function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1')
 }
 
-function accessName({ host, port }: CallAuthorization): string {
+function accessName({ host, port }: Access): string {
   const bare = bareHost(host).toLowerCase()
   const shown = bare.includes(':') ? `[${bare}]` : bare
   return port === HTTPS_PORT ? shown : `${shown}:${port}`

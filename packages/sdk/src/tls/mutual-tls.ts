@@ -126,8 +126,8 @@ export class MutualTls {
     const url = new URL(input instanceof Request ? input.url : input)
     if (url.protocol !== 'https:') throw new SdkError('ERR_SDK_REQUEST', 'mutual TLS needs an https address')
     void this.#source.identity
-    const authorization = { host: url.hostname, port: Number(url.port || HTTPS_PORT) }
-    return peerFetch(this.#dispatcherFor(settleDemand(authorization, peer, this.#directory)), input, rest)
+    const access = { host: url.hostname, port: Number(url.port || HTTPS_PORT) }
+    return peerFetch(this.#dispatcherFor(settleDemand(access, peer, this.#directory)), input, rest)
   }
 
   /** For node:https requests: `request(url, { agent: mutualTls.httpsAgent(peer) })`. Keep it: it keeps connections. */
@@ -150,9 +150,9 @@ export class MutualTls {
   async connect(options: PeerConnectOptions): Promise<TLSSocket> {
     const { host, port, peer, alpnProtocols = ['http/1.1'], signal } = options
     this.#requireOpen()
-    const authorization = { host, port }
-    const demand = settleDemand(authorization, peer, this.#directory)
-    return connectPeer(this.#parts, { authorization, demand, alpnProtocols, signal })
+    const access = { host, port }
+    const demand = settleDemand(access, peer, this.#directory)
+    return connectPeer(this.#parts, { access, demand, alpnProtocols, signal })
   }
 
   /**
@@ -216,7 +216,7 @@ export class MutualTls {
   #createDispatcher(demand: ConnectionDemand): PeerDispatcher {
     return new PeerDispatcher({
       ...this.#parts,
-      open: (authorization) => connectPeer(this.#parts, { authorization, demand, alpnProtocols: ['http/1.1'] }),
+      open: (access) => connectPeer(this.#parts, { access, demand, alpnProtocols: ['http/1.1'] }),
     })
   }
 

@@ -4,7 +4,7 @@ import { Agent, type RequestOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { type ConnectingParts, connectPeer } from './connect-peer.ts'
-import { type CallAuthorization, type ConnectionDemand, settleDemand } from './connection-demand.ts'
+import { type Access, type ConnectionDemand, settleDemand } from './connection-demand.ts'
 import type { Peer, PeerDirectory } from './expected-peer.ts'
 import { connectionOf } from './tls-peer.ts'
 
@@ -64,7 +64,7 @@ export class PeerAgent extends Agent {
       'error' in settled
         ? Promise.reject(settled.error)
         : connectPeer(this.#parts, {
-            authorization: accessOf(options),
+            access: accessOf(options),
             demand: settled.demand,
             alpnProtocols: ['http/1.1'],
             signal: this.#ending.signal,
@@ -112,6 +112,6 @@ export class PeerAgent extends Agent {
   }
 }
 
-function accessOf({ host, hostname, port }: RequestOptions): CallAuthorization {
+function accessOf({ host, hostname, port }: RequestOptions): Access {
   return { host: host ?? hostname ?? 'localhost', port: Number(port ?? HTTPS_PORT) }
 }

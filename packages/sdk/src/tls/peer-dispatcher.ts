@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import { Agent, type buildConnector, Dispatcher } from 'undici'
 import type { WorkloadRuntime } from '../workload-runtime.ts'
-import type { CallAuthorization } from './connection-demand.ts'
+import type { Access } from './connection-demand.ts'
 import { connectionOf } from './tls-peer.ts'
 import type { X509Source } from './x509-source.ts'
 
@@ -11,7 +11,7 @@ export interface PeerDispatcherOptions {
   readonly source: X509Source
   readonly runtime: Pick<WorkloadRuntime, 'now'>
   /** Opens a verified connection. */
-  readonly open: (authorization: CallAuthorization) => Promise<TLSSocket>
+  readonly open: (access: Access) => Promise<TLSSocket>
 }
 
 /** Connections that were opened with one certificate of ours. */
