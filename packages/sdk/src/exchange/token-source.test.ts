@@ -159,6 +159,22 @@ describe('where a token may go', () => {
     expect(received).toHaveLength(3)
   })
 
+  it('is that of the audience or resource it was varied to, unless all go to one that is named', async () => {
+    const other = await serve((request, response) => {
+      received.push(request)
+      response.end()
+    })
+    await open().for({ audience: other }).fetch(other)
+    await open({ audience: 'orders' })
+      .for({ resource: `${other}/v1` })
+      .fetch(other)
+    await open({ audience: 'orders' }).for({ audience: other }).for({ scope: 'x' }).authorize(other)
+    await open({ origins: orders }).for({ audience: other }).fetch(orders)
+    expect(service.calls.map(({ form }) => form.get('audience'))).toEqual([other, 'orders', other, other])
+    expect(received).toHaveLength(3)
+    expect(() => open().for({ audience: 'http://orders.example' })).toThrow(TypeError)
+  })
+
   it('is nowhere else, and no token is even asked for', async () => {
     const other = await serve((request, response) => {
       received.push(request)
@@ -172,7 +188,9 @@ describe('where a token may go', () => {
       () => open().fetch(`http://user@127.0.0.1:1/`),
       () => open({ audience: 'orders' }).fetch(orders),
       () => open({ origins: other }).fetch(orders),
-      () => open().for({ audience: other }).fetch(other),
+      () => open().for({ audience: other }).fetch(orders),
+      () => open().for({ audience: 'orders' }).fetch(orders),
+      () => open({ origins: orders }).for({ audience: other }).fetch(other),
     ]) {
       await expectCode(send(), 'ERR_SDK_REQUEST')
     }
@@ -244,6 +262,16 @@ describe('nonces of a resource', () => {
     expect((await source.fetch(orders, { method: 'POST', body: 'x' })).status).toBe(200)
     expect((await source.fetch(orders)).status).toBe(200)
     expect(nonces()).toEqual([undefined, 'nonce-1', 'nonce-1'])
+  })
+
+  it('go into the proofs of all tokens that go there', async () => {
+    respond = (response, { headers }) =>
+      decodeToken(String(headers['dpop'])).claims['nonce'] === 'nonce-1' ? response.end() : asks(response)
+    const source = open({ binding: 'dpop' })
+    await source.fetch(orders)
+    await source.for({ subjectToken: { token: 'alice', type: 'urn:x' } }).fetch(orders)
+    await source.for({ audience: 'orders', resource: `${orders}/v1` }).fetch(orders)
+    expect(nonces()).toEqual([undefined, 'nonce-1', 'nonce-1', 'nonce-1'])
   })
 
   it('are tried once', async () => {

@@ -1,8 +1,9 @@
 import { nodeCrypto } from '@countersign/protocol/keys-node'
 import type { WorkloadRuntime } from '../workload-runtime.ts'
-import { AuthorizedFetch, type SendRequest } from './authorized-fetch.ts'
+import type { AuthorizedFetch, SendRequest } from './authorized-fetch.ts'
 import { type ExchangeRequest, listOf, scopesOf, validateRequest } from './exchange-request.ts'
 import type { ExchangedToken } from './exchanged-token.ts'
+import { FetchByOrigin } from './fetch-by-origin.ts'
 import { orAborted } from './or-aborted.ts'
 import { RefreshingToken } from './refreshing-token.ts'
 import type { TokenInput } from './token-input.ts'
@@ -15,7 +16,7 @@ export type TokenVariation = Pick<
 
 /** What is kept, and where it may go. */
 export interface TokenSourceOptions extends Omit<ExchangeRequest, 'signal' | 'assertion'> {
-  /** Where the token may be sent, as origins. Default: those of `audience` and `resource` that are URLs. */
+  /** Where the token may be sent, as origins. Default: those of its `audience` and `resource` that are URLs. */
   readonly origins?: string | readonly string[]
   /** What sends requests; default plain `fetch`. With `workload.fetch` they prove who calls as well. */
   readonly fetch?: SendRequest
@@ -27,7 +28,9 @@ export interface TokenSourceOptions extends Omit<ExchangeRequest, 'signal' | 'as
 export interface TokenSourceParts {
   readonly exchange: (request: ExchangeRequest) => Promise<ExchangedToken>
   readonly runtime: WorkloadRuntime
-  readonly fetch: AuthorizedFetch
+  /** Where all of them may be sent, whatever they are for. */
+  readonly origins: string | readonly string[] | undefined
+  readonly fetches: FetchByOrigin
   readonly maxTokens: number
   /** Least recently used first. */
   readonly tokens: Map<string, RefreshingToken>
@@ -46,12 +49,11 @@ export function openTokenSource(
 ): TokenSource {
   const { origins, fetch = runtime.fetch, maxTokens = DEFAULT_MAX_TOKENS, ...request } = options
   validateRequest(request)
-  const names =
-    origins === undefined ? [...listOf(request.audience), ...listOf(request.resource)].filter(isUrl) : origins
   const parts = {
     exchange,
     runtime,
-    fetch: new AuthorizedFetch(runtime, fetch, listOf(names)),
+    origins,
+    fetches: new FetchByOrigin(runtime, fetch),
     maxTokens,
     tokens: new Map<string, RefreshingToken>(),
   }
@@ -63,17 +65,21 @@ export class TokenSource {
   readonly #parts: TokenSourceParts
   readonly #request: ExchangeRequest
   readonly #key: string
+  readonly #fetchFor: (input: string | URL | Request) => AuthorizedFetch
 
   /** Use `workload.tokenSource`. */
   constructor(parts: TokenSourceParts, request: ExchangeRequest) {
     this.#parts = parts
     this.#request = request
     this.#key = keyOf(request)
+    this.#fetchFor = parts.fetches.to(parts.origins === undefined ? originsOf(request) : listOf(parts.origins))
   }
 
   /**
    * The same source for another subject, audience or scope: `source.for({ subjectToken })` acts for one user. All share one
-   * cache, and where tokens may be sent stays as it is.
+   * cache. A token for another audience goes there instead, unless `origins` says where all go.
+   *
+   * @throws SdkError, TypeError as `workload.tokenSource`
    */
   for(variation: TokenVariation): TokenSource {
     const request = { ...this.#request, ...variation }
@@ -98,7 +104,7 @@ export class TokenSource {
    * @throws SdkError `ERR_SDK_REQUEST` for an origin that the source is not for; and as {@link token}
    */
   async authorize(input: string | URL | Request, init: RequestInit = {}): Promise<Request> {
-    return this.#parts.fetch.authorize(input, init, () => this.token(init.signal ?? undefined))
+    return this.#fetchFor(input).authorize(input, init, () => this.token(init.signal ?? undefined))
   }
 
   /**
@@ -108,7 +114,7 @@ export class TokenSource {
    */
   readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const token = () => this.token(init.signal ?? undefined)
-    return this.#parts.fetch.send(input, init, token, (refused) => this.#entry().discard(refused))
+    return this.#fetchFor(input).send(input, init, token, (refused) => this.#entry().discard(refused))
   }
 
   #entry(): RefreshingToken {
@@ -140,6 +146,10 @@ function keyOf(request: ExchangeRequest): string {
 function nameOf(input: TokenInput | undefined): readonly string[] {
   if (input === undefined || input === 'wit') return [input ?? '']
   return 'file' in input ? ['file', input.type, input.file] : [input.type, nodeCrypto.sha256Base64url(input.token)]
+}
+
+function originsOf({ audience, resource }: ExchangeRequest): readonly string[] {
+  return [...listOf(audience), ...listOf(resource)].filter(isUrl)
 }
 
 function isUrl(name: string): boolean {
