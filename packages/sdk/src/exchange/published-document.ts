@@ -66,7 +66,8 @@ export class PublishedDocument<T> {
     this.#fetching = this.#fetch()
       .catch((error: unknown) => {
         this.#failure = error
-        this.#nextAt = now + RETRY_SECONDS
+        // From now: a service that lets everyone wait would be due again as soon as it was given up.
+        this.#nextAt = this.#runtime.now() + RETRY_SECONDS
       })
       .finally(() => {
         this.#fetching = undefined

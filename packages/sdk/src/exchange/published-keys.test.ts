@@ -97,6 +97,24 @@ describe('PublishedKeys', () => {
     await failed
   })
 
+  it('lets nobody wait for a service that has just let somebody wait', async () => {
+    const keys = open()
+    await keys.current()
+    answer = () =>
+      new Promise((_resolve, reject) => {
+        requests.at(-1)?.signal?.addEventListener('abort', () => reject(new Error('aborted')))
+      })
+    await clock.advance(301)
+    const waiting = kids(keys)
+    await clock.advance(5)
+    expect(await waiting).toEqual(['one'])
+    expect(await kids(keys)).toEqual(['one'])
+    expect(requests).toHaveLength(2)
+    publish(second)
+    await clock.advance(5)
+    expect(await kids(keys)).toEqual(['two'])
+  })
+
   it('asks by https, or on this host', () => {
     expect(() => open('http://id.example/jwks')).toThrow(TypeError)
     expect(() => open('ftp://localhost/jwks')).toThrow(TypeError)
