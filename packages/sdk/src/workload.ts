@@ -156,9 +156,13 @@ export class Workload implements AsyncDisposable {
   /**
    * Keeps a token at hand, and puts it on requests: `workload.tokenSource({ issuer, audience }).fetch(url)`.
    *
+   * @throws SdkError `ERR_SDK_CLOSED`, which the source throws too once the workload is closed
    * @throws SdkError, TypeError as `TokenClient.tokenSource`
    */
-  readonly tokenSource = (options: TokenSourceOptions): TokenSource => this.#tokens.tokenSource(options)
+  readonly tokenSource = (options: TokenSourceOptions): TokenSource => {
+    this.#requireOpen()
+    return this.#tokens.tokenSource(options, () => this.#requireOpen())
+  }
 
   /** For `connect()` alone. */
   replaceIdentities(identities: readonly HeldIdentity[]): void {

@@ -55,10 +55,11 @@ export class TokenClient {
   /**
    * Keeps a token at hand: asked for when it is first needed, once for all who ask, and again before it ends.
    *
+   * @param requireOpen throws when the source is to give no token any more
    * @throws SdkError `ERR_SDK_REQUEST`, TypeError as `openTokenSource`
    */
-  readonly tokenSource = (options: TokenSourceOptions): TokenSource =>
-    openTokenSource(this.exchange, this.#requester.runtime, options)
+  readonly tokenSource = (options: TokenSourceOptions, requireOpen?: () => void): TokenSource =>
+    openTokenSource(this.exchange, this.#requester.runtime, options, requireOpen)
 
   async #ask(request: ExchangeRequest, nonce: string | undefined) {
     const { issuer, authentication = 'wit', signal } = request

@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { decodeToken, expectCode } from '@countersign/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -142,6 +145,26 @@ describe('TokenSource', () => {
     await source.fetch(orders)
     await source.fetch(orders)
     expect(service.calls).toHaveLength(2)
+  })
+
+  it('gives nothing once its workload is closed, whatever it keeps or could still ask for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'countersign-'))
+    try {
+      const assertionFile = join(folder, 'token')
+      await writeFile(assertionFile, 'platform')
+      const kept = open({ authentication: { assertionFile } })
+      await kept.fetch(orders)
+      workload.close()
+      for (const source of [kept, kept.for({ scope: 'x' })]) {
+        await expectCode(source.token(), 'ERR_SDK_CLOSED')
+        await expectCode(source.fetch(orders), 'ERR_SDK_CLOSED')
+        await expectCode(source.authorize(orders), 'ERR_SDK_CLOSED')
+      }
+      await expectCode(() => open(), 'ERR_SDK_CLOSED')
+      expect([service.calls.length, received.length]).toEqual([1, 1])
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 
   it('shows no token when it is printed', async () => {

@@ -28,6 +28,8 @@ export interface TokenSourceOptions extends Omit<ExchangeRequest, 'signal' | 'as
 export interface TokenSourceParts {
   readonly exchange: (request: ExchangeRequest) => Promise<ExchangedToken>
   readonly runtime: WorkloadRuntime
+  /** Throws when no token may be given any more, one that is kept neither. */
+  readonly requireOpen: () => void
   /** Where all of them may be sent, whatever they are for. */
   readonly origins: string | readonly string[] | undefined
   readonly fetches: FetchByOrigin
@@ -46,12 +48,14 @@ export function openTokenSource(
   exchange: TokenSourceParts['exchange'],
   runtime: WorkloadRuntime,
   options: TokenSourceOptions,
+  requireOpen: () => void = () => {},
 ): TokenSource {
   const { origins, fetch = runtime.fetch, maxTokens = DEFAULT_MAX_TOKENS, ...request } = options
   validateRequest(request)
   const parts = {
     exchange,
     runtime,
+    requireOpen,
     origins,
     fetches: new FetchByOrigin(runtime, fetch),
     maxTokens,
@@ -91,10 +95,11 @@ export class TokenSource {
    * The token as of now; see `RefreshingToken.current`.
    *
    * @param signal gives up waiting. Others who wait for the same token go on
-   * @throws as `workload.exchange`; the reason of the signal
+   * @throws as `workload.exchange`, when the workload is closed also for a token that is kept; the reason of the signal
    */
   async token(signal?: AbortSignal): Promise<ExchangedToken> {
     signal?.throwIfAborted()
+    this.#parts.requireOpen()
     return orAborted(this.#entry().current(), signal)
   }
 
