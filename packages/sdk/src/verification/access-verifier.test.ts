@@ -385,7 +385,11 @@ describe('challenges', () => {
   })
 
   it('hold no character that would end them', async () => {
-    const { challenge } = await refusal(bearer(world.bearerToken({ clientId: 'a' }).split('.').slice(0, 2).join('.')))
+    const { key } = world.service
+    const token = mutateToken(world.boundToken(), { claims: { iat: undefined }, key })
+    const { code, challenge } = await refusal(world.fields(token))
+    expect(code).toBe('ERR_CREDENTIAL_MALFORMED')
+    expect(challenge).toContain(`error_description="credential has no 'iat'"`)
     expect(challenge.replace(/="[^"\\]*"/g, '')).not.toContain('"')
   })
 })
