@@ -36,7 +36,7 @@ function call(path: string, form?: Readonly<Record<string, string>>): Promise<An
   const { port } = server.address() as AddressInfo
   return new Promise((resolve, reject) => {
     const options = { ca: certificate.root, agent: false, method: form === undefined ? 'GET' : 'POST' } as const
-    const outgoing = request(`https://127.0.0.1:${port}${path}`, options, async (answer) => {
+    const outgoing = request({ ...options, host: '127.0.0.1', port, path }, async (answer) => {
       const { statusCode: status, headers } = answer
       resolve({ status, location: headers.location ?? '', body: await text(answer) })
     })
@@ -113,6 +113,32 @@ describe('the login server of the demo', () => {
     ['for somebody else to be sent back to', { redirect_uri: 'http://127.0.0.1:9/x' }],
   ])('shows no form for a request %s', async (_, change) => {
     expect((await authorize(change)).status).toBe(400)
+  })
+
+  it.each(['//', '//:', 'http://['])('refuses a request for %s, and goes on', async (path) => {
+    expect(await call(path)).toMatchObject({ status: 400, body: '{"error":"invalid_request"}' })
+    expect((await authorize()).status).toBe(200)
+  })
+
+  it.each(['/login', '/token'])('reads no more than a form of %s can hold', async (path) => {
+    expect((await call(path, { request: 'x'.repeat(15 * 1024) })).body).not.toContain('invalid_request')
+    expect(await call(path, { request: 'x'.repeat(16 * 1024) })).toMatchObject({
+      status: 400,
+      body: '{"error":"invalid_request"}',
+    })
+  })
+
+  it('outlives one who leaves in the middle of a form', async () => {
+    const { port } = server.address() as AddressInfo
+    const options = { ca: certificate.root, agent: false, method: 'POST', headers: { 'content-length': '100' } }
+    const outgoing = request(`https://127.0.0.1:${port}/login`, options)
+    const arrived = once(server, 'request')
+    outgoing.on('error', () => {}).write('request=')
+    const [incoming] = await arrived
+    const left = new Promise((resolve) => incoming.once('close', resolve))
+    outgoing.destroy()
+    await left
+    expect((await authorize()).status).toBe(200)
   })
 
   it('gives no code for another password', async () => {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { text } from 'node:stream/consumers'
 import { AccessTokenIssuer } from '@countersign/protocol/exchange'
 import { generateSigningKey } from '@countersign/protocol/keys-node'
 import { AuthorizationCodes, isEqual } from './authorization-codes.ts'
+import { readForm } from './read-form.ts'
 import type { WebCertificate } from './web-certificate.ts'
 
 export interface LoginServerSettings {
@@ -83,8 +84,9 @@ export function startLoginServer({ port, certificate, user, redirectUris, scopes
     return { status: 200, body: JSON.stringify(answer) }
   }
 
-  const answer = async (method: string, url: URL, body: () => Promise<string>): Promise<Reply> => {
-    switch (`${method} ${url.pathname}`) {
+  const answer = async (incoming: IncomingMessage): Promise<Reply> => {
+    const url = new URL(incoming.url ?? '', issuer)
+    switch (`${incoming.method} ${url.pathname}`) {
       case 'GET /.well-known/openid-configuration':
         return { status: 200, body: JSON.stringify(metadata) }
       case 'GET /jwks':
@@ -92,9 +94,9 @@ export function startLoginServer({ port, certificate, user, redirectUris, scopes
       case 'GET /authorize':
         return authorize(url.searchParams)
       case 'POST /login':
-        return login(new URLSearchParams(await body()))
+        return login(await readForm(incoming))
       case 'POST /token':
-        return token(new URLSearchParams(await body()))
+        return token(await readForm(incoming))
       default:
         return refusal('not_found', 404)
     }
@@ -102,16 +104,13 @@ export function startLoginServer({ port, certificate, user, redirectUris, scopes
 
   const { cert, key: certificateKey } = certificate
   const server = createServer({ cert, key: certificateKey }, async (incoming, outgoing) => {
-    const { method = '', url = '/' } = incoming
-    const {
-      status,
-      type = JSON_TYPE,
-      location,
-      body,
-    } = await answer(method, new URL(url, issuer), () => text(incoming))
+    const reply = await answer(incoming).catch(() => refusal('invalid_request'))
+    const { status, type = JSON_TYPE, location, body } = reply
     const headers = {
       'content-type': type,
       'cache-control': 'no-store',
+      // The rest of what was too large is not read for the sake of the next request.
+      ...(incoming.complete ? {} : { connection: 'close' }),
       ...(location === undefined ? {} : { location }),
     }
     outgoing.writeHead(status, headers).end(body)
