@@ -8,7 +8,7 @@ import { startOurResource } from './our-resource.ts'
 import { Parties } from './parties.ts'
 import { discoverResource, readAccessToken } from './resource-server.ts'
 import { GATEWAY, LOCAL_WORKLOAD, ORDERS, type Scenario } from './scenario.ts'
-import { twice } from './twice.ts'
+import { overhearing, twice } from './twice.ts'
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -206,7 +206,12 @@ class Flows {
       const isBound = answer.token_type.toLowerCase() === 'dpop' && claims.cnf?.jkt !== undefined
       return [isBound && seen.join() === 'use_dpop_nonce,granted', seen.join(', ')]
     })
-    await this.#refuses('DPoP proof that comes again', '400 invalid_dpop_proof', () => ask(twice))
+    // Beside an assertion of its own: one that came again would be refused before.
+    const heard = overhearing('dpop')
+    await this.#refuses('DPoP proof that comes again', '400 invalid_dpop_proof', async () => {
+      await ask(heard.listen)
+      return ask(heard.repeat)
+    })
   }
 
   async introspection(): Promise<void> {

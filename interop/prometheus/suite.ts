@@ -31,8 +31,17 @@ export const suite: InteropSuite = {
   async run(context) {
     const { processes, report, temporaryFolder, startTrustDomain } = context
     const ports = { server: await freePort(), agent: await freePort() }
+    const rulesFile = join(temporaryFolder, 'exchange-rules.yaml')
+    await writeFile(rulesFile, 'rules: []\n')
     const domain = await startTrustDomain('metrics.test', {
-      server: { telemetry: { port: ports.server } },
+      server: {
+        telemetry: { port: ports.server },
+        // It counts what it reads of its rules.
+        ...{
+          public: { host: '127.0.0.1', port: await freePort() },
+          tokenService: { issuer: 'https://id.metrics.test/oauth2', rulesFile },
+        },
+      },
       agent: { telemetry: { port: ports.agent } },
     })
     const targets = { server: `127.0.0.1:${ports.server}`, agent: `127.0.0.1:${ports.agent}` }
