@@ -109,6 +109,7 @@ export class CallerVerifier {
     this.#maxSignedBodyBytes = options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES
     this.#authenticator = new Authenticator({
       trust: workload.trust,
+      clock: () => workload.runtime.now(),
       jwtTrust: () => {
         if (workload.jwtTrust === undefined) throw new TypeError('this workload has no keys of bearer tokens')
         return workload.jwtTrust()
@@ -167,11 +168,13 @@ export class CallerVerifier {
       ;({ caller, signed } = authenticated)
       // The binding was picked by what an unknown sender sent; now that it is known, it may not be for them.
       this.#bindings.require(caller.binding, caller.id)
+      // The content of a signed request has been read by now, at the pace of its sender: tokens may have ended meanwhile.
+      const { now: clock } = this.#options.workload.runtime
       if (this.#transactions !== undefined) {
-        caller = { ...caller, transaction: await this.#transactions.verify(caller, now) }
+        caller = { ...caller, transaction: await this.#transactions.verify(caller, clock()) }
       }
       if (this.#access !== undefined) {
-        caller = { ...caller, authorization: await this.#verifyAccess(this.#access, authenticated, call, now) }
+        caller = { ...caller, authorization: await this.#verifyAccess(this.#access, authenticated, call, clock()) }
       }
       const allowed = await this.#options.policy(caller, call)
       // Only `true` is a yes: a policy that forgets to answer denies.
