@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { decodeToken, expectCode } from '@countersign/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -268,3 +269,31 @@ describe('nonces of a resource', () => {
     expect(nonces()).toEqual([undefined])
   })
 })
+  it.each<[string, () => unknown]>([
+    [
+      'a generator',
+      async function* () {
+        yield 'content'
+      },
+    ],
+    ['a stream of node', () => Readable.from(['content'])],
+  ])('are left to the caller for %s, which would go out again empty', async (_, content) => {
+    respond = (response) => asks(response)
+    const init = { method: 'POST', body: content(), duplex: 'half' } as RequestInit
+    expect((await open({ binding: 'dpop' }).fetch(orders, init)).status).toBe(401)
+    expect(received).toHaveLength(1)
+  })
+
+  it.each<[string, () => NonNullable<RequestInit['body']> | null]>([
+    ['none', () => null],
+    ['parameters', () => new URLSearchParams('a=b')],
+    ['a form', () => new FormData()],
+    ['a blob', () => new Blob(['x'])],
+    ['bytes', () => new Uint8Array(1)],
+    ['a buffer', () => new ArrayBuffer(1)],
+  ])('are tried with content that can be sent twice: %s', async (_, content) => {
+    respond = (response) => asks(response)
+    await open({ binding: 'dpop' }).fetch(orders, { method: 'POST', body: content() })
+    expect(received).toHaveLength(2)
+  })
+

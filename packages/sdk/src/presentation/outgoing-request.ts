@@ -22,9 +22,17 @@ export function readOutgoingRequest(input: string | URL | Request, init: Request
   return { url, input, init: { ...init, redirect: redirectMode(input, init) }, headers }
 }
 
-/** Whether it can be sent again. A stream was used up by the first try, and with it a Request that holds one. */
-export function isRepeatable({ input, init }: OutgoingRequest): boolean {
-  return !(init.body instanceof ReadableStream) && !(input instanceof Request)
+/** Content that is all there, as often as it is sent. */
+const WHOLE_CONTENT = [URLSearchParams, FormData, Blob, ArrayBuffer] as const
+
+/**
+ * Whether it can be sent again. A stream was used up by the first try, and with it a Request that holds one; so was whatever
+ * else `fetch` reads piece by piece, and a generator that has ended would go out again as no content at all.
+ */
+export function isRepeatable({ input, init: { body } }: OutgoingRequest): boolean {
+  if (input instanceof Request) return false
+  if (body === undefined || body === null || typeof body === 'string' || ArrayBuffer.isView(body)) return true
+  return WHOLE_CONTENT.some((kind) => body instanceof kind)
 }
 
 /**
