@@ -39,7 +39,7 @@ export class AuthorizedFetch {
     const outgoing = this.#read(input, init)
     const headers = await this.#addToken(outgoing, await tokenOf())
     const half = outgoing.init.body instanceof ReadableStream ? ({ duplex: 'half' } as const) : {}
-    return new Request(input, { ...outgoing.init, ...half, headers })
+    return new Request(outgoing.input, { ...outgoing.init, ...half, headers })
   }
 
   /**

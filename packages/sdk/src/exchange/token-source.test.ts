@@ -185,6 +185,21 @@ describe('where a token may go', () => {
     expect(() => open({ origins })).toThrow(TypeError)
   })
 
+  it('is not where a URL leads that was changed after it was checked', async () => {
+    const stolen: Received[] = []
+    const other = await serve((request, response) => {
+      stolen.push(request)
+      response.end()
+    })
+    const source = open()
+    const url = new URL(orders)
+    const [sending, authorizing] = [source.fetch(url), source.authorize(url)]
+    url.port = new URL(other).port
+    expect((await sending).status).toBe(200)
+    expect((await authorizing).url).toBe(`${orders}/`)
+    expect(stolen).toEqual([])
+  })
+
   it('is not where a redirect leads', async () => {
     const other = await serve((request, response) => {
       received.push(request)
@@ -263,12 +278,6 @@ describe('nonces of a resource', () => {
     expect(received).toHaveLength(1)
   })
 
-  it.each(['with space', 'x'.repeat(1025), 'quote"'])('are not taken when they are none: %s', async (nonce) => {
-    respond = (response) => asks(response, nonce)
-    expect((await open({ binding: 'dpop' }).fetch(orders)).status).toBe(401)
-    expect(nonces()).toEqual([undefined])
-  })
-})
   it.each<[string, () => unknown]>([
     [
       'a generator',
@@ -297,3 +306,9 @@ describe('nonces of a resource', () => {
     expect(received).toHaveLength(2)
   })
 
+  it.each(['with space', 'x'.repeat(1025), 'quote"'])('are not taken when they are none: %s', async (nonce) => {
+    respond = (response) => asks(response, nonce)
+    expect((await open({ binding: 'dpop' }).fetch(orders)).status).toBe(401)
+    expect(nonces()).toEqual([undefined])
+  })
+})

@@ -9,7 +9,8 @@ const OWN_SIGNED_FIELDS = [...OWN_FIELDS, 'signature', 'signature-input', 'conte
 /** Whatever `fetch` was given, with fields of its own to add to. The content is not read yet. */
 export interface OutgoingRequest {
   readonly url: URL
-  readonly input: string | URL | Request
+  /** A Request as it was given, or `url`. */
+  readonly input: URL | Request
   readonly init: RequestInit
   readonly headers: Headers
 }
@@ -19,7 +20,13 @@ export function readOutgoingRequest(input: string | URL | Request, init: Request
   const url = new URL(input instanceof Request ? input.url : input)
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   rejectFields(headers, OWN_FIELDS)
-  return { url, input, init: { ...init, redirect: redirectMode(input, init) }, headers }
+  // A URL belongs to the caller, who may change it: what is sent is what was read.
+  return {
+    url,
+    input: input instanceof Request ? input : url,
+    init: { ...init, redirect: redirectMode(input, init) },
+    headers,
+  }
 }
 
 /** Content that is all there, as often as it is sent. */
