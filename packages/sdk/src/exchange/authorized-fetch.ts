@@ -54,13 +54,16 @@ export class AuthorizedFetch {
   ): Promise<Response> {
     const outgoing = this.#read(input, init)
     const token = await tokenOf()
-    const before = this.#nonces.get(outgoing.url.origin)
+    const { origin } = outgoing.url
+    const before = this.#nonces.get(origin)
     const response = await this.#sendOnce(outgoing, token)
     const error = response.status === 401 ? oauthError(response.headers) : undefined
     if (error === 'invalid_token') onRefused(token)
-    const given = this.#nonces.get(outgoing.url.origin)
-    const isNonceAsked = error === 'use_dpop_nonce' && token.proofs !== undefined && given !== before
-    if (!isNonceAsked || !isRepeatable(outgoing)) return response
+    if (error !== 'use_dpop_nonce' || token.proofs === undefined) return response
+    // Refused, and none given in its place: against RFC 9449 section 9, and without an end if it were kept.
+    const isRefused = before !== undefined && readNonce(response.headers) === undefined
+    if (isRefused && this.#nonces.get(origin) === before) this.#nonces.delete(origin)
+    if (this.#nonces.get(origin) === before || !isRepeatable(outgoing)) return response
     await response.body?.cancel()
     return this.#sendOnce(outgoing, token)
   }

@@ -179,6 +179,17 @@ describe('binding', () => {
     expect(service.calls).toHaveLength(3)
   })
 
+  it('forgets a nonce that the service refuses without another', async () => {
+    service.asksForNonce = true
+    await ask({ binding: 'dpop' })
+    service.asksForNonce = false
+    let refusals = 1
+    service.answer = (call) =>
+      refusals-- > 0 ? { status: 400, body: { error: 'use_dpop_nonce' } } : { body: service.grant(call) }
+    expect((await ask({ binding: 'dpop' })).scheme).toBe('DPoP')
+    expect(service.calls).toHaveLength(3)
+  })
+
   it('does not ask again and again', async () => {
     service.answer = () => ({ status: 400, body: { error: 'use_dpop_nonce' } })
     await expectCode(ask({ binding: 'dpop' }), 'ERR_SDK_TOKEN_REFUSED')

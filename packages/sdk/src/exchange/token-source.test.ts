@@ -262,6 +262,20 @@ describe('nonces of a resource', () => {
     expect(nonces()).toEqual([undefined, 'nonce-1', 'nonce-1'])
   })
 
+  it('are forgotten when they are refused and none is given in their place', async () => {
+    respond = (response) => response.writeHead(200, { 'dpop-nonce': 'nonce-1' }).end()
+    const source = open({ binding: 'dpop' })
+    await source.fetch(orders)
+    respond = (response, { headers }) =>
+      decodeToken(String(headers['dpop'])).claims['nonce'] === undefined
+        ? response.end()
+        : response.writeHead(401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }).end()
+    expect((await source.fetch(orders)).status).toBe(200)
+    respond = (response) => response.writeHead(401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }).end()
+    expect((await source.fetch(orders)).status).toBe(401)
+    expect(nonces()).toEqual([undefined, 'nonce-1', undefined, undefined])
+  })
+
   it('are tried once', async () => {
     let count = 0
     respond = (response) => asks(response, `nonce-${++count}`)
