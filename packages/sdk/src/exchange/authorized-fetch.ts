@@ -23,7 +23,7 @@ export class AuthorizedFetch {
   /** As each origin last gave it. */
   readonly #nonces = new Map<string, string>()
 
-  /** @throws TypeError for an origin that is not https, except on this host, or has a path */
+  /** @throws TypeError for an origin that is not https, except on this host, or has a path, query, fragment or user */
   constructor(runtime: Pick<WorkloadRuntime, 'now'>, send: SendRequest, origins: readonly string[]) {
     this.#runtime = runtime
     this.#send = send
@@ -112,7 +112,12 @@ export class AuthorizedFetch {
 
 function requireOrigin(text: string): string {
   if (!isServiceUrl(text)) throw new TypeError('tokens are sent by https alone')
-  return new URL(text).origin
+  const { origin, pathname, search, hash, username, password } = new URL(text)
+  // Taken for its origin, it would send tokens to more than it names.
+  if (`${pathname}${search}${hash}${username}${password}` !== '/') {
+    throw new TypeError('an origin is scheme, host and port: tokens go to all that is served there')
+  }
+  return origin
 }
 
 /** `error` of the challenge. RFC 6750 section 3 */

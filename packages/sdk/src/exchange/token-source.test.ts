@@ -181,8 +181,18 @@ describe('where a token may go', () => {
     expect(service.calls).toEqual([])
   })
 
-  it.each(['http://orders.example', 'ftp://orders.example', 'orders.example'])('cannot be %s', (origins) => {
+  it.each([
+    'http://orders.example',
+    'ftp://orders.example',
+    'orders.example',
+    'https://orders.example/v1',
+    'https://orders.example/?a',
+    'https://orders.example/#a',
+    'https://user@orders.example',
+    'https://:secret@orders.example',
+  ])('cannot be %s', (origins) => {
     expect(() => open({ origins })).toThrow(TypeError)
+    open({ origins: 'https://orders.example/' })
   })
 
   it('is not where a URL leads that was changed after it was checked', async () => {

@@ -47,7 +47,8 @@ export function openTokenSource(
   const { origins, fetch = runtime.fetch, maxTokens = DEFAULT_MAX_TOKENS, ...request } = options
   validateRequest(request)
   const names =
-    origins === undefined ? [...listOf(request.audience), ...listOf(request.resource)].filter(isUrl) : origins
+    origins ??
+    [...listOf(request.audience), ...listOf(request.resource)].filter(isUrl).map((url) => new URL(url).origin)
   const parts = {
     exchange,
     runtime,
