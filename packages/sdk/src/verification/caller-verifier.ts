@@ -65,9 +65,13 @@ export interface VerifyCallerOptions extends DecisionOptions {
   readonly accessTokens?: CallerAccessOptions
 }
 
-/** `required: false` lets requests without an access token through; one that comes must hold. */
-export interface CallerAccessOptions extends Omit<AccessTokenOptions, 'clockSkewSeconds'> {
+/** As of `verifyAccessToken`; the tolerated clock difference is that of `verifyCaller`. */
+export interface CallerAccessOptions extends Omit<AccessTokenOptions, 'clockSkewSeconds' | 'baseUrl'> {
+  /** False lets requests without an access token through; one that comes must hold. Default true. */
   readonly required?: boolean
+  /** URL by which clients reach this service: DPoP proofs name it. Default: the first URL of `audience` of `verifyCaller`, and
+   * without one there the first of these audiences that is a URL. */
+  readonly baseUrl?: string
 }
 
 /** Either a caller, or why not. */
