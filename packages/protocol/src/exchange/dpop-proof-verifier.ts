@@ -39,7 +39,10 @@ export interface DpopContext {
   readonly accessToken?: string
   /** Thumbprint of the key that the access token is bound to. */
   readonly boundTo?: string
-  /** Whether a nonce is good. Without this no nonce is asked for, and one that came is refused: this server gave none. */
+  /**
+   * Whether a nonce is good. Without this none is asked for, and one that came says nothing: a client may have kept it from when
+   * this server gave some. RFC 9449 section 4.3 step 10.
+   */
   readonly acceptsNonce?: (nonce: string) => boolean
 }
 
@@ -172,9 +175,9 @@ function requireTarget(claims: JsonObject, { method, url }: DpopContext): void {
 }
 
 function requireNonce(claims: JsonObject, { acceptsNonce }: DpopContext): void {
+  if (acceptsNonce === undefined) return
   const { nonce } = claims
-  if (acceptsNonce === undefined && nonce === undefined) return
-  if (typeof nonce !== 'string' || acceptsNonce?.(nonce) !== true) {
+  if (typeof nonce !== 'string' || acceptsNonce(nonce) !== true) {
     throw new ProofError('ERR_PROOF_NONCE', 'proof has no nonce that this server gave it')
   }
 }

@@ -449,6 +449,23 @@ describe.each(BACKENDS)('verifyRequest on a %s backend', (_, crypto) => {
     expect((await verifier.verifyRequest(request({ signer: sibling }), NOW)).nonce).toBe('n1')
   })
 
+  it('takes no message again whose content was held back until the memory let go of it', async () => {
+    const verifier = setUp(crypto)
+    const content = request({ body: '{}' })
+    const { body, ...headed } = content
+    await verifier.verifyRequest(content, NOW)
+    let now = NOW
+    const readBody = async () => {
+      now = NOW + 60 + SKEW
+      const later = PARAMETERS.replaceAll(`=${NOW}`, `=${now}`)
+        .replace(`=${NOW + 60}`, `=${now + 60}`)
+        .replace('n1', 'n2')
+      await verifier.verifyRequest(request({ parameters: later }), now)
+      return body
+    }
+    await expectCode(async () => verifier.verifyRequest(headed, now, readBody, () => now), 'ERR_SIGNATURE_EXPIRED')
+  })
+
   it('remembers nonce, sender and key, under a name that no proof of another kind has', async () => {
     const keys: string[] = []
     const replayMemory: ReplayMemory = {

@@ -70,12 +70,15 @@ export class HttpSignatureVerifier {
    * @param now seconds since the Unix epoch
    * @param readBody for a request whose content has not been read: called once it is known who signed the rest, so that
    *   nobody else makes a service hold content in memory
+   * @param clock says what time it is once the content has been read, at the pace of its sender. Without it, `now` counts to the
+   *   end: for a request whose content is there.
    * @throws SignatureError `ERR_SIGNATURE_*`, one code for each rule; CredentialError, RequestError; what `readBody` throws
    */
   verifyRequest(
     request: HttpRequest,
     now: number,
     readBody: () => Eventual<Uint8Array | undefined> = () => request.body,
+    clock: () => number = () => now,
   ): Eventual<VerifiedHttpRequest> {
     const fields = new MessageFields(request.rawHeaders)
     const { input, bytes } = selectSignature(fields, this.#lists)
@@ -96,15 +99,18 @@ export class HttpSignatureVerifier {
       whenReady(this.#requireSignature(wit, base, bytes), () =>
         whenReady(readBody(), (body) => {
           rejectBodyWithoutDigest({ body }, fields)
-          return whenReady(verifyContentDigest(fields, body, this.#options.crypto, this.#lists), () =>
-            whenReady(this.#rejectReplay(wit, parameters, now), () => ({
+          return whenReady(verifyContentDigest(fields, body, this.#options.crypto, this.#lists), () => {
+            const usedAt = clock()
+            // Again: with the content held back, a memory that lets go of what is over would take a used signature for a new one.
+            this.#requireTimes(parameters, usedAt)
+            return whenReady(this.#rejectReplay(wit, parameters, usedAt), () => ({
               ...verified(wit, parameters),
               audience,
               signResponse,
               accessToken,
               txnToken,
-            })),
-          )
+            }))
+          })
         }),
       ),
     )

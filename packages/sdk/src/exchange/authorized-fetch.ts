@@ -23,7 +23,7 @@ export class AuthorizedFetch {
   /** As each origin last gave it. */
   readonly #nonces = new Map<string, string>()
 
-  /** @throws TypeError for an origin that is not https, except on this host, or has a path */
+  /** @throws TypeError for an origin that is not https, except on this host, or has a path, query, fragment or user */
   constructor(runtime: Pick<WorkloadRuntime, 'now'>, send: SendRequest, origins: readonly string[]) {
     this.#runtime = runtime
     this.#send = send
@@ -39,7 +39,7 @@ export class AuthorizedFetch {
     const outgoing = this.#read(input, init)
     const headers = await this.#addToken(outgoing, await tokenOf())
     const half = outgoing.init.body instanceof ReadableStream ? ({ duplex: 'half' } as const) : {}
-    return new Request(input, { ...outgoing.init, ...half, headers })
+    return new Request(outgoing.input, { ...outgoing.init, ...half, headers })
   }
 
   /**
@@ -54,13 +54,16 @@ export class AuthorizedFetch {
   ): Promise<Response> {
     const outgoing = this.#read(input, init)
     const token = await tokenOf()
-    const before = this.#nonces.get(outgoing.url.origin)
+    const { origin } = outgoing.url
+    const before = this.#nonces.get(origin)
     const response = await this.#sendOnce(outgoing, token)
     const error = response.status === 401 ? oauthError(response.headers) : undefined
     if (error === 'invalid_token') onRefused(token)
-    const given = this.#nonces.get(outgoing.url.origin)
-    const isNonceAsked = error === 'use_dpop_nonce' && token.proofs !== undefined && given !== before
-    if (!isNonceAsked || !isRepeatable(outgoing)) return response
+    if (error !== 'use_dpop_nonce' || token.proofs === undefined) return response
+    // Refused, and none given in its place: against RFC 9449 section 9, and without an end if it were kept.
+    const isRefused = before !== undefined && readNonce(response.headers) === undefined
+    if (isRefused && this.#nonces.get(origin) === before) this.#nonces.delete(origin)
+    if (this.#nonces.get(origin) === before || !isRepeatable(outgoing)) return response
     await response.body?.cancel()
     return this.#sendOnce(outgoing, token)
   }
@@ -109,7 +112,12 @@ export class AuthorizedFetch {
 
 function requireOrigin(text: string): string {
   if (!isServiceUrl(text)) throw new TypeError('tokens are sent by https alone')
-  return new URL(text).origin
+  const { origin, pathname, search, hash, username, password } = new URL(text)
+  // Taken for its origin, it would send tokens to more than it names.
+  if (`${pathname}${search}${hash}${username}${password}` !== '/') {
+    throw new TypeError('an origin is scheme, host and port: tokens go to all that is served there')
+  }
+  return origin
 }
 
 /** `error` of the challenge. RFC 6750 section 3 */

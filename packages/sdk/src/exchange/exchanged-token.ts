@@ -8,6 +8,16 @@ export type TokenScheme = 'Bearer' | 'DPoP' | 'N_A'
 
 const SCHEMES: readonly TokenScheme[] = ['Bearer', 'DPoP', 'N_A']
 
+/**
+ * What a field takes (RFC 9110 section 11.2): the message of an error that a field cannot be set shows the token. What is no access
+ * token goes in none; line breaks are in certificates.
+ */
+const TOKEN_CHARACTERS: Readonly<Record<TokenScheme, RegExp>> = {
+  Bearer: /^[A-Za-z0-9._~+/-]+=*$/,
+  DPoP: /^[A-Za-z0-9._~+/-]+=*$/,
+  N_A: /^[\x20-\x7e\r\n]+$/,
+}
+
 /** A token that a token service gave. Printed or written as JSON, it shows all but the token itself. */
 export class ExchangedToken {
   readonly #token: string
@@ -69,6 +79,7 @@ export function readExchangedToken(answer: JsonObject, expected: ExpectedToken):
   if (typeof token !== 'string' || token === '') throw unusableAnswer('its answer holds no token')
   const known = SCHEMES.find((each) => typeof scheme === 'string' && each.toLowerCase() === scheme.toLowerCase())
   if (known === undefined) throw unusableAnswer('its answer holds a token of a type that is not known here')
+  if (!TOKEN_CHARACTERS[known].test(token)) throw unusableAnswer('its answer holds what is no token')
   const { request, now } = expected
   if (type !== undefined && typeof type !== 'string') throw unusableAnswer('its answer does not say what it issued')
   if (request.requestedTokenType !== undefined && type !== request.requestedTokenType) {

@@ -179,6 +179,17 @@ describe('binding', () => {
     expect(service.calls).toHaveLength(3)
   })
 
+  it('forgets a nonce that the service refuses without another', async () => {
+    service.asksForNonce = true
+    await ask({ binding: 'dpop' })
+    service.asksForNonce = false
+    let refusals = 1
+    service.answer = (call) =>
+      refusals-- > 0 ? { status: 400, body: { error: 'use_dpop_nonce' } } : { body: service.grant(call) }
+    expect((await ask({ binding: 'dpop' })).scheme).toBe('DPoP')
+    expect(service.calls).toHaveLength(3)
+  })
+
   it('does not ask again and again', async () => {
     service.answer = () => ({ status: 400, body: { error: 'use_dpop_nonce' } })
     await expectCode(ask({ binding: 'dpop' }), 'ERR_SDK_TOKEN_REFUSED')
@@ -223,6 +234,10 @@ describe('what it takes no token from', () => {
     ['no token', (grant) => ({ ...grant, access_token: undefined })],
     ['no type', (grant) => ({ ...grant, token_type: undefined })],
     ['an unknown type', (grant) => ({ ...grant, token_type: 'mac' })],
+    ['a token that breaks a line', (grant) => ({ ...grant, access_token: 'to\nken' })],
+    ['a token of two words', (grant) => ({ ...grant, access_token: 'to ken', token_type: 'DPoP' })],
+    ['a token that no field takes', (grant) => ({ ...grant, access_token: 'tok\u00e9n' })],
+    ['bytes that are no access token', (grant) => ({ ...grant, access_token: 'to\u0000ken', token_type: 'N_A' })],
     ['no lifetime', (grant) => ({ ...grant, expires_in: undefined })],
     ['no life', (grant) => ({ ...grant, expires_in: 0 })],
     ['too much', (grant) => ({ ...grant, x: 'x'.repeat(65_536) })],
@@ -237,6 +252,14 @@ describe('what it takes no token from', () => {
   ])('a token that %s', async (_, request, change) => {
     service.answer = (call) => ({ body: service.grant(call, change) })
     await expectCode(ask({ subjectToken: 'wit', ...request }), 'ERR_SDK_TOKEN_RESPONSE')
+  })
+
+  it.each([
+    ['Bearer', 'opaque-._~+/=='],
+    ['N_A', '-----BEGIN CERTIFICATE-----\r\nAAAA\n-----END CERTIFICATE-----\n'],
+  ])('but takes, as %s, %j', async (scheme, token) => {
+    service.answer = (call) => ({ body: service.grant(call, { access_token: token, token_type: scheme }) })
+    expect(await ask()).toMatchObject({ scheme, token })
   })
 
   it("a token that is bound to somebody else's key", async () => {

@@ -46,9 +46,11 @@ export class TokenClient {
     const first = await this.#ask(request, nonce)
     // RFC 9449 section 8. Once: a service that asks again for what it just gave would have us ask forever.
     const isNonceAsked = first.answer.body?.['error'] === 'use_dpop_nonce' && first.asked !== undefined
-    const given = this.#nonces.get(issuer)
-    const { answer, ...sent } =
-      isNonceAsked && given !== undefined && given !== nonce ? await this.#ask(request, given) : first
+    // Refused, and none given in its place: the service would refuse it for ever.
+    const isRefused = isNonceAsked && nonce !== undefined && readNonce(first.answer.headers) === undefined
+    if (isRefused && this.#nonces.get(issuer) === nonce) this.#nonces.delete(issuer)
+    const next = this.#nonces.get(issuer)
+    const { answer, ...sent } = isNonceAsked && next !== nonce ? await this.#ask(request, next) : first
     return readExchangedToken(requireGranted(answer), { request, ...sent, now: this.#requester.runtime.now() })
   }
 

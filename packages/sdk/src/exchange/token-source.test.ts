@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { decodeToken, expectCode } from '@countersign/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -221,8 +222,33 @@ describe('where a token may go', () => {
     expect(service.calls).toEqual([])
   })
 
-  it.each(['http://orders.example', 'ftp://orders.example', 'orders.example'])('cannot be %s', (origins) => {
+  it.each([
+    'http://orders.example',
+    'ftp://orders.example',
+    'orders.example',
+    'https://orders.example/v1',
+    'https://orders.example/?a',
+    'https://orders.example/#a',
+    'https://user@orders.example',
+    'https://:secret@orders.example',
+  ])('cannot be %s', (origins) => {
     expect(() => open({ origins })).toThrow(TypeError)
+    open({ origins: 'https://orders.example/' })
+  })
+
+  it('is not where a URL leads that was changed after it was checked', async () => {
+    const stolen: Received[] = []
+    const other = await serve((request, response) => {
+      stolen.push(request)
+      response.end()
+    })
+    const source = open()
+    const url = new URL(orders)
+    const [sending, authorizing] = [source.fetch(url), source.authorize(url)]
+    url.port = new URL(other).port
+    expect((await sending).status).toBe(200)
+    expect((await authorizing).url).toBe(`${orders}/`)
+    expect(stolen).toEqual([])
   })
 
   it('is not where a redirect leads', async () => {
@@ -297,6 +323,20 @@ describe('nonces of a resource', () => {
     expect(nonces()).toEqual([undefined, 'nonce-1', 'nonce-1', 'nonce-1'])
   })
 
+  it('are forgotten when they are refused and none is given in their place', async () => {
+    respond = (response) => response.writeHead(200, { 'dpop-nonce': 'nonce-1' }).end()
+    const source = open({ binding: 'dpop' })
+    await source.fetch(orders)
+    respond = (response, { headers }) =>
+      decodeToken(String(headers['dpop'])).claims['nonce'] === undefined
+        ? response.end()
+        : response.writeHead(401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }).end()
+    expect((await source.fetch(orders)).status).toBe(200)
+    respond = (response) => response.writeHead(401, { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }).end()
+    expect((await source.fetch(orders)).status).toBe(401)
+    expect(nonces()).toEqual([undefined, 'nonce-1', undefined, undefined])
+  })
+
   it('are tried once', async () => {
     let count = 0
     respond = (response) => asks(response, `nonce-${++count}`)
@@ -311,6 +351,34 @@ describe('nonces of a resource', () => {
     const init = { method: 'POST', body, duplex: 'half' } as RequestInit
     expect((await open({ binding: 'dpop' }).fetch(orders, init)).status).toBe(401)
     expect(received).toHaveLength(1)
+  })
+
+  it.each<[string, () => unknown]>([
+    [
+      'a generator',
+      async function* () {
+        yield 'content'
+      },
+    ],
+    ['a stream of node', () => Readable.from(['content'])],
+  ])('are left to the caller for %s, which would go out again empty', async (_, content) => {
+    respond = (response) => asks(response)
+    const init = { method: 'POST', body: content(), duplex: 'half' } as RequestInit
+    expect((await open({ binding: 'dpop' }).fetch(orders, init)).status).toBe(401)
+    expect(received).toHaveLength(1)
+  })
+
+  it.each<[string, () => NonNullable<RequestInit['body']> | null]>([
+    ['none', () => null],
+    ['parameters', () => new URLSearchParams('a=b')],
+    ['a form', () => new FormData()],
+    ['a blob', () => new Blob(['x'])],
+    ['bytes', () => new Uint8Array(1)],
+    ['a buffer', () => new ArrayBuffer(1)],
+  ])('are tried with content that can be sent twice: %s', async (_, content) => {
+    respond = (response) => asks(response)
+    await open({ binding: 'dpop' }).fetch(orders, { method: 'POST', body: content() })
+    expect(received).toHaveLength(2)
   })
 
   it.each(['with space', 'x'.repeat(1025), 'quote"'])('are not taken when they are none: %s', async (nonce) => {

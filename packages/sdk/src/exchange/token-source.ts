@@ -154,7 +154,7 @@ function nameOf(input: TokenInput | undefined): readonly string[] {
 }
 
 function originsOf({ audience, resource }: ExchangeRequest): readonly string[] {
-  return [...listOf(audience), ...listOf(resource)].filter(isUrl)
+  return [...listOf(audience), ...listOf(resource)].filter(isUrl).map((url) => new URL(url).origin)
 }
 
 function isUrl(name: string): boolean {

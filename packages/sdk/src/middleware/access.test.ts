@@ -7,7 +7,8 @@ import Fastify from 'fastify'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { describeVerifyAccessToken, type StartResource } from '../test-support/access-contract.ts'
-import { AccessWorld } from '../test-support/access-world.ts'
+import { AccessWorld, TARGET } from '../test-support/access-world.ts'
+import { eventually } from '../test-support/host.ts'
 import { TlsWorld } from '../test-support/tls-world.ts'
 import { closeServer, listen, sendRaw } from '../test-support/wire.ts'
 import type { CallAuthorization } from '../verification/call-authorization.ts'
@@ -111,6 +112,49 @@ describe('verifyAccessToken', () => {
     const stolen = await thief.tls.fetch(addressUrl, init)
     expect(stolen.status).toBe(401)
     expect(stolen.headers.get('www-authenticate')).toContain('Bearer error="invalid_token"')
+  })
+
+  it('runs no handler, and adds no nonce, once something else has answered', async () => {
+    const world = await AccessWorld.start()
+    const results: unknown[] = []
+    let handled = 0
+    const listener = withHttp.verifyAccessToken(world.options({ dpopNonce: true }), () => handled++)
+    const application = await serve(async (request, response) => {
+      if (request.headers['x-timeout'] !== undefined) response.writeHead(503).end('late')
+      results.push(await Promise.resolve(listener(request, response)).catch((error: unknown) => error))
+    })
+    try {
+      const refused = await application.send({ target: TARGET, fields: world.fields(), body: '{}' })
+      const nonce = String(refused.fields['dpop-nonce'])
+      const token = world.boundToken()
+      const fields = [...world.fields(token, world.proof(token, { nonce })), ['x-timeout', '1']] as const
+      const late = await application.send({ target: TARGET, fields, body: '{}' })
+      expect(late).toMatchObject({ status: 503, text: 'late' })
+      await eventually(() => expect(results).toEqual([undefined, undefined]))
+      expect(handled).toBe(0)
+    } finally {
+      await application.close()
+      await world.stop()
+    }
+  })
+
+  it('adds a nonce to a response of Hono whose fields cannot be changed', async () => {
+    const world = await AccessWorld.start()
+    try {
+      const app = new Hono()
+      app.use(withHono.verifyAccessToken(world.options({ dpopNonce: true })))
+      app.post(TARGET, () => fetch('data:text/plain,order'))
+      const ask = (headers: [string, string][]) => app.request(TARGET, { method: 'POST', headers })
+      const pairsOf = (...args: Parameters<AccessWorld['fields']>) =>
+        world.fields(...args).map(([name, value]): [string, string] => [name, value])
+      const nonce = (await ask(pairsOf())).headers.get('dpop-nonce') as string
+      const token = world.boundToken()
+      const response = await ask(pairsOf(token, world.proof(token, { nonce })))
+      expect([response.status, await response.text()]).toEqual([200, 'order'])
+      expect(Object.fromEntries(response.headers)).toEqual({ 'content-type': 'text/plain', 'dpop-nonce': nonce })
+    } finally {
+      await world.stop()
+    }
   })
 
   it('is not set up so that every token may do everything', () => {

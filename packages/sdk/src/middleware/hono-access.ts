@@ -19,7 +19,20 @@ export function verifyAccessToken(options: VerifyAccessTokenOptions) {
     const { authorization, rawHeaders } = verdict
     context.set('authorization', authorization)
     await runWithAuthorization(authorization, next)
-    for (const [name, value] of pairs(rawHeaders)) context.res.headers.set(name, value)
+    addFields(context, pairs(rawHeaders))
     return undefined
+  }
+}
+
+function addFields(context: HonoContextLike, fields: [string, string][]): void {
+  const set = () => {
+    for (const [name, value] of fields) context.res.headers.set(name, value)
+  }
+  try {
+    set()
+  } catch {
+    // The fields of a response that the handler has from `fetch` cannot be changed.
+    context.res = new Response(context.res.body, context.res)
+    set()
   }
 }

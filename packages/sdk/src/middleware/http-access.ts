@@ -43,6 +43,8 @@ export async function authorizeOrAnswer(
     sendAnswer(verdict.answer, request, response)
     return undefined
   }
+  // Something else, such as a timeout, may have answered meanwhile: there is nobody to do anything for.
+  if (response.headersSent) return undefined
   const { authorization, rawHeaders } = verdict
   for (let index = 0; index < rawHeaders.length; index += 2) {
     response.setHeader(rawHeaders[index] as string, rawHeaders[index + 1] as string)

@@ -9,7 +9,8 @@ const OWN_SIGNED_FIELDS = [...OWN_FIELDS, 'signature', 'signature-input', 'conte
 /** Whatever `fetch` was given, with fields of its own to add to. The content is not read yet. */
 export interface OutgoingRequest {
   readonly url: URL
-  readonly input: string | URL | Request
+  /** A Request as it was given, or `url`. */
+  readonly input: URL | Request
   readonly init: RequestInit
   readonly headers: Headers
 }
@@ -19,12 +20,26 @@ export function readOutgoingRequest(input: string | URL | Request, init: Request
   const url = new URL(input instanceof Request ? input.url : input)
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   rejectFields(headers, OWN_FIELDS)
-  return { url, input, init: { ...init, redirect: redirectMode(input, init) }, headers }
+  // A URL belongs to the caller, who may change it: what is sent is what was read.
+  return {
+    url,
+    input: input instanceof Request ? input : url,
+    init: { ...init, redirect: redirectMode(input, init) },
+    headers,
+  }
 }
 
-/** Whether it can be sent again. A stream was used up by the first try, and with it a Request that holds one. */
-export function isRepeatable({ input, init }: OutgoingRequest): boolean {
-  return !(init.body instanceof ReadableStream) && !(input instanceof Request)
+/** Content that is all there, as often as it is sent. */
+const WHOLE_CONTENT = [URLSearchParams, FormData, Blob, ArrayBuffer] as const
+
+/**
+ * Whether it can be sent again. A stream was used up by the first try, and with it a Request that holds one; so was whatever
+ * else `fetch` reads piece by piece, and a generator that has ended would go out again as no content at all.
+ */
+export function isRepeatable({ input, init: { body } }: OutgoingRequest): boolean {
+  if (input instanceof Request) return false
+  if (body === undefined || body === null || typeof body === 'string' || ArrayBuffer.isView(body)) return true
+  return WHOLE_CONTENT.some((kind) => body instanceof kind)
 }
 
 /**

@@ -12,7 +12,8 @@ export interface AccessTokenOptions {
   /** Scopes that every request needs, all of them. */
   readonly scopes?: string | readonly string[]
   /** URL by which clients reach this service, to which the request's path is added: DPoP proofs name it. Default: the first
-   * audience that is a URL. Never taken from the request. */
+   * audience that is a URL. Never taken from the request. In the metadata of the service it is its name, for which clients ask
+   * for tokens: there it must be one of the audiences, too. */
   readonly baseUrl?: string
   /** Whether a token counts that is bound to no key. Whoever finds such a token can use it. Default false. */
   readonly acceptBearer?: boolean
@@ -37,6 +38,8 @@ export interface AccessSettings {
   readonly scopes: readonly string[]
   /** Without a slash at its end. */
   readonly baseUrl: string
+  /** The same as the audiences spell it, if it is one. RFC 9728: clients compare it, and ask for tokens for it, byte for byte. */
+  readonly resource: string
   readonly acceptBearer: boolean
 }
 
@@ -50,11 +53,15 @@ export function readAccessOptions(options: AccessTokenOptions): AccessSettings {
   if (baseUrl === undefined) throw new TypeError('access tokens need a `baseUrl`: where do clients reach this service?')
   const { search, hash, username, password } = new URL(baseUrl)
   if (search + hash + username + password !== '') throw new TypeError('a base URL has no query, fragment or user')
+  const address = withoutSlash(baseUrl)
   return {
     issuer: requireServiceUrl(options.issuer),
     audiences,
     scopes: scopesOf(options.scopes),
-    baseUrl: baseUrl.replace(/\/$/, ''),
+    baseUrl: address,
+    resource: audiences.find((name) => withoutSlash(name) === address) ?? address,
     acceptBearer: options.acceptBearer === true,
   }
 }
+
+const withoutSlash = (url: string) => url.replace(/\/$/, '')

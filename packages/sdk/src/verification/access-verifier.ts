@@ -44,12 +44,14 @@ export class AccessVerifier {
   readonly #tokens: AccessTokenVerifier
   readonly #dpop: DpopProofVerifier
   readonly #nonces: DpopNonces | undefined
+  readonly #now: () => number
 
   /** @throws TypeError as `readAccessOptions` */
   constructor(options: AccessTokenOptions, runtime: DocumentRuntime) {
     const { clockSkewSeconds, maxProofAgeSeconds, maxLifetimeSeconds = DEFAULT_MAX_LIFETIME_SECONDS } = options
     const skew = clockSkewSeconds === undefined ? {} : { clockSkewSeconds }
     this.settings = readAccessOptions(options)
+    this.#now = runtime.now
     this.#keys = options.keys ?? new IssuerKeys(options.issuer, runtime)
     this.#tokens = new AccessTokenVerifier({ crypto: nodeCrypto, maxLifetimeSeconds, ...skew })
     this.#nonces = options.dpopNonce === true ? new DpopNonces(nodeCrypto) : undefined
@@ -86,7 +88,9 @@ export class AccessVerifier {
       const binding = await this.#verifyBinding(shown, proof !== undefined)
       this.#requireScopes(content)
       // Last: with a token that is not theirs, nobody fills the memory of used proofs with those of keys of their own.
-      await proof?.use(now)
+      // At the time that it is now: the issuer may have been asked for keys since, and whoever keeps a request waiting so must
+      // not have a proof taken that the memory has let go of.
+      await proof?.use(this.#now())
       return new CallAuthorization(token, content, binding)
     } catch (error) {
       throw asAccessTokenError(error, scheme)

@@ -21,6 +21,8 @@ import type { IncomingCall } from './incoming-call.ts'
 
 export interface AuthenticatorOptions {
   readonly trust: TrustStore
+  /** Seconds since the Unix epoch, for what comes after the content of a request: that may be long in coming. */
+  readonly clock: () => number
   /** Keys of bearer tokens, once they are there. Asked for only when such a token counts and comes. */
   readonly jwtTrust: () => Promise<TrustStore>
   readonly bindings: BindingPolicy
@@ -125,8 +127,8 @@ export class Authenticator {
     const { method, target, rawHeaders, readBody } = call
     if (readBody === undefined) throw new TypeError('a signed request cannot be verified without its content')
     const request: HttpRequest = { method, target, rawHeaders }
-    const { maxSignedBodyBytes } = this.#options
-    const verified = await this.#signatures.verifyRequest(request, now, () => readBody(maxSignedBodyBytes))
+    const { maxSignedBodyBytes, clock } = this.#options
+    const verified = await this.#signatures.verifyRequest(request, now, () => readBody(maxSignedBodyBytes), clock)
     const { subject, wit, audience, accessToken, txnToken, nonce, signResponse } = verified
     return {
       caller: {

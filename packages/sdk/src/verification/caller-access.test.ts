@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http'
+import { expectCode } from '@countersign/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Decision } from '../audit/decision.ts'
 import { currentAuthorization } from '../context/call-context.ts'
@@ -7,7 +8,8 @@ import { verifyCaller } from '../middleware/http.ts'
 import { AccessWorld } from '../test-support/access-world.ts'
 import { closeServer, listen } from '../test-support/wire.ts'
 import type { Workload } from '../workload.ts'
-import type { CallerAccessOptions, VerifyCallerOptions } from './caller-verifier.ts'
+import { type CallerAccessOptions, CallerVerifier, type VerifyCallerOptions } from './caller-verifier.ts'
+import type { IncomingCall } from './incoming-call.ts'
 
 let world: AccessWorld
 let storefront: Workload
@@ -90,6 +92,34 @@ describe('verifyCaller with accessTokens', () => {
       status: 200,
       binding: 'wit',
     })
+  })
+
+  it.each([
+    [45, 'ERR_CREDENTIAL_EXPIRED'],
+    [90, 'ERR_SIGNATURE_EXPIRED'],
+  ])('judges what it was sent by the time at which the content was there, after %i seconds', async (pace, code) => {
+    const sent: IncomingCall[] = []
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      if (!String(input).startsWith(origin)) return globalThis.fetch(input, init)
+      const readBody = async () => {
+        await world.clock.advance(pace)
+        return init?.body as Uint8Array
+      }
+      sent.push({ method: 'POST', target: '/', rawHeaders: [...new Headers(init?.headers)].flat(), readBody })
+      return new Response()
+    }
+    storefront = world.programs.connect('/storefront', { fetch })
+    world.service.lifetime = 10
+    const { token } = await source().token()
+    const headers = { authorization: `DPoP ${token}` }
+    await storefront.fetch(origin, { method: 'POST', body: 'x', headers, proof: 'http-signature' })
+    const verifier = new CallerVerifier({
+      workload: world.programs.connect('/orders'),
+      audience: origin,
+      policy: () => true,
+      accessTokens: { issuer: world.service.issuer, audience: origin },
+    })
+    await expectCode(verifier.verify(sent[0] as IncomingCall), code)
   })
 
   it('takes no token that is bound to the key of another program', async () => {

@@ -65,9 +65,13 @@ export interface VerifyCallerOptions extends DecisionOptions {
   readonly accessTokens?: CallerAccessOptions
 }
 
-/** `required: false` lets requests without an access token through; one that comes must hold. */
-export interface CallerAccessOptions extends Omit<AccessTokenOptions, 'clockSkewSeconds'> {
+/** As of `verifyAccessToken`; the tolerated clock difference is that of `verifyCaller`. */
+export interface CallerAccessOptions extends Omit<AccessTokenOptions, 'clockSkewSeconds' | 'baseUrl'> {
+  /** False lets requests without an access token through; one that comes must hold. Default true. */
   readonly required?: boolean
+  /** URL by which clients reach this service: DPoP proofs name it. Default: the first URL of `audience` of `verifyCaller`, and
+   * without one there the first of these audiences that is a URL. */
+  readonly baseUrl?: string
 }
 
 /** Either a caller, or why not. */
@@ -109,6 +113,7 @@ export class CallerVerifier {
     this.#maxSignedBodyBytes = options.maxSignedBodyBytes ?? DEFAULT_MAX_SIGNED_BODY_BYTES
     this.#authenticator = new Authenticator({
       trust: workload.trust,
+      clock: () => workload.runtime.now(),
       jwtTrust: () => {
         if (workload.jwtTrust === undefined) throw new TypeError('this workload has no keys of bearer tokens')
         return workload.jwtTrust()
@@ -167,11 +172,13 @@ export class CallerVerifier {
       ;({ caller, signed } = authenticated)
       // The binding was picked by what an unknown sender sent; now that it is known, it may not be for them.
       this.#bindings.require(caller.binding, caller.id)
+      // The content of a signed request has been read by now, at the pace of its sender: tokens may have ended meanwhile.
+      const { now: clock } = this.#options.workload.runtime
       if (this.#transactions !== undefined) {
-        caller = { ...caller, transaction: await this.#transactions.verify(caller, now) }
+        caller = { ...caller, transaction: await this.#transactions.verify(caller, clock()) }
       }
       if (this.#access !== undefined) {
-        caller = { ...caller, authorization: await this.#verifyAccess(this.#access, authenticated, call, now) }
+        caller = { ...caller, authorization: await this.#verifyAccess(this.#access, authenticated, call, clock()) }
       }
       const allowed = await this.#options.policy(caller, call)
       // Only `true` is a yes: a policy that forgets to answer denies.

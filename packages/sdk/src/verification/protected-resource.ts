@@ -30,14 +30,14 @@ const WELL_KNOWN = '/.well-known/oauth-protected-resource'
  * @see RFC 9728 section 3.1: the path is put between host and path of the resource
  */
 export function protectedResource(options: AccessTokenOptions & { readonly name?: string }): ProtectedResource {
-  const { issuer, baseUrl, scopes } = readAccessOptions(options)
+  const { issuer, baseUrl, resource, scopes } = readAccessOptions(options)
   const { origin, pathname } = new URL(baseUrl)
   const path = `${WELL_KNOWN}${pathname.replace(/\/$/, '')}`
   return {
     path,
     url: `${origin}${path}`,
     document: {
-      resource: baseUrl,
+      resource,
       authorization_servers: [issuer],
       ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
       bearer_methods_supported: ['header'],
