@@ -91,15 +91,15 @@ export class ChainingGrantVerifier {
     policyOf: (issuer: Issuer) => GrantPolicy,
     now: number,
   ): Eventual<VerifiedChainingGrant<Issuer>> {
-    const timesOf = (issuer: Issuer) => ({
+    const withDefaults = (issuer: Issuer): GrantPolicy => ({
       maxLifetimeSeconds: DEFAULT_MAX_GRANT_LIFETIME_SECONDS,
       rejectFutureIssuedAt: true,
       ...policyOf(issuer),
     })
     const { crypto } = this.#options
-    return whenReady(this.#jwts.verify(grant, find, KIND, timesOf, now), (jwt) =>
+    return whenReady(this.#jwts.verify(grant, find, KIND, withDefaults, now), (jwt) =>
       whenReady(parseRequestedConfirmation(jwt.claims, crypto), (requested) =>
-        this.#validate(jwt, requested, policyOf(jwt.issuer), now),
+        this.#validate(jwt, requested, withDefaults(jwt.issuer), now),
       ),
     )
   }

@@ -5,7 +5,7 @@ import { jwkThumbprint } from '../keys/thumbprint.ts'
 import { nodeCrypto } from '../keys-node/node-crypto.ts'
 import { generateSigningKey } from '../keys-node/signing-key.ts'
 import { findOnly, issuerWith, NAMES, NOW } from '../test-support/exchange-fixtures.ts'
-import { InProcessReplayMemory } from '../verification/replay-memory.ts'
+import { InProcessReplayMemory, type ReplayMemory } from '../verification/replay-memory.ts'
 import { type ChainingGrantContent, ChainingGrantIssuer } from './chaining-grant-issuer.ts'
 import { ChainingGrantVerifier, type GrantPolicy } from './chaining-grant-verifier.ts'
 
@@ -185,6 +185,22 @@ describe('ChainingGrantVerifier', () => {
     await expect(async () => picky(issue())).rejects.toThrow('tenant')
     isTenant = true
     expect((await picky(issue())).subject).toBe('alice')
+  })
+
+  it.each<[string, GrantPolicy, number]>([
+    ['by what it is without one', {}, 300],
+    ['by what the operator says', { maxLifetimeSeconds: 600 }, 600],
+  ])('tells the memory since when a grant without "iat" can have been used, %s', async (_, policy, lifetime) => {
+    const told: unknown[] = []
+    const replayMemory: ReplayMemory = {
+      remember(...use) {
+        told.push(use[4])
+        return 'fresh'
+      },
+    }
+    const verifier = new ChainingGrantVerifier({ crypto: nodeCrypto, names: NAMES, replayMemory })
+    await verifier.verify(mutate({ claims: { iat: undefined } }), findOnly(domainA), () => policy, NOW)
+    expect(told).toEqual([NOW + 60 - lifetime - 30])
   })
 
   it('lets an operator say how long grants may live', async () => {

@@ -23,6 +23,8 @@ export interface SingleUseToken {
 /**
  * Uses a token up. Comes last, after every other check: what is refused for another reason must not be spent.
  *
+ * @throws CredentialError `ERR_CREDENTIAL_LIFETIME` when neither the token (`iat`, `nbf`) nor the policy
+ *   (`maxLifetimeSeconds`) tells since when it can have been used
  * @throws CredentialError `ERR_CREDENTIAL_REPLAYED`; `ERR_CREDENTIAL_REPLAY_MEMORY_FULL`,
  *   `ERR_CREDENTIAL_REPLAY_MEMORY_AWAY` when it cannot be told
  */
@@ -34,10 +36,15 @@ export function useOnce(
   policy: TimePolicy,
 ): Eventual<void> {
   const { times, issuer } = token
+  const begin = usableFrom(times, policy)
+  // It may be of any age: a memory with a gap would have to take it for one from before, or for one from after.
+  if (begin === undefined) {
+    throw new CredentialError('ERR_CREDENTIAL_LIFETIME', 'credential that is good once has neither "iat" nor "nbf"')
+  }
   const end = times.expiresAt + (policy.clockSkewSeconds ?? DEFAULT_CLOCK_SKEW_SECONDS)
   // JSON, since a name with a line break in it could make two tokens look like one. Hashed, for a bounded size.
   return whenReady(crypto.sha256Base64url(JSON.stringify([issuer, token.subject, token.id])), (key) =>
-    whenReady(memory.remember(key, end, now, issuer, usableFrom(times, policy)), (answer) => {
+    whenReady(memory.remember(key, end, now, issuer, begin), (answer) => {
       if (answer === 'full') {
         throw new CredentialError('ERR_CREDENTIAL_REPLAY_MEMORY_FULL', 'too many credentials are in use at once')
       }

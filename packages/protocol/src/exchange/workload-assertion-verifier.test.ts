@@ -174,7 +174,7 @@ describe('WorkloadAssertionVerifier', () => {
       await expectCode(() => verifier.verify(serviceAccountToken(), findOnly(cluster), () => ({}), NOW), code)
     })
 
-    it.each<[string, object, object, number | undefined]>([
+    it.each<[string, object, object, number]>([
       ['when it was issued', { iat: NOW - 5, nbf: undefined }, {}, NOW - 35],
       ['from when on it is valid', { iat: NOW - 50, nbf: NOW - 5 }, { clockSkewSeconds: 10 }, NOW - 15],
       [
@@ -183,7 +183,6 @@ describe('WorkloadAssertionVerifier', () => {
         { maxLifetimeSeconds: 60 },
         NOW - 30,
       ],
-      ['nothing of its age', { iat: undefined, nbf: undefined }, {}, undefined],
     ])('and tells the memory since when it can have been used, by %s', async (_, claims, policy, expected) => {
       const told: unknown[] = []
       const verifier = createVerifier({
@@ -195,6 +194,13 @@ describe('WorkloadAssertionVerifier', () => {
       const token = serviceAccountToken({ exp: NOW + 60, ...claims })
       await verifier.verify(token, findOnly(cluster), () => policy, NOW)
       expect(told).toEqual([expected])
+    })
+
+    it('and only where something tells its age: any could be one that was used and forgotten', async () => {
+      const ageless = serviceAccountToken({ iat: undefined, nbf: undefined })
+      await refuse(ageless, 'ERR_CREDENTIAL_LIFETIME')
+      expect((await verify(ageless, { maxLifetimeSeconds: 3600 })).id).toBeUndefined()
+      expect((await verify(ageless, { allowsReuse: true })).id).toBeUndefined()
     })
 
     it('does not spend one that is refused', async () => {

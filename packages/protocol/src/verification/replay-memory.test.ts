@@ -33,7 +33,7 @@ describe('InProcessReplayMemory', () => {
 
   it('gives memory back soon after entries expire', () => {
     const memory = new InProcessReplayMemory()
-    for (let index = 0; index < 1000; index++) memory.remember(`key ${index}`, NOW + (index % 60), NOW)
+    for (let index = 0; index < 1000; index++) memory.remember(`key ${index}`, NOW + 1 + (index % 60), NOW)
     expect(memory.size).toBe(1000)
     memory.remember('late', NOW + 1000, NOW + 60 + 16)
     expect(memory.size).toBe(1)

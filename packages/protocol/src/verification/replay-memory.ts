@@ -63,12 +63,14 @@ export class InProcessReplayMemory implements ReplayMemory {
   remember(key: string, expiresAt: number, now: number, sender?: string): 'fresh' | 'replayed' | 'full' {
     if (!Number.isFinite(now) || !Number.isFinite(expiresAt)) throw new TypeError('times must be finite numbers')
     this.#sweep(now)
+    const bucket = Math.ceil(expiresAt / BUCKET_SECONDS)
+    // Who asks by an earlier time, as after waiting for keys, asks about what may be forgotten already.
+    if (bucket <= this.#sweptUntil) return 'replayed'
     if (this.#seen.has(key)) return 'replayed'
     const used = sender === undefined ? 0 : (this.#bySender.get(sender) ?? 0)
     if (this.#seen.size >= this.#capacity || used >= this.#senderCapacity) return 'full'
     this.#seen.add(key)
     if (sender !== undefined) this.#bySender.set(sender, used + 1)
-    const bucket = Math.ceil(expiresAt / BUCKET_SECONDS)
     const entries = this.#buckets.get(bucket)
     if (entries === undefined) this.#buckets.set(bucket, [{ key, sender }])
     else entries.push({ key, sender })

@@ -22,12 +22,17 @@ const AWAY = new Set([
 export function asOAuthError(error: unknown, code: OAuthErrorCode): unknown {
   if (error instanceof OAuthError) return error
   if (!(error instanceof WorkloadIdentityError)) return error
-  if (AWAY.has(error.code)) {
-    return new OAuthError('ERR_OAUTH_TEMPORARILY_UNAVAILABLE', 'try again later', { cause: error })
-  }
+  const away = asAway(error)
+  if (away !== undefined) return away
   if (!(error instanceof AuthenticityError)) return error
   const detail = error.detail === undefined ? error.code : `${error.code}: ${error.detail}`
   return new OAuthError(code, error.message, { cause: error, detail })
+}
+
+/** @returns `undefined` for an error that says something else than that it cannot be told, or done, now */
+export function asAway(error: unknown): OAuthError | undefined {
+  if (!(error instanceof WorkloadIdentityError) || !AWAY.has(error.code)) return undefined
+  return new OAuthError('ERR_OAUTH_TEMPORARILY_UNAVAILABLE', 'try again later', { cause: error })
 }
 
 /** The code that goes to the audit: of what was wrong, where that is known. */

@@ -50,6 +50,21 @@ describe('makeOrder', () => {
     await expectCode(() => order(question), 'ERR_OAUTH_INVALID_REQUEST')
   })
 
+  it.each(['subject', 'client', 'actor'] as const)(
+    'puts no certificate onto a key that a token of the %s binds to another name',
+    async (role) => {
+      const key = { kind: 'jkt', thumbprint: 'a' } as const
+      const to = { profile: 'x509-svid', subject: 'spiffe://example.org/pod' }
+      const party = subjectWith({ ...(role === 'subject' ? alice : gateway), confirmation: key })
+      const question = { ...delegated, [role]: party, proven: key }
+      await expectCode(() => order(question, to), 'ERR_OAUTH_INVALID_DPOP_PROOF')
+      expect(order(question).confirmation).toEqual(key)
+      expect(order(question, { ...to, subject: party.localSubject }).confirmation).toEqual(key)
+      const other = { ...question, [role]: { ...party, confirmation: { ...key, thumbprint: 'b' } } }
+      if (role !== 'subject') expect(order(other, to).confirmation).toEqual(key)
+    },
+  )
+
   describe('says who acts', () => {
     it('not, where the subject asks for itself', () => {
       expect(order(questionWith({ subject: gateway })).actor).toBe(undefined)

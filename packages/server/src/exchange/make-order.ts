@@ -3,6 +3,7 @@ import { errorCode, IdentifierError, WorkloadId } from '@countersign/protocol'
 import {
   type Actor,
   actorsOfTransaction,
+  type Confirmation,
   type ExchangedSubject,
   OAuthError,
   prependActor,
@@ -38,8 +39,10 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
   const { now } = surroundings
   const ends = [subject, client, actor].flatMap((party) => (party === undefined ? [] : [party.expiresAt]))
   const confirmation = shrinkBinding({ held: subject.confirmation, proven: question.proven, rule: to.binding })
+  const name = to.subject ?? requireNoForeignIdentifier(subject)
+  if (to.profile === X509_SVID) requireOwnKey(confirmation, name, [subject, client, actor])
   return {
-    subject: to.subject ?? requireNoForeignIdentifier(subject),
+    subject: name,
     audience: shrinkAudience(question.audience, to.audience),
     scopes: shrinkScopes(question.scopes, to.scopes, subject.scopes),
     clientId: client === undefined ? surroundings.anonymousClient : requireNoForeignIdentifier(client),
@@ -53,6 +56,24 @@ export function makeOrder(question: ExchangeQuestion, rule: ExchangeRule, surrou
     transaction: subject.transaction,
     transactionRequest: question.transactionRequest,
   }
+}
+
+const X509_SVID = 'x509-svid'
+
+/** A certificate says whose a key is. By the key of one who has another name already, a handshake would prove either. */
+function requireOwnKey(
+  confirmation: Confirmation | undefined,
+  name: string,
+  parties: readonly (ExchangedSubject | undefined)[],
+): void {
+  const isOfAnother = parties.some(
+    (party) =>
+      party?.confirmation !== undefined &&
+      party.confirmation.thumbprint === confirmation?.thumbprint &&
+      party.localSubject !== name,
+  )
+  if (!isOfAnother) return
+  throw new OAuthError('ERR_OAUTH_INVALID_DPOP_PROOF', 'the key belongs to another identity: make a new one')
 }
 
 /** Names that this service makes itself, of what a workload says of somebody. */

@@ -32,10 +32,6 @@ export class RegisteredClients {
     )
   }
 
-  get size(): number {
-    return this.#clients.size
-  }
-
   async start(): Promise<void> {
     await Promise.all([...this.#clients.values()].map((client) => client.refreshKeys()))
   }

@@ -60,11 +60,12 @@ export class TokenProfiles {
 
   /**
    * @param type `requested_token_type`
+   * @returns name of the profile that gives it
    * @throws OAuthError `ERR_OAUTH_INVALID_REQUEST` when no profile gives it
    */
-  findOut(type: string): { readonly name: string; readonly half: TokenProfileOut } {
+  findOut(type: string): string {
     for (const [name, { out: half }] of this.#profiles) {
-      if (half?.tokenTypes.includes(type)) return { name, half }
+      if (half?.tokenTypes.includes(type)) return name
     }
     throw new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'tokens of the requested type are not given here')
   }

@@ -34,7 +34,11 @@ type Headers = Record<string, string>
 
 export interface AttestationWorld extends Omit<TokenServiceWorld, 'ask'> {
   readonly key: ReturnType<typeof generateSigningKey>
-  attestation(change?: { readonly claims?: Record<string, unknown>; readonly expiresAt?: number }): string
+  attestation(change?: {
+    readonly clientId?: string
+    readonly claims?: Record<string, unknown>
+    readonly expiresAt?: number
+  }): string
   pop(change?: { readonly audience?: string; readonly challenge?: string }, signer?: AttestationWorld['key']): string
   /** The fields of one request. */
   fields(attestation?: string, pop?: string): Headers
@@ -56,8 +60,8 @@ export async function startAttestationWorld(
   const world: AttestationWorld = {
     ...test,
     key,
-    attestation({ claims = {}, expiresAt = test.clock.now() + 3600 } = {}) {
-      const content = { clientId: CLIENT, instanceKey: key.publicJwk, issuedAt: test.clock.now(), expiresAt, claims }
+    attestation({ clientId = CLIENT, claims = {}, expiresAt = test.clock.now() + 3600 } = {}) {
+      const content = { clientId, instanceKey: key.publicJwk, issuedAt: test.clock.now(), expiresAt, claims }
       return issuer.issue(content) as string
     },
     pop(change: object = {}, signer = key) {

@@ -118,13 +118,14 @@ export class UsedTokenLog {
   #follow(): void {
     const older = [...this.#older, this.#number]
     try {
-      const writer = this.#create(this.#number + 1, older)
-      this.#writer.close()
-      this.#writer = writer
+      const before = this.#writer
+      this.#writer = this.#create(this.#number + 1, older)
       this.#number += 1
       this.#older = older
       this.#toCopy = 0
       this.#isComplete = false
+      // Last: should it fail, all is written to the new file anyhow.
+      before.close()
     } catch {
       // Then the file that there is grows on, and this is tried again with the next token.
     }

@@ -23,6 +23,7 @@ interface Shard {
   senders: Uint32Array
   /** Slots that are not free. */
   taken: number
+  /** Of what was over by then nothing needs to be here. */
   sweptAt: number
 }
 
@@ -60,10 +61,15 @@ export class UsedTokenTable {
     return this.#size
   }
 
-  /** @param end seconds since the epoch from which on the token is refused for its age anyway */
+  /**
+   * @param end seconds since the epoch from which on the token is refused for its age anyway
+   * @param now may be earlier than at a call before: what was over by then is `replayed`
+   */
   add(key: TokenKey, end: number, now: number, sender: number): 'fresh' | 'replayed' | 'full' {
     const shard = this.#shardOf(key)
-    if (now >= shard.sweptAt + SWEEP_SECONDS || now < shard.sweptAt) this.#sweep(shard, now)
+    if (now >= shard.sweptAt + SWEEP_SECONDS) this.#sweep(shard, now)
+    // Who asks by an earlier time, as after waiting for keys, asks about what may be forgotten already.
+    if (Math.ceil(end) <= shard.sweptAt) return 'replayed'
     const known = this.#find(shard, key)
     if (shard.ends[known] !== FREE && shard.ends[known] !== GIVEN_BACK) return 'replayed'
     if (this.#isFull(sender)) {
@@ -136,7 +142,8 @@ export class UsedTokenTable {
 
   /** Forgets what is over, and takes no more room than the rest needs. */
   #sweep(shard: Shard, now: number): void {
-    shard.sweptAt = now
+    // Never back, where the clock is: what was forgotten since would be new again.
+    shard.sweptAt = Math.max(shard.sweptAt, now)
     const { ends, senders } = shard
     let left = 0
     for (let slot = 0; slot < ends.length; slot++) {

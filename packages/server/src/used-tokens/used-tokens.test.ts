@@ -218,6 +218,19 @@ describe('files of used tokens', () => {
     }
   })
 
+  it('follow one that cannot be closed', async () => {
+    // Their numbers are lower than that of the first file, so that the second does not get that one.
+    const spare = Array.from({ length: 8 }, () => openSync('/dev/null', 'r'))
+    const { folder, first, again } = await killed()
+    breakWriter(folder)
+    for (const each of spare) closeSync(each)
+    first.putUpFence(NOW + 5)
+    expect(isTaken(first, 'b', NOW + 6)).toBe('fresh')
+    const next = again({ now: NOW + 7 })
+    expect(next).toMatchObject({ loss: undefined, fence: NOW + 5 })
+    expect(isTaken(next, 'b', NOW + 7)).toBe('replayed')
+  })
+
   it('can be left by a kill at any moment while one follows another', async () => {
     const folder = await folderOfTokens()
     const memory = open(folder, { leastFileBytes: 16 * 1024 })

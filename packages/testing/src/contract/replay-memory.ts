@@ -85,6 +85,16 @@ export function describeReplayMemory(
       expect(await memory.remember('b', NOW + 60, NOW, SENDER)).toBe('replayed')
     })
 
+    it('does not take a proof again by an earlier time, when others came meanwhile', async () => {
+      expect(await memory.remember('a', NOW + 60, NOW, SENDER)).toBe('fresh')
+      // As many as a sender may have, so that a memory that forgets in parts has looked at all of them.
+      for (let index = 0; index < 20; index++) {
+        await memory.remember(`late ${index}`, NOW + 200, NOW + 100, SENDER)
+        await memory.remember(`later ${index}`, NOW + 200, NOW + 100, `other ${index}`)
+      }
+      expect(await memory.remember('a', NOW + 60, NOW + 59, SENDER)).toBe('replayed')
+    })
+
     it('lets no sender use up the memory of all', async () => {
       const { senderCapacity } = fixture
       if (senderCapacity === undefined) return

@@ -77,6 +77,12 @@ describe('service-account', () => {
     })
   })
 
+  it('takes no client assertion from the future, which would pass for one that nobody can have used yet', async () => {
+    const token = tokenWith({ iat: NOW + 300, nbf: undefined })
+    await refuse({ token, role: 'client' }, 'ERR_CREDENTIAL_ISSUED_IN_FUTURE')
+    expect((await half.verify(present({ token }), createHost())).subject).toBe(WORKLOAD)
+  })
+
   it('holds a client assertion to the audience and to one use, a subject token to neither', async () => {
     const host = createHost()
     const elsewhere = tokenWith({ aud: ['https://other.example'] })

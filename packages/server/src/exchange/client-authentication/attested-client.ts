@@ -1,8 +1,10 @@
+import { CredentialError } from '@countersign/protocol'
 import { mapClaims, OAuthError, requireClaims, type VerifiedClientAttestation } from '@countersign/protocol/exchange'
 import { findAttestation } from '../attestation-method.ts'
 import { CLIENT_ATTESTATION_PROFILE } from '../issuers/attesters.ts'
 import type { ConfiguredIssuer } from '../issuers/configured-issuer.ts'
 import { asAttestationRefusal } from '../prove-attestation.ts'
+import { ANONYMOUS_CLIENT } from '../registered-clients.ts'
 import type { RequestProofs } from '../request-proofs.ts'
 import type { AuthenticatedClient, TokenRequest } from '../token-request.ts'
 import type { ClientAuthenticationMethod } from './client-authentication-method.ts'
@@ -37,10 +39,16 @@ export class AttestedClient implements ClientAuthenticationMethod {
   }
 }
 
+/** As none of the names of others that tokens have: of workloads, of those they speak for, and of nobody. */
+function requireOwnName(name: string): string {
+  if (name !== ANONYMOUS_CLIENT && !/^(?:spiffe|wimse|urn:countersign):/i.test(name)) return name
+  throw new CredentialError('ERR_CREDENTIAL_SUBJECT', 'credential is about a name that its issuer must not give')
+}
+
 function toSubject(attestation: VerifiedClientAttestation<ConfiguredIssuer>): AuthenticatedClient['subject'] {
   const { attester, claims, subject, times, thumbprint, confirmationJwk, digest } = attestation
   requireClaims(claims, attester.requiredClaims)
-  const localSubject = attester.subjectPrefix + subject
+  const localSubject = requireOwnName(attester.subjectPrefix + subject)
   return {
     profile: CLIENT_ATTESTATION_PROFILE,
     issuer: attester.name,

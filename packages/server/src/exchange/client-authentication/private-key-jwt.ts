@@ -45,6 +45,8 @@ export class PrivateKeyJwt implements ClientAuthenticationMethod {
       const policyOf = ({ allowsTokenEndpointAudience }: ConfiguredIssuer) => ({
         allowsTokenEndpointAudience,
         maxLifetimeSeconds: MAX_LIFETIME_SECONDS,
+        // Used before a fence, one from the future would pass for one made after it.
+        rejectFutureIssuedAt: true,
       })
       const { subject: id, issuer } = await this.#verifier.verify(
         assertion,

@@ -25,7 +25,7 @@ export function readAsked(
   requestedType: string | undefined,
 ): Pick<ExchangeQuestion, 'requested' | 'audience' | 'scopes'> {
   return {
-    requested: requestedType === undefined ? undefined : profiles.findOut(requestedType).name,
+    requested: requestedType === undefined ? undefined : profiles.findOut(requestedType),
     audience: readTargets(request),
     scopes: readScopes(request),
   }

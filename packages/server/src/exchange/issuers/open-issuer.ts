@@ -9,6 +9,8 @@ import { CLIENT_ATTESTATION_PROFILE } from './attesters.ts'
 import { ConfiguredIssuer } from './configured-issuer.ts'
 import { openIssuerKeySource } from './issuer-key-source.ts'
 
+const ACCESS_TOKEN_PROFILE = 'access-token'
+
 export interface OpenIssuerParts {
   readonly profiles: ReadonlyMap<string, TokenProfile>
   readonly resolveHost: ResolveHost
@@ -35,6 +37,9 @@ export function openIssuer(config: IssuerConfig, { profiles, resolveHost, crypto
   }
   if (config.maxAge !== undefined && !config.profiles.includes(CLIENT_ATTESTATION_PROFILE)) {
     throw refuse(`"maxAge" is for attesters, profile "${CLIENT_ATTESTATION_PROFILE}"`)
+  }
+  if (config.untypedAccessTokens === true && !config.profiles.includes(ACCESS_TOKEN_PROFILE)) {
+    throw refuse(`"untypedAccessTokens" is for issuers of access tokens, profile "${ACCESS_TOKEN_PROFILE}"`)
   }
   if (config.allowedAddresses?.some((range) => parseAddressRange(range) === undefined)) {
     throw refuse('"allowedAddresses" has one that is none')

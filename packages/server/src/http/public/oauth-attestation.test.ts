@@ -3,6 +3,7 @@ import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { decodeToken, expectCode, mutateToken } from '@countersign/testing'
 import { describe, expect, it, vi } from 'vitest'
 import {
+  ACME,
   ATTESTED_CLIENT,
   attesterKey,
   CLIENT,
@@ -107,6 +108,23 @@ describe('client attestation', () => {
     expect((await test.ask(good)).status).toBe(200)
     for (const token of Object.values(good)) expect(test.log.text).not.toContain(token.split('.')[2])
   })
+
+  it.each(['anonymous', 'spiffe://example.org/a', 'WIMSE://example.org/a', 'urn:countersign:user:alice'])(
+    'gives nobody the name %s, which is of somebody else',
+    async (name) => {
+      const known = await startAttestationWorld()
+      const subject = { profile: 'client-attestation', issuer: 'acme', anySubject: true }
+      const test = await startTokenService({
+        clock: known.clock,
+        rules: [{ ...CLIENT_RULE, subject }],
+        cluster: { ...ACME, subjectPrefix: '' },
+      })
+      const ask = (clientId: string) =>
+        test.post({ grant_type: 'client_credentials' }, known.fields(known.attestation({ clientId })))
+      expect((await ask('anonymous2')).status).toBe(200)
+      expect(oauthError(await ask(name))).toBe('400 invalid_client_attestation')
+    },
+  )
 
   it('must be fresh', async () => {
     const test = await startAttestationWorld({ maxAge: 600 })

@@ -16,6 +16,9 @@ const RULE = {
   to: { profile: 'access-token', audience: [ORDERS], scopes: ['orders.read'] },
 }
 
+/** A little ahead of the clock of a new world. */
+const FUTURE = 1_800_000_300
+
 async function start() {
   const test = await startTokenService({
     rules: [RULE],
@@ -48,6 +51,7 @@ describe('registered client', () => {
     ['about another client', { sub: 'other' }],
     ['of somebody else', { iss: 'https://kubernetes.default.svc.cluster.local' }],
     ['that has expired', { exp: 1 }],
+    ['from the future', { iat: FUTURE, exp: FUTURE + 60 }],
   ])('is refused with an assertion %s', async (_, claims) => {
     const test = await start()
     expect(oauthError(await test.ask(test.assertion(claims)))).toBe('401 invalid_client')

@@ -1,9 +1,15 @@
 import { generateSigningKey } from '@countersign/protocol/keys-node'
 import { decodeToken, FakeClock } from '@countersign/testing'
+import Fastify from 'fastify'
 import { createLocalJWKSet, jwtVerify } from 'jose'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { TokenService } from '../../exchange/open-token-service.ts'
+import { parseTokenServiceUrls } from '../../exchange/token-service-urls.ts'
+import { AuthorityError } from '../../issuance/authority-error.ts'
+import { StoreError } from '../../store/store-error.ts'
 import { callHttps } from '../../test-support/http-call.ts'
 import { refusal } from '../../test-support/machine-requests.ts'
+import { RecordingLogger } from '../../test-support/recording-logger.ts'
 import { startTestServer } from '../../test-support/test-server.ts'
 import {
   assertionForm,
@@ -15,6 +21,7 @@ import {
   TOKEN_ENDPOINT,
   WORKLOAD,
 } from '../../test-support/token-service-world.ts'
+import { addOAuthRoutes } from './oauth-routes.ts'
 
 // Whole servers, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 })
@@ -252,6 +259,27 @@ describe('token endpoint', () => {
     await test.clock.advance(ttl / 3)
     await vi.waitFor(async () => expect(await kidOf()).not.toBe(first))
     expect(await kids()).toContain(first)
+  })
+
+  it.each([
+    new AuthorityError('ERR_AUTHORITY_NONE_ACTIVE', 'server has no key to sign with'),
+    new StoreError('ERR_STORE_UNWRITABLE', 'store cannot be written'),
+  ])('says that it cannot be done now, and writes no line for each request: $code', async (trouble) => {
+    const fail = async () => {
+      throw trouble
+    }
+    const urls = parseTokenServiceUrls(ISSUER, undefined)
+    const tokenService = { urls, endpoint: { handle: fail }, introspect: fail, revoke: fail } as unknown as TokenService
+    const app = Fastify()
+    onTestFinished(() => app.close())
+    const log = new RecordingLogger()
+    addOAuthRoutes(app, { tokenService, refreshHintSeconds: 60, gate: { requireOpen() {} }, now: () => 1, log })
+    for (const url of [urls.paths.token, urls.paths.introspection, urls.paths.revocation]) {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const reply = await app.inject({ method: 'POST', url, headers, payload: 'a=b' })
+      expect([reply.statusCode, reply.json().error]).toEqual([503, 'temporarily_unavailable'])
+    }
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
   })
 
   it('keeps apart clusters that are installed with one issuer URL', async () => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@countersign/plugin-kit'
-import { SIGNATURE_ALGORITHMS, WorkloadIdentityError } from '@countersign/protocol'
+import { errorCode, SIGNATURE_ALGORITHMS, WorkloadIdentityError } from '@countersign/protocol'
 import { ATTESTATION_FIELDS, OAuthError, TOKEN_TYPES } from '@countersign/protocol/exchange'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { asAway } from '../../exchange/as-oauth-error.ts'
 import type { TokenService } from '../../exchange/open-token-service.ts'
 import { MAX_FORM_BYTES, parseForm } from '../../exchange/parse-form.ts'
 import type { TokenRequest } from '../../exchange/token-request.ts'
@@ -150,15 +151,18 @@ function toOAuthError(error: unknown): OAuthError {
   if (isClients || isShape) {
     return new OAuthError('ERR_OAUTH_INVALID_REQUEST', 'request cannot be read', { cause: error })
   }
-  return new OAuthError('ERR_OAUTH_SERVER_ERROR', 'internal error', { cause: error })
+  return asAway(error) ?? new OAuthError('ERR_OAUTH_SERVER_ERROR', 'internal error', { cause: error })
 }
+
+/** What is told once, when it begins, and not with each request. */
+const READINESS_TELLS: ReadonlySet<string> = new Set(['ERR_AUTHORITY_NONE_ACTIVE', 'ERR_STORE_UNWRITABLE'])
 
 /** Refusals are not louder than elsewhere: anyone who can connect could fill the log. */
 function logRefusal(log: Logger, request: FastifyRequest, error: unknown): void {
   const { code, detail, status } = toOAuthError(error)
   const route = request.routeOptions.url ?? ''
-  // A hold was told of when it began.
-  if (status >= 500 && !(error instanceof HoldError)) {
+  const isTold = error instanceof HoldError || READINESS_TELLS.has(errorCode(error) ?? '')
+  if (status >= 500 && !isTold) {
     log.error({ route, code, detail, err: error }, 'token request failed')
   } else log.debug({ route, code, detail }, 'token request refused')
 }

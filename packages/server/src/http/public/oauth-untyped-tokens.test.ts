@@ -1,6 +1,6 @@
 /** Access tokens of an authorization server that does not type them, as Keycloak does not by default. */
 import { generateSigningKey } from '@countersign/protocol/keys-node'
-import { decodeToken, encodeToken } from '@countersign/testing'
+import { decodeToken, encodeToken, expectCode } from '@countersign/testing'
 import { describe, expect, it, vi } from 'vitest'
 import {
   assertionForm,
@@ -65,6 +65,10 @@ describe('access tokens that do not say so in their header', () => {
     }
     // Nor is one taken for an ID token.
     expect(oauthError(await exchange({}, 'id_token'))).toBe('400 invalid_request')
+  })
+
+  it('are not a setting of an issuer whose access tokens are not taken at all', async () => {
+    await expectCode(startTokenService({ cluster: { untypedAccessTokens: true } }), 'ERR_EXCHANGE_ISSUER')
   })
 
   it('are refused of every other issuer', async () => {
