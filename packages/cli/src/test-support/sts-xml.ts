@@ -1,8 +1,8 @@
 /** What STS gives, as the elements of its answer. */
 export const CREDENTIAL_FIELDS = {
   AccessKeyId: 'ASIAEXAMPLE',
-  SecretAccessKey: 'wJalr/K7+EXAMPLE=',
-  SessionToken: 'AQoDYXdzEE0a8ANXXXXXXXX==',
+  SecretAccessKey: 'secret/with+base64=',
+  SessionToken: 'session/with+base64==',
   Expiration: '2026-11-22T23:00:00Z',
 }
 

@@ -1,5 +1,6 @@
 /** Tokens that would say more or reach further than what they come from. */
-import { generateSigningKey } from '@countersign/protocol/keys-node'
+import { jwkThumbprint } from '@countersign/protocol'
+import { generateSigningKey, nodeCrypto } from '@countersign/protocol/keys-node'
 import { decodeToken, mutateToken } from '@countersign/testing'
 import { describe, expect, it, vi } from 'vitest'
 import {
@@ -138,7 +139,7 @@ describe('a binding to a key', () => {
     }
     const test = await startAttackWorld({ rules: [pod, ...LIBERAL_RULES] })
     const bound = await test.granted(test.exchange(test.accessToken(), TYPE.access))
-    expect(claimsOf(bound)['cnf']).toBeDefined()
+    expect(claimsOf(bound)['cnf']).toEqual({ jkt: jwkThumbprint(test.key.publicJwk, nodeCrypto) })
     const asPod = (fields: Record<string, string> = {}) => {
       const own = { ...credentialsForm(test.serviceAccountToken()), grant_type: GRANT.exchange }
       return test.post({ ...own, subject_token: bound, subject_token_type: TYPE.access }, fields)

@@ -6,14 +6,15 @@ import { createAudit } from '../../audit/audit.ts'
 import { questionWith, subjectWith } from '../../test-support/exchange-question.ts'
 import { RecordingLogger } from '../../test-support/recording-logger.ts'
 import { temporaryFolder } from '../../test-support/temporary-folder.ts'
-import { createVocabulary } from './rule-vocabulary.ts'
+import { createVocabulary, type VocabularySources } from './rule-vocabulary.ts'
 import { RulesFile } from './rules-file.ts'
 
 const ISSUER = 'https://as.example.org'
 const vocabulary = createVocabulary({
   ownAudience: ISSUER,
   trustDomain: 'example.org',
-  profiles: new Map([
+  // A vocabulary looks at no more of a profile.
+  profiles: new Map<string, unknown>([
     [
       'wit',
       {
@@ -22,8 +23,7 @@ const vocabulary = createVocabulary({
       },
     ],
     ['access-token', { out: { binding: 'optional' } }],
-    // biome-ignore lint/suspicious/noExplicitAny: a vocabulary looks at no more of a profile
-  ] as any),
+  ]) as unknown as VocabularySources['profiles'],
   issuers: [],
 })
 const ruleFor = (name: string) => ({
